@@ -1,0 +1,49 @@
+# Everything a fresh Debian machine needs is installed by these targets.
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+FAB := .venv/bin/fab
+SYSTEM := /var/lib/nodriza/controller-packages
+# python3-venv: the project itself; mmdebstrap … nftables: the lab; ffmpeg: the smoke test.
+PACKAGES := python3-venv mmdebstrap systemd-container iproute2 nftables openssh-client ffmpeg
+# A database without its service, for the tests of the database nouns.
+TEST_PACKAGES := mariadb-server-core mariadb-client-core
+
+.PHONY: demo test unit lab-test lint format clean
+
+demo: .venv/ready $(SYSTEM)
+	$(SUDO) $(FAB) demo
+
+test: .venv/ready $(SYSTEM) $(SYSTEM)-test lint
+	$(SUDO) .venv/bin/pytest
+
+unit: .venv/ready
+	.venv/bin/pytest tests/unit
+
+lint: .venv/ready
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+format: .venv/ready
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+clean: .venv/ready
+	$(SUDO) $(FAB) lab.down
+	rm -rf .venv
+
+.venv/ready: setup.py pyproject.toml
+	@command -v python3 >/dev/null && python3 -c 'import ensurepip' 2>/dev/null \
+	    || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy python3-venv; }
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check -e '.[test]'
+	touch $@
+
+$(SYSTEM): Makefile
+	$(SUDO) apt-get update -q
+	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $(PACKAGES)
+	$(SUDO) mkdir -p $(@D) && $(SUDO) touch $@
+
+$(SYSTEM)-test: Makefile
+	$(SUDO) apt-get update -q
+	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $(TEST_PACKAGES)
+	$(SUDO) mkdir -p $(@D) && $(SUDO) touch $@

@@ -1,0 +1,16 @@
+"""fab demo"""
+
+from __future__ import annotations
+
+from invoke import Context, Exit
+
+from .session import command, current_path, vault
+
+
+@command
+def demo(c: Context) -> None:
+    """Lab, provision, deploy, smoke test: the whole cluster from nothing on this computer."""
+    from nodriza.demo import run_demo
+
+    if not run_demo(current_path(c), vault):
+        raise Exit(code=1)

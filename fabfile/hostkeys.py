@@ -1,0 +1,38 @@
+"""fab hostkeys.accept, hostkeys.list"""
+
+from __future__ import annotations
+
+from invoke import Context
+
+from .session import command, current_cluster, reachable_cluster
+
+
+@command(
+    positional=["target"],
+    help={
+        "target": "nodes, as in provision, or a gateway",
+        "fingerprint": "SHA256:… as the host itself shows it, instead of a question",
+        "replace": "when the key has changed, and you have verified the new one",
+    },
+)
+def accept(c: Context, target: str, fingerprint: str = "", replace: bool = False) -> None:
+    """Get to know a node: fetch its host key, verify it, write it down."""
+    import sys
+
+    from nodriza import hostkeys_accept
+
+    ask = _ask if sys.stdin.isatty() else None
+    for way in hostkeys_accept.ways(reachable_cluster(c), target):
+        print(hostkeys_accept.accept(way, fingerprint=fingerprint, replace=replace, ask=ask))
+
+
+@command(name="list")
+def list_(c: Context) -> None:
+    """List the host key that each node is known by."""
+    from nodriza import hostkeys_accept
+
+    print("\n".join(hostkeys_accept.listing(current_cluster(c))))
+
+
+def _ask(question: str) -> bool:
+    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")

@@ -1,0 +1,46 @@
+"""fab lab.up, lab.down, lab.status, lab.ssh"""
+
+from __future__ import annotations
+
+import os
+
+from invoke import Context
+
+from .session import command, current_cluster
+
+
+@command
+def up(c: Context) -> None:
+    """Start the inventory's nodes as real machines on this computer."""
+    from nodriza import lab
+
+    lab.up(current_cluster(c), say=print)
+
+
+@command
+def down(c: Context) -> None:
+    """Remove the lab's machines and its network."""
+    from nodriza import lab
+
+    lab.down(current_cluster(c), say=print)
+
+
+@command
+def status(c: Context) -> None:
+    """List the lab's machines."""
+    from nodriza import lab
+
+    for machine in lab.status(current_cluster(c)):
+        print(machine)
+
+
+@command(positional=["node"], help={"node": "the machine's name"})
+def ssh(c: Context, node: str) -> None:
+    """Open a shell on a machine of the lab."""
+    from nodriza import lab
+    from nodriza.inventory import resolve_target
+
+    cluster = current_cluster(c)
+    (found,) = resolve_target(cluster, node)[:1]
+    argv = lab.ssh_argv(cluster, found.name)
+    os.execvp(argv[0], argv)  # noqa: S606  the shell takes this process's place

@@ -1,0 +1,49 @@
+"""fab plan, fab render"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from invoke import Context
+
+from .session import command, current_cluster
+
+
+@command(target=True, help={"target": "nodes, as in provision", "json": "the whole plan as data"})
+def plan(c: Context, target: str = "", json: bool = False) -> None:
+    """Print what each node shall be, resource by resource; no host is asked."""
+    import json as js
+
+    from nodriza.inventory import resolve_target
+    from nodriza.provision import plan_all
+
+    cluster = current_cluster(c)
+    plans = plan_all(cluster, resolve_target(cluster, target))
+    if json:
+        print(js.dumps({plan.node: plan.to_data() for plan in plans}, ensure_ascii=False))
+        return
+    for each in plans:
+        print(f"{each.node}: {len(each.resources)} resources")
+        for planned in each.resources:
+            print(f"  {planned.resource.id:<60} {planned.origin}")
+
+
+@command(
+    target=True, help={"target": "nodes, as in provision", "output": "the folder to write to"}
+)
+def render(c: Context, target: str = "", output: str = "rendered") -> None:
+    """Write every file of every node to a folder, secrets as tokens; no host is asked."""
+    from nodriza.inventory import resolve_target
+    from nodriza.provision import plan_all
+    from nodriza.resources import File
+
+    cluster = current_cluster(c)
+    count = 0
+    for each in plan_all(cluster, resolve_target(cluster, target)):
+        for planned in each.resources:
+            if isinstance(planned.resource, File):
+                path = Path(output) / each.node / planned.resource.path.lstrip("/")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(planned.resource.data)
+                count += 1
+    print(f"{count} files in {output}/")

@@ -1,0 +1,49 @@
+"""fab provision"""
+
+from __future__ import annotations
+
+from invoke import Context, Exit
+
+from .session import command, reachable_cluster, sudo_password, vault
+
+
+@command(
+    target=True,
+    help={
+        "target": "nodes: a name, several with commas, server-n (every child), a kind",
+        "check": "change nothing, say what would change",
+        "diff": "show how files change; secrets stay hidden",
+        "json": "one JSON object per event, for machines",
+        "parallel": "how many nodes at once",
+    },
+)
+def provision(
+    c: Context,
+    target: str = "",
+    check: bool = False,
+    diff: bool = False,
+    json: bool = False,
+    parallel: int = 32,
+) -> None:
+    """Bring nodes to what the inventory asks for: all of them, or provision:TARGET."""
+    from nodriza.inventory import resolve_target
+    from nodriza.provision import provision as bring
+    from nodriza.report import make_report
+    from nodriza.rollout import failed
+
+    cluster = reachable_cluster(c)
+    nodes = resolve_target(cluster, target)
+    store = vault(cluster)
+    report = make_report("json" if json else "auto", diff=diff, redact=store.redact)
+    results = bring(
+        cluster,
+        nodes,
+        store,
+        report,
+        check=check,
+        diff=diff,
+        parallel=parallel,
+        sudo_password=sudo_password(c),
+    )
+    if failed(results):
+        raise Exit(code=1)

@@ -1,0 +1,119 @@
+"""What every command shares: the chosen inventory, and errors without a traceback."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fabric import task
+from fabric.tasks import Task
+from invoke import Context, Exit
+
+from nodriza.errors import NodrizaError, TargetError
+
+if TYPE_CHECKING:
+    from nodriza.inventory import Cluster
+    from nodriza.vault import Vault
+
+VARIABLE = "NODRIZA_INVENTORY"
+_chosen: list[Path] = []
+
+
+def command(
+    body: Callable[..., None] | None = None, *, target: bool = False, **options: Any
+) -> Any:
+    """A task whose errors are told in words; ``target``: it also takes ``name:TARGET``."""
+    if body is None:
+        return functools.partial(command, target=target, **options)
+
+    @functools.wraps(body)
+    def told(*args: Any, **kwargs: Any) -> None:
+        try:
+            body(*args, **kwargs)
+        except NodrizaError as error:
+            raise Exit(f"{error}", code=error.exit_code) from None
+
+    made = task(told, **options)
+    made.takes_target = target
+    return made
+
+
+def with_target(original: Task, word: str, target: str) -> Task:
+    """The same task under the name ``provision:server-2``."""
+
+    @functools.wraps(original.body)
+    def aimed(*args: Any, **kwargs: Any) -> None:
+        original.body(*args, **{**kwargs, "target": target})
+
+    return task(aimed, name=word, help=original.help)
+
+
+def inventory_word(name: str, path: Path) -> Task:
+    """A task that only chooses an inventory."""
+
+    def choose(c: Context) -> None:  # noqa: ARG001
+        _chosen[:] = [path]
+
+    choose.__doc__ = f"Choose the inventory {path.parent.name}/{path.name} for what follows."
+    return task(choose, name=name)
+
+
+def inventories() -> dict[str, Path]:
+    """Every inventory of the nearest ``inventories`` folder, by its word."""
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        if (folder / "inventories").is_dir():
+            found = sorted((folder / "inventories").glob("*.yml"))
+            return {p.stem: p for p in found if not p.name.endswith(".example.yml")}
+    return {}
+
+
+def current_path(c: Context) -> Path:
+    """The inventory that was chosen by a word, by $NODRIZA_INVENTORY or in fabric.yaml."""
+    if _chosen:
+        return _chosen[0]
+    known = inventories()
+    configured = c.config.get("nodriza", {}).get("inventory")
+    name = os.environ.get(VARIABLE) or configured or next(iter(known), "")
+    if name in known:
+        return known[name]
+    raise TargetError(
+        f"no inventory {name}" if name else "no inventory",
+        do=f"choose one of: {', '.join(known) or 'none here; write inventories/NAME.yml'}",
+    )
+
+
+def current_cluster(c: Context) -> Cluster:
+    """The chosen inventory, loaded and checked."""
+    from nodriza.inventory import load_cluster
+
+    return load_cluster(current_path(c))
+
+
+def reachable_cluster(c: Context) -> Cluster:
+    """The same, for commands that talk to nodes: a lab's network is entered first."""
+    from nodriza.lab.network import enter
+
+    cluster = current_cluster(c)
+    if cluster.lab_overlay is not None:
+        enter(cluster.lab_overlay.netns)
+    elif cluster.lab is not None:
+        raise TargetError(
+            f"the lab of {cluster.name} is not up", kept="nothing was touched", do="fab lab.up"
+        )
+    return cluster
+
+
+def vault(cluster: Cluster) -> Vault:
+    """The secrets of a cluster."""
+    from nodriza.vault import Vault
+
+    return Vault.beside(cluster.path)
+
+
+def sudo_password(c: Context) -> str | None:
+    """From ``fab --prompt-for-sudo-password`` or Fabric's configuration."""
+    password: str | None = c.config.sudo.password
+    return password

@@ -1,0 +1,34 @@
+"""fab smoke"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from invoke import Context, Exit
+
+from .session import command, reachable_cluster
+
+
+@command(
+    help={
+        "junit": "also write the outcome to this file, as JUnit XML",
+        "reboot": "reboot every node in turn as well",
+    }
+)
+def smoke(c: Context, junit: str = "", reboot: bool = False) -> None:
+    """Check from outside that the cluster does what it is for; exit 1 if it does not."""
+    from nodriza.smoke import Site, run
+    from nodriza.smoke.run import all_checks, run_checks
+
+    cluster = reachable_cluster(c)
+    site = Site(cluster)
+    outcomes = []
+    for outcome in run_checks(site, all_checks(cluster, site, reboot=reboot)):
+        print(outcome, flush=True)
+        outcomes.append(outcome)
+    if junit:
+        Path(junit).write_bytes(run.junit(outcomes, f"smoke.{cluster.name}"))
+    failed = sum(bool(outcome.failed) for outcome in outcomes)
+    print(f"{len(outcomes) - failed} passed, {failed} failed")
+    if failed:
+        raise Exit(code=1)

@@ -1,0 +1,211 @@
+"""The loop: look, find the gap, record what becomes due, fix, look again."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
+
+from nodriza.agent.host import Host, HostError
+from nodriza.agent.journal import Journal
+from nodriza.agent.transaction import Followers, Rejected, settle
+from nodriza.resources.base import Gap, Resource, State, gap_between
+from nodriza.resources.service import Service
+
+Emit = Callable[[Dict[str, Any]], None]
+
+
+class Converge:
+    """One plan on one host. ``check``: change nothing, say what would change."""
+
+    def __init__(
+        self,
+        host: Host,
+        journal: Journal,
+        resources: Sequence[Resource],
+        emit: Emit,
+        *,
+        check: bool = False,
+        diff: bool = False,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.host = host
+        self.journal = journal
+        self.resources = resources
+        self.emit = emit
+        self.check = check
+        self.diff = diff
+        self.stop = stop
+        self.since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self.followers = Followers(resources)
+        self.changed: Set[str] = set()
+        self.counts = {"ok": 0, "changed": 0, "failed": 0, "skipped": 0}
+        self._dirty = False
+
+    def run(self) -> Dict[str, int]:
+        """Every resource in order; the first that fails leaves the rest untouched."""
+        states = dict(self._look(self.resources))
+        why_not = ""
+        for group in _neighbours(self.resources):
+            if why_not:
+                for resource in group:
+                    self._say(resource, "skipped", words=why_not)
+                continue
+            if self._dirty:  # an earlier fix may have changed what these look like
+                states.update(self._look(group))
+            why_not = self._group(group, states)
+        return self.counts
+
+    def _look(self, resources: Sequence[Resource]) -> Iterator[Tuple[str, State]]:
+        """All of a kind at once."""
+        by_kind: Dict[type, List[Resource]] = {}
+        for resource in resources:
+            by_kind.setdefault(type(resource), []).append(resource)
+        for kind, many in by_kind.items():
+            states = kind.look(self.host, many)  # type: ignore[attr-defined]
+            yield from zip((resource.id for resource in many), states)
+
+    def _group(self, group: Sequence[Resource], states: Dict[str, State]) -> str:
+        """Neighbours of one kind. Returns why the rest must wait, or nothing."""
+        if hasattr(type(group[0]), "fix_together") and not self.check:
+            return self._together(group, states)
+        for index, resource in enumerate(group):
+            if self.stop():
+                why_not = "the run was interrupted"
+                for left in group[index:]:
+                    self._say(left, "skipped", words=why_not)
+                return why_not
+            if resource.ALONE and self._dirty:
+                states.update(self._look([resource]))
+            if not self._one(resource, states[resource.id]):
+                for left in group[index + 1 :]:
+                    self._say(left, "skipped", words=f"after {resource.id} failed")
+                return f"after {resource.id} failed"
+        return ""
+
+    def _one(self, resource: Resource, now: State) -> bool:
+        began = time.monotonic()
+        gap = gap_between(resource, now)
+        due = self._due(resource)
+        if not gap and not due:
+            self._say(resource, "ok", began=began)
+            return True
+        diff = self._diff(resource, now) if gap else ""
+        if self.check:
+            self._changed(resource, gap, diff, due, began)
+            return True
+        self.emit({"event": "doing", "id": resource.id})
+        self._dirty = True
+        try:
+            done = self._fix(resource, now, gap)
+            self._see_again([resource])
+        except Rejected as error:
+            self.emit({"event": "restored", "unit": resource.subject, "paths": error.restored})
+            self._failed(resource, gap, diff, str(error), began)
+            return False
+        except (HostError, OSError) as error:
+            self._failed(resource, gap, diff, str(error), began)
+            return False
+        self._changed(resource, gap, diff, done or due, began)
+        return True
+
+    def _together(self, group: Sequence[Resource], states: Dict[str, State]) -> str:
+        """A kind that closes all its gaps in one go, as apt does."""
+        began = time.monotonic()
+        gaps = {resource.id: gap_between(resource, states[resource.id]) for resource in group}
+        missing = [resource for resource in group if gaps[resource.id]]
+        words = ""
+        if missing:
+            self.emit({"event": "doing", "id": " ".join(resource.id for resource in missing)})
+            self._dirty = True
+            try:
+                for resource in missing:
+                    self.followers.owe(self.journal, resource, self.since)
+                type(group[0]).fix_together(self.host, missing)  # type: ignore[attr-defined]
+                self._see_again(missing)
+            except (HostError, OSError) as error:
+                words = str(error)
+        for resource in group:
+            if resource not in missing:
+                self._say(resource, "ok")
+            elif words:
+                self._failed(resource, gaps[resource.id], "", words, began)
+            else:
+                self._changed(resource, gaps[resource.id], "", None, began)
+        return f"after {missing[0].id} failed" if words else ""
+
+    def _fix(self, resource: Resource, now: State, gap: Gap) -> Optional[str]:
+        if isinstance(resource, Service):
+            return settle(self.host, self.journal, resource, now, gap)
+        self.followers.owe(self.journal, resource, self.since)
+        resource.fix(self.host, now)
+        self.journal.settle(resource.id)
+        return None
+
+    def _see_again(self, resources: Sequence[Resource]) -> None:
+        """What counts is what the host shows, not an exit code."""
+        for resource, (_, now) in zip(resources, self._look(resources)):
+            left = gap_between(resource, now)
+            if left:
+                words = ", ".join(f"{key} is {seen!r}" for key, (seen, _) in left.items())
+                self.host.refuse(f"{resource.id} was changed, and still {words}")
+
+    def _due(self, resource: Resource) -> Optional[str]:
+        """What a change elsewhere, in this run or in one that was cut short, makes due."""
+        if isinstance(resource, Service) and not resource.running:
+            return None
+        debt = self.journal.owed(resource.id)
+        if debt is None:
+            return self.followers.due(self.changed, resource) if self.check else None
+        if debt["run"] != self.journal.run:
+            self.emit({"event": "owed", **{key: debt[key] for key in ("id", "action", "since")}})
+        return str(debt["action"])
+
+    def _diff(self, resource: Resource, now: State) -> str:
+        try:
+            return resource.diff(self.host, now) if self.diff else ""
+        except (HostError, OSError) as error:
+            return f"no diff: {error}"
+
+    def _changed(
+        self, resource: Resource, gap: Gap, diff: str, due: Optional[str], began: float
+    ) -> None:
+        self.changed.add(resource.id)
+        starts = "running" in gap or "exists" in gap
+        words = "" if due is None or starts else due
+        self._say(resource, "changed", gap=gap, diff=diff, words=words, began=began)
+
+    def _failed(self, resource: Resource, gap: Gap, diff: str, words: str, began: float) -> None:
+        self._say(resource, "failed", gap=gap, diff=diff, words=words, began=began)
+
+    def _say(
+        self,
+        resource: Resource,
+        status: str,
+        *,
+        gap: Optional[Gap] = None,
+        diff: str = "",
+        words: str = "",
+        began: Optional[float] = None,
+    ) -> None:
+        self.counts[status] += 1
+        shown = {
+            key: ["hidden", "hidden"] if key in resource.HIDDEN else list(values)
+            for key, values in (gap or {}).items()
+        }
+        self.emit(
+            {
+                "event": "resource",
+                "id": resource.id,
+                "status": status,
+                "gap": shown,
+                "diff": diff,
+                "words": words,
+                "seconds": round(time.monotonic() - began, 3) if began else 0.0,
+            }
+        )
+
+
+def _neighbours(resources: Sequence[Resource]) -> Iterator[List[Resource]]:
+    for _, group in itertools.groupby(resources, key=type):
+        yield list(group)

@@ -1,0 +1,289 @@
+"""The one place that opens, runs or stats anything on the host.
+
+Everything takes absolute paths; ``Host(root)`` puts them below another folder, so
+that a test can let a resource loose on a temporary directory.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+from typing import Dict, List, NamedTuple, NoReturn, Optional, Sequence, Union
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+TEMPORARY = ".{}.nodriza-new"
+"""The name a file has while it is written. It is the same each time, so a run that
+was killed leaves at most one, which the next run replaces."""
+ASIDE = ".{}.nodriza-old"
+"""The name of a tree that is being replaced or removed, until it is gone."""
+
+
+class HostError(Exception):
+    """The host said no. ``str()`` is the host's own words."""
+
+
+class CommandFailed(HostError):
+    """A program exited with something else than 0."""
+
+    def __init__(self, result: Result) -> None:
+        self.result = result
+        words = (result.err.strip() or result.out.strip()).splitlines()
+        super().__init__(f"{' '.join(result.argv)}: exit {result.exit}\n" + "\n".join(words[-20:]))
+
+
+class Result(NamedTuple):
+    """What a program said; ``exit`` 127 also means that it, or its user, is not there."""
+
+    argv: Sequence[str]
+    exit: int
+    out: str
+    err: str
+
+
+class Stat(NamedTuple):
+    """What ``lstat`` shows. ``type``: file, directory, link or other."""
+
+    type: str
+    owner: str
+    group: str
+    mode: str
+    size: int
+    modified: float = 0.0
+
+
+class Host:
+    """A machine to look at and to change."""
+
+    def __init__(self, root: str = "/") -> None:
+        self.root = root.rstrip("/")
+
+    def at(self, path: str) -> str:
+        """The real path of ``path``, which is absolute."""
+        if not path.startswith("/"):
+            raise HostError(f"not an absolute path: {path}")
+        return self.root + path
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        check: bool = True,
+        input: str = "",
+        env: Optional[Dict[str, str]] = None,
+        user: Optional[str] = None,
+        cwd: Optional[str] = None,
+        timeout: float = 600,
+    ) -> Result:
+        """Run a program, as root or as ``user``, with ``env`` added to a bare environment.
+
+        Raises ``CommandFailed`` unless ``check`` is off, ``HostError`` after
+        ``timeout`` seconds.
+        """
+        words, home = list(argv), "/root"
+        if user is not None:
+            try:
+                entry = pwd.getpwnam(user)
+            except KeyError:
+                return _checked(Result(argv, 127, "", f"no user {user} on this host"), check)
+            ids = [f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--init-groups"]
+            words, home = ["setpriv", *ids, *words], entry.pw_dir
+        try:
+            done = subprocess.run(
+                words,
+                input=input.encode(),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={"PATH": PATH, "HOME": home, "LC_ALL": "C.UTF-8", **(env or {})},
+                cwd=cwd or "/",
+                timeout=timeout,
+                check=False,
+                start_new_session=True,  # a Ctrl-C or a lost line ends us, not what we run
+            )
+        except FileNotFoundError as error:
+            result = Result(argv, 127, "", f"{error.filename}: not found")
+        except (PermissionError, NotADirectoryError) as error:
+            result = Result(argv, 126, "", str(error))
+        except subprocess.TimeoutExpired:
+            raise HostError(f"{' '.join(argv)}: no end after {timeout:.0f} s") from None
+        else:
+            out, err = (s.decode("utf-8", "replace") for s in (done.stdout, done.stderr))
+            result = Result(argv, done.returncode, out, err)
+        return _checked(result, check)
+
+    def refuse(self, words: str) -> NoReturn:
+        """Give up on a resource, in words for the operator."""
+        raise HostError(words)
+
+    def group_of(self, user: str) -> str:
+        """The name of a user's own group."""
+        return _name_of(pwd.getpwuid(_number_of(user, user=True)).pw_gid, user=False)
+
+    def which(self, program: str) -> Optional[str]:
+        """The full path of an installed program."""
+        return shutil.which(program, path=PATH)
+
+    def stat(self, path: str) -> Optional[Stat]:
+        """``lstat`` in words; ``None`` where nothing is."""
+        try:
+            seen = os.lstat(self.at(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        kinds = ((stat.S_ISREG, "file"), (stat.S_ISDIR, "directory"), (stat.S_ISLNK, "link"))
+        kind = next((name for test, name in kinds if test(seen.st_mode)), "other")
+        return Stat(
+            kind,
+            _name_of(seen.st_uid, user=True),
+            _name_of(seen.st_gid, user=False),
+            f"{stat.S_IMODE(seen.st_mode):04o}",
+            seen.st_size,
+            seen.st_mtime,
+        )
+
+    def read(self, path: str) -> Optional[bytes]:
+        """A file's content; ``None`` where no file is."""
+        try:
+            with open(self.at(path), "rb") as file:
+                return file.read()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+
+    def write(
+        self,
+        path: str,
+        content: Union[bytes, str],
+        *,
+        owner: str = "root",
+        group: str = "root",
+        mode: str = "0644",
+    ) -> None:
+        """Put a whole file in place at once: a reader sees the old one or the new one.
+
+        Written beside its place with its final owner and mode, flushed, renamed.
+        """
+        data = content.encode() if isinstance(content, str) else content
+        folder, name = os.path.split(self.at(path))
+        new = os.path.join(folder, TEMPORARY.format(name))
+        if os.path.lexists(new):
+            os.unlink(new)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        fd = os.open(new, flags, 0o600)
+        try:
+            with os.fdopen(fd, "wb") as file:
+                file.write(data)
+                self._own(file.fileno(), owner, group, mode)
+                file.flush()
+                os.fsync(file.fileno())
+            os.rename(new, self.at(path))
+        except BaseException:
+            if os.path.lexists(new):
+                os.unlink(new)
+            raise
+        self.flush_folder(folder)
+
+    def symlink(self, path: str, target: str, *, owner: str = "root", group: str = "root") -> None:
+        """Make ``path`` point to ``target``, replacing a link that is there at once."""
+        folder, name = os.path.split(self.at(path))
+        new = os.path.join(folder, TEMPORARY.format(name))
+        if os.path.lexists(new):
+            os.unlink(new)
+        os.symlink(target, new)
+        if os.geteuid() == 0:
+            numbers = _number_of(owner, user=True), _number_of(group, user=False)
+            os.chown(new, *numbers, follow_symlinks=False)
+        os.rename(new, self.at(path))
+        self.flush_folder(folder)
+
+    def readlink(self, path: str) -> Optional[str]:
+        """Where a link points; ``None`` where no link is."""
+        try:
+            return os.readlink(self.at(path))
+        except OSError:
+            return None
+
+    def mkdir(self, path: str) -> None:
+        """Make one directory; its parent must exist. Root's alone until told otherwise."""
+        os.mkdir(self.at(path), 0o700)
+
+    def mkdirs(self, path: str) -> None:
+        """Make a directory and the parents it lacks, root's own and 0755; leave others alone."""
+        parent = os.path.dirname(path.rstrip("/"))
+        if parent not in ("", "/"):
+            self.mkdirs(parent)
+        if not os.path.isdir(self.at(path)):
+            self.mkdir(path)
+            self.own(path, "root", "root", "0755")
+
+    def rename(self, path: str, to: str) -> None:
+        """Give a file or a tree another name in the same folder."""
+        os.rename(self.at(path), self.at(to))
+        self.flush_folder(os.path.dirname(self.at(to)))
+
+    def touch(self, path: str) -> None:
+        """Set the modification time of what is there to now."""
+        os.utime(self.at(path), follow_symlinks=False)
+
+    def own(self, path: str, owner: str, group: str, mode: str) -> None:
+        """Set owner, group and mode of a file or directory, never through a link."""
+        fd = os.open(self.at(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            self._own(fd, owner, group, mode)
+        finally:
+            os.close(fd)
+
+    def remove(self, path: str) -> None:
+        """Take away a file, a link, or a directory with all that is in it."""
+        real = self.at(path)
+        if os.path.isdir(real) and not os.path.islink(real):
+            shutil.rmtree(real)
+        elif os.path.lexists(real):
+            os.unlink(real)
+        self.flush_folder(os.path.dirname(real))
+
+    def list(self, path: str) -> List[str]:
+        """The names in a directory, sorted; none where there is no directory."""
+        try:
+            return sorted(os.listdir(self.at(path)))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def flush_folder(self, folder: str) -> None:
+        """Make renames in ``folder`` (a real path) survive a power cut."""
+        if not os.path.isdir(folder):
+            return
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def _own(self, fd: int, owner: str, group: str, mode: str) -> None:
+        # In a temporary root without privileges everything belongs to the tester.
+        if os.geteuid() == 0:
+            os.fchown(fd, _number_of(owner, user=True), _number_of(group, user=False))
+        os.fchmod(fd, int(mode, 8))  # after chown, which clears set-id bits
+
+
+def _checked(result: Result, check: bool) -> Result:
+    if check and result.exit:
+        raise CommandFailed(result)
+    return result
+
+
+def _name_of(number: int, *, user: bool) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name if user else grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)
+
+
+def _number_of(name: str, *, user: bool) -> int:
+    if name.isdigit():
+        return int(name)
+    try:
+        return pwd.getpwnam(name).pw_uid if user else grp.getgrnam(name).gr_gid
+    except KeyError:
+        raise HostError(f"no {'user' if user else 'group'} {name} on this host") from None

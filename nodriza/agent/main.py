@@ -1,0 +1,121 @@
+"""Where the agent begins: a request on stdin, events on stdout.
+
+The request is one zlib-compressed JSON object (see ``nodriza.pack``). Each event is a
+JSON text sequence record, RS JSON LF (RFC 7464), so that whatever a login script prints
+on the same stream is told apart from it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import signal
+import sys
+import time
+import traceback
+import zlib
+from typing import Any, BinaryIO, Dict
+
+import nodriza.resources
+from nodriza.agent.converge import Converge
+from nodriza.agent.facts import facts
+from nodriza.agent.host import Host, HostError
+from nodriza.agent.journal import Busy, Journal
+from nodriza.agent.redact import Redactor, hide_old_values, holds_secrets
+from nodriza.resources.base import from_data
+
+assert nodriza.resources  # importing it is what fills the table of nouns
+
+
+class Line:
+    """The way back to the controller; when it breaks, the run winds down."""
+
+    def __init__(self, stream: BinaryIO, redactor: Redactor, described: Dict[str, Any]) -> None:
+        self.stream = stream
+        self.redactor = redactor
+        self.described = described  # id → the resource's data with tokens
+        self.broken = False
+        self.changed: Dict[str, Any] = {}
+
+    def emit(self, event: Dict[str, Any]) -> None:
+        """Send an event, with no secret in it."""
+        if event["event"] == "resource" and event["status"] == "changed":
+            self.changed[event["id"]] = event["words"] or sorted(event["gap"])
+        safe = self.redactor.hide(event)
+        data = self.described.get(safe.get("id", ""))
+        if safe.get("diff") and data and holds_secrets(data):
+            safe["diff"] = hide_old_values(safe["diff"], str(data.get("content", "")))
+        try:
+            self.stream.write(b"\x1e" + json.dumps(safe).encode() + b"\n")
+            self.stream.flush()
+        except OSError:
+            self.broken = True
+
+
+def main(stdin: BinaryIO) -> None:
+    """Do what the request says and exit: 0 done, 1 something failed, 3 host is taken."""
+    request = json.loads(zlib.decompress(stdin.read()))
+    stdout = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # a stray print must not end up between the events
+    described = {data["id"]: data for data in request["resources"]}
+    line = Line(stdout, Redactor(request["secrets"]), described)
+    stopping = []
+    for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.append(True))
+    try:
+        code = _serve(request, line, lambda: bool(stopping) or line.broken)
+    except HostError as error:
+        line.emit({"event": "error", "words": str(error)})
+        code = 1
+    except Exception:
+        line.emit({"event": "error", "words": traceback.format_exc(limit=-4)})
+        code = 1
+    sys.exit(code)
+
+
+def _serve(request: Dict[str, Any], line: Line, stop: Any) -> int:
+    host = Host()
+    journal = Journal(host, request["run"])
+    began = time.time()
+    resources = [from_data(line.redactor.reveal(data)) for data in request["resources"]]
+    if request["mode"] == "apply":
+        try:
+            journal.lock({**request["who"], "since": time.strftime("%Y-%m-%d %H:%M:%S %Z")})
+        except Busy as busy:
+            line.emit({"event": "busy", "holder": busy.holder})
+            return 3
+    line.emit(
+        {
+            "event": "start",
+            "resources": len(resources),
+            "python": platform.python_version(),
+            "check": request["mode"] != "apply",
+        }
+    )
+    if request["facts"]:
+        line.emit({"event": "facts", **facts(host, journal, request["facts"])})
+    converge = Converge(
+        host,
+        journal,
+        resources,
+        line.emit,
+        check=request["mode"] != "apply",
+        diff=request["diff"],
+        stop=stop,
+    )
+    counts = converge.run()
+    if line.changed and request["mode"] == "apply":
+        when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began))
+        journal.remember(
+            {
+                **request["who"],
+                "run": request["run"],
+                "when": when,
+                "what": request["what"],
+                "changed": line.redactor.hide(line.changed),
+                **counts,
+            }
+        )
+    line.emit({"event": "end", **counts, "seconds": round(time.time() - began, 3)})
+    return 1 if counts["failed"] else 0

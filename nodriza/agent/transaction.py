@@ -1,0 +1,103 @@
+"""A service and the files it reads, changed as one.
+
+Before a file changes, the services that read it owe a reload or restart, and the old
+file is kept. When the service's turn comes its own checker speaks, then it reads the
+new files. On a no, at either point, the old files return and the service runs as before.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
+
+from nodriza.agent.host import Host, HostError
+from nodriza.agent.journal import Journal
+from nodriza.resources.base import Gap, Resource, State
+from nodriza.resources.service import Service
+
+KEPT = ("file", "link", "absent")
+"""Kinds whose old content can be put back."""
+FIELDS = {"restart_on": "restart", "reload_on": "reload", "on_change": "run"}
+"""Fields that name what a resource follows, and the action that a change makes due."""
+
+
+class Rejected(HostError):
+    """The new files did not work; ``restored`` are the paths that went back."""
+
+    def __init__(self, words: str, restored: List[str]) -> None:
+        super().__init__(words)
+        self.restored = restored
+
+
+class Followers:
+    """What follows a change of what, over one plan.
+
+    A service follows by ``reload_on`` and ``restart_on``, any other noun by
+    ``on_change`` (its ``fix`` is then due).
+    """
+
+    def __init__(self, resources: Iterable[Resource]) -> None:
+        self._of: Dict[str, List[Tuple[Resource, str]]] = {}
+        for resource in resources:
+            for field, action in FIELDS.items():
+                for trigger in getattr(resource, field, ()):
+                    self._of.setdefault(trigger, []).append((resource, action))
+
+    def owe(self, journal: Journal, resource: Resource, since: str) -> None:
+        """Write down what a change of ``resource`` makes due. Before the change."""
+        kind = resource.id.split(":", 1)[0]
+        for follower, action in self._of.get(resource.id, ()):
+            undo = kind in KEPT and isinstance(follower, Service)
+            journal.owe(follower.id, action, resource.subject if undo else None, since)
+
+    def due(self, changed: Set[str], follower: Resource) -> Optional[str]:
+        """What changes of ``changed`` would make due; the strongest action."""
+        for field, action in FIELDS.items():
+            if changed.intersection(getattr(follower, field, ())):
+                return action
+        return None
+
+
+def settle(host: Host, journal: Journal, service: Service, now: State, gap: Gap) -> Optional[str]:
+    """Bring a service to what is wanted and let it read what changed.
+
+    Returns what was done beyond the gap ("reload", "restart") or ``None``. Raises
+    ``Rejected`` after everything went back.
+    """
+    debt = journal.owed(service.id)
+    was_running = bool(now and now.get("running"))
+    try:
+        if service.running and service.check and (debt or gap):
+            host.run(service.check)
+        action = _act(host, service, debt, was_running, now, gap)
+    except HostError as error:
+        restored = journal.restore(service.id)
+        if restored and was_running:
+            _run_as_before(host, service, error)
+        journal.settle(service.id)
+        raise Rejected(str(error), restored) from error
+    journal.settle(service.id)
+    return action
+
+
+def _act(
+    host: Host,
+    service: Service,
+    debt: Optional[Dict[str, Any]],
+    was_running: bool,
+    now: State,
+    gap: Gap,
+) -> Optional[str]:
+    if gap:
+        service.fix(host, now)  # a start reads the new files as well
+    if debt and was_running and service.running:
+        service.act(host, debt["action"])
+        return str(debt["action"])
+    return None
+
+
+def _run_as_before(host: Host, service: Service, first: HostError) -> None:
+    seen = Service.look(host, [service])[0]
+    try:
+        service.act(host, "reload" if seen and seen.get("running") else "start")
+    except HostError as second:
+        raise HostError(f"{first}\nand with the old files back: {second}") from second

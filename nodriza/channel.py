@@ -1,0 +1,117 @@
+"""One SSH channel: a request goes in, events come out.
+
+The raw channel of Fabric's connection, because ``Connection.run(in_stream=…)`` feeds
+stdin one character at a time.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import fabric
+
+from nodriza import pack
+from nodriza.errors import ConnectionFailed, HostRefused
+
+Event = dict[str, Any]
+RS = "\x1e"
+SILENCE = 1800  # seconds; longer than the longest command that a plan runs
+
+
+def exchange(
+    connection: fabric.Connection,
+    request: dict[str, Any],
+    on_event: Callable[[Event], None],
+    *,
+    sudo_password: str | None = None,
+) -> None:
+    """Run a request on a host; every event is handed on as it arrives.
+
+    Returns when the host is done. Raises ``ConnectionFailed`` when the line breaks
+    before that, ``HostRefused`` when the host could not take the request.
+    """
+    channel = connection.transport.open_session(timeout=10)
+    channel.settimeout(SILENCE)
+    errors: list[str] = []
+    reader = threading.Thread(target=_drain, args=(channel, errors), daemon=True)
+    channel.exec_command(pack.command(_sudo(connection.user, sudo_password)))
+    reader.start()
+    sender = threading.Thread(
+        target=_send, args=(channel, pack.payload(request), sudo_password), daemon=True
+    )
+    sender.start()
+    last: Event = {}
+    for event in _events(channel):
+        last = event
+        on_event(event)
+    reader.join(timeout=5)
+    if last.get("event") in ("end", "busy", "error"):
+        return
+    _explain(channel, connection, "".join(errors), last)
+
+
+def _sudo(user: str, password: str | None) -> str:
+    if user == "root":
+        return ""
+    return "sudo -n" if password is None else "sudo -S -p ''"
+
+
+def _send(channel: Any, payload: bytes, sudo_password: str | None) -> None:
+    # sudo reads one line if it wants a password; if it does not, the agent skips it.
+    head = f"{sudo_password}\n".encode() if sudo_password is not None else b""
+    try:
+        channel.sendall(head + payload)
+        channel.shutdown_write()
+    except OSError:
+        return  # the host hung up; what it said is read elsewhere
+
+
+def _drain(channel: Any, errors: list[str]) -> None:
+    try:
+        while data := channel.recv_stderr(32768):
+            errors.append(data.decode("utf-8", "replace"))
+    except OSError:
+        return
+
+
+def _events(channel: Any) -> Iterator[Event]:
+    """JSON text sequence records (RFC 7464); whatever stands before RS is noise."""
+    decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+    waiting = ""
+    while data := channel.recv(65536):
+        waiting += decode(data)
+        *lines, waiting = waiting.split("\n")
+        for line in lines:
+            _, mark, record = line.partition(RS)
+            if mark:
+                yield json.loads(record)
+
+
+def _explain(channel: Any, connection: fabric.Connection, errors: str, last: Event) -> None:
+    where = f"{connection.user}@{connection.host}"
+    words = "\n".join(errors.strip().splitlines()[-15:])
+    if not channel.exit_status_ready():
+        doing = last.get("id", "nothing yet")
+        raise ConnectionFailed(
+            f"the line to the host broke (last heard of: {doing})",
+            where=where,
+            kept="what is due on the host is written down there",
+            do="run the same command again: it goes on where this one stopped",
+        )
+    if "sudo:" in words:
+        raise HostRefused(
+            f"sudo refuses: {words}",
+            where=where,
+            kept="nothing was changed on it",
+            do="give the user password-less sudo, or type --prompt-for-sudo-password"
+            " (fab --prompt-for-sudo-password …)",
+        )
+    raise HostRefused(
+        f"the host could not start the run (exit {channel.recv_exit_status()}): {words}",
+        where=where,
+        kept="nothing was changed on it",
+    )

@@ -1,0 +1,89 @@
+"""A way in: a Fabric connection to a node, opened, or an error that says what to do.
+
+Fabric reads ssh_config, keys, agents and gateways as its users expect; only the host-key
+policy is ours, since Fabric's own adds unknown keys without a word.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Any
+
+import fabric
+import paramiko
+
+from nodriza.errors import ConnectionFailed
+from nodriza.hostkeys import trust
+
+if TYPE_CHECKING:
+    from nodriza.inventory import Cluster, Node
+
+CONNECT_TIMEOUT = 10  # seconds; for the TCP connection, the banner and the log-in each
+
+
+def connect(node: Node, cluster: Cluster) -> fabric.Connection:
+    """An open connection. Raises ``ConnectionFailed`` or ``HostKeyError``."""
+    connection = _connection(node, cluster)
+    if connection.gateway is not None and hasattr(connection.gateway, "client"):
+        trust(connection.gateway.client, node, cluster)
+    trust(connection.client, node, cluster)
+    where = f"{node.name} ({connection.user}@{connection.host}:{connection.port})"
+    try:
+        connection.open()
+    except paramiko.AuthenticationException as error:
+        key = f" with the key {node.ssh.key}" if node.ssh.key else ""
+        raise ConnectionFailed(
+            f"the host refuses to let us in{key}: {error}",
+            where=where,
+            kept="nothing was changed on it",
+            do=f"ssh -v -p {connection.port} {connection.user}@{connection.host}",
+        ) from error
+    except paramiko.BadHostKeyException:
+        raise
+    except (OSError, socket.timeout, EOFError, paramiko.SSHException) as error:
+        raise ConnectionFailed(
+            f"no way to the host: {_words(error)}",
+            where=where,
+            kept="nothing was changed on it",
+            do="see that it runs, that the address in the inventory is right, and that its"
+            " firewall lets SSH in",
+        ) from error
+    return connection
+
+
+def _connection(node: Node, cluster: Cluster) -> fabric.Connection:
+    options: dict[str, Any] = {
+        "timeout": CONNECT_TIMEOUT,
+        "banner_timeout": CONNECT_TIMEOUT,
+        "auth_timeout": CONNECT_TIMEOUT,
+    }
+    if node.ssh.key is not None:
+        # This key and no other: each one that an agent offers costs a round trip, and
+        # some hosts shut the door after a few.
+        options.update(key_filename=str(node.ssh.key), look_for_keys=False, allow_agent=False)
+    return fabric.Connection(
+        host=node.ssh.host or node.private,
+        user=node.ssh.user,
+        port=node.ssh.port,
+        gateway=_gateway(node, cluster),
+        connect_kwargs=options,
+    )
+
+
+def _gateway(node: Node, cluster: Cluster) -> fabric.Connection | None:
+    name = node.ssh.gateway
+    if name is None:
+        return None
+    for other in cluster.nodes:
+        if other.name == name:
+            return _connection(other, cluster)
+    return fabric.Connection(name, connect_timeout=CONNECT_TIMEOUT)
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, (TimeoutError, socket.timeout)):
+        return f"no answer within {CONNECT_TIMEOUT} s"
+    inner = getattr(error, "errors", None)  # paramiko's NoValidConnectionsError
+    if inner:
+        return str(next(iter(inner.values())))
+    return str(error) or type(error).__name__

@@ -1,0 +1,80 @@
+"""From nothing to a cluster that serves, on this computer, with the time of each stage."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nodriza import lab
+from nodriza.deploy import deploy
+from nodriza.inventory import load_cluster
+from nodriza.lab.network import enter
+from nodriza.provision import provision
+from nodriza.report import make_report
+from nodriza.rollout import failed
+from nodriza.smoke import Site, run_checks
+from nodriza.smoke.run import all_checks
+
+if TYPE_CHECKING:
+    from nodriza.inventory import Cluster
+    from nodriza.vault import Vault
+
+
+def run_demo(path: Path, vault_for: Callable[[Cluster], Vault]) -> bool:
+    """Run all stages on the lab of an inventory; ``True`` when all went well."""
+    times: dict[str, float] = {}
+    began = time.monotonic()
+    print("== lab", flush=True)
+    lab.up(load_cluster(path), say=print)
+    times["lab"] = time.monotonic() - began
+    cluster = load_cluster(path)  # again: the lab has told what it can do
+    if cluster.lab_overlay is None:
+        return False
+    enter(cluster.lab_overlay.netns)
+    store = vault_for(cluster)
+    stages: dict[str, Callable[[], bool]] = {
+        "provision": lambda: (
+            not failed(
+                provision(cluster, cluster.nodes, store, make_report("auto", redact=store.redact))
+            )
+        ),
+        "deploy": lambda: (
+            not failed(deploy(cluster, store, make_report("auto", redact=store.redact)))
+        ),
+        "smoke": lambda: _smoke(cluster),
+    }
+    for name, stage in stages.items():
+        print(f"\n== {name}", flush=True)
+        began = time.monotonic()
+        if not stage():
+            print(f"\n{name} failed; what is there stays up. Look around: fab lab.ssh server-2")
+            return False
+        times[name] = time.monotonic() - began
+    _tell(cluster, times)
+    return True
+
+
+def _smoke(cluster: Cluster) -> bool:
+    site = Site(cluster)
+    well = True
+    for outcome in run_checks(site, all_checks(cluster, site)):
+        print(outcome, flush=True)
+        well = well and not outcome.failed
+    return well
+
+
+def _tell(cluster: Cluster, times: dict[str, float]) -> None:
+    print(f"\n{cluster.name} is running:")
+    for node in cluster.nodes:
+        print(f"  {node.name:<12} {node.kind:<8} {node.private}")
+    print("\nopen in a browser on this computer:")
+    for node in cluster.children:
+        print(f"  http://{node.web_address}/")
+    if cluster.lab_overlay and cluster.lab_overlay.share_reason:
+        engine, reason = cluster.share.engine, cluster.lab_overlay.share_reason
+        print(f"\nthe share is {engine}: {reason}")
+    spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in times.items())
+    print(f"\ntimes: {spent}; all {sum(times.values()):.1f} s")
+    print("next: fab status, fab lab.ssh server-2, fab lab.down")

@@ -1,0 +1,103 @@
+"""A release: the application's source as one archive, named by its content.
+
+The same source gives the same release, so deploying it twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import subprocess
+import tarfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nodriza.errors import NodrizaError
+from nodriza.plan import Plan, find_role, make_plan, with_origin
+from nodriza.render import Renderer
+from nodriza.rollout import Run, roll_out
+
+if TYPE_CHECKING:
+    from nodriza.inventory import Cluster
+    from nodriza.report import Report
+    from nodriza.result import NodeResult
+    from nodriza.vault import Vault
+
+NEVER = {".git", "__pycache__", ".venv", "node_modules", ".pytest_cache"}
+
+
+def deploy(
+    cluster: Cluster, vault: Vault, report: Report, *, check: bool = False, **options: Any
+) -> dict[str, NodeResult]:
+    """Bring the source to the central node as a release and switch to it."""
+    plan = release_plan(cluster)
+    values = vault.ensure(plan.secrets, keep=not check)
+    run = Run(cluster, report, values, "deploy", check=check, **options)
+    return roll_out(run, [plan])
+
+
+def release_plan(cluster: Cluster) -> Plan:
+    """The resources of a release, on the central node."""
+    data = archive(cluster.app.source_path)
+    node = cluster.central
+    declared = with_origin(find_role("release")(node, cluster, release_id(data), data))
+    return make_plan(declared, node, cluster, Renderer())
+
+
+def release_id(data: bytes) -> str:
+    """Twelve hexadecimal digits of the archive's SHA-256."""
+    return hashlib.sha256(data).hexdigest()[:12]
+
+
+def archive(source: Path) -> bytes:
+    """A tar.gz of the source, byte for byte the same for the same files.
+
+    In a git checkout the files that git tracks or would track, elsewhere all files;
+    names sorted, no times, no owners.
+    """
+    buffer = io.BytesIO()
+    with (
+        gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        for name in _files(source):
+            entry = tar.gettarinfo(str(source / name), arcname=name)
+            entry.mtime = 0
+            entry.uid = entry.gid = 0
+            entry.uname = entry.gname = "root"
+            entry.mode = 0o755 if entry.mode & 0o100 else 0o644
+            if entry.isreg():
+                with (source / name).open("rb") as file:
+                    tar.addfile(entry, file)
+            else:
+                tar.addfile(entry)
+    return buffer.getvalue()
+
+
+def _files(source: Path) -> list[str]:
+    if not source.is_dir():
+        raise NodrizaError(f"the application's source is not there: {source}")
+    found = [
+        path.relative_to(source)
+        for path in source.rglob("*")
+        if (path.is_file() or path.is_symlink())
+        and not NEVER.intersection(path.relative_to(source).parts)
+    ]
+    ignored = _ignored(source, found)
+    return sorted(str(path) for path in found if str(path) not in ignored)
+
+
+def _ignored(source: Path, found: list[Path]) -> set[str]:
+    """What .gitignore leaves out; nothing outside a git checkout."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(source), "check-ignore", "--stdin", "-z"],
+            input="\0".join(map(str, found)),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        return set()
+    return set(done.stdout.split("\0"))

@@ -1,0 +1,241 @@
+"""Who a host is: its SSH key must be known before anything is said to it.
+
+Known keys are read from the node's ``ssh.known_hosts`` where the inventory sets it, else
+from ``<inventory>.known_hosts`` beside the inventory and then ``~/.ssh/known_hosts``, all
+in OpenSSH's format (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT). Accepted keys go to the first
+of these. A host that the first file knows is not looked up in the second.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import paramiko
+from paramiko.hostkeys import HostKeyEntry, HostKeys
+
+from nodriza.errors import ConnectionFailed, HostKeyError
+from nodriza.files import exclusively, write_whole
+
+if TYPE_CHECKING:
+    from nodriza.inventory import Cluster, Node
+
+TIMEOUT = 10  # seconds
+_GONE = "# (removed)"
+
+
+@dataclass(frozen=True)
+class Known:
+    """A key of a host, and the line of the file that holds it."""
+
+    path: Path
+    line: int
+    key: paramiko.PKey
+
+    @property
+    def where(self) -> str:
+        """file:line."""
+        return f"{self.path}:{self.line}"
+
+
+def known_hosts_files(node: Node, cluster: Cluster) -> list[Path]:
+    """The files that may know a node, in order; they need not exist."""
+    if node.ssh.known_hosts is not None:
+        return [node.ssh.known_hosts.expanduser()]
+    pinned = cluster.path.with_name(f"{cluster.path.stem}.known_hosts")
+    return [pinned, Path("~/.ssh/known_hosts").expanduser()]
+
+
+def trust(client: paramiko.SSHClient, node: Node, cluster: Cluster) -> None:
+    """Let a client, on its way to a node, talk to known hosts only.
+
+    Connecting then raises ``HostKeyError`` for an unknown key, and paramiko's
+    ``BadHostKeyException`` for a changed one: see ``changed``.
+    """
+    first, *others = known_hosts_files(node, cluster)
+    if first.exists():
+        client.load_system_host_keys(str(first))
+    for path in others:
+        if path.exists():
+            client.load_host_keys(str(path))
+    client.set_missing_host_key_policy(RefuseUnknown(node, cluster))
+
+
+class RefuseUnknown(paramiko.MissingHostKeyPolicy):
+    """Say who is there, and what to type if that is right."""
+
+    def __init__(self, node: Node, cluster: Cluster) -> None:
+        self.node = node
+        self.cluster = cluster
+
+    def missing_host_key(
+        self,
+        client: paramiko.SSHClient,  # noqa: ARG002
+        hostname: str,
+        key: paramiko.PKey,
+    ) -> None:
+        """Always raises."""
+        word = word_for(hostname, self.node, self.cluster)
+        raise HostKeyError(
+            f"unknown host key: {key.get_name()} {key.fingerprint}",
+            where=f"{word} ({hostname})",
+            kept="nothing was sent to the host",
+            do=f"compare with the host itself ({_on_the_host(key)})\n"
+            f"        if it is the same: fab hostkeys.accept {word}",
+        )
+
+
+def changed(error: paramiko.BadHostKeyException, node: Node, cluster: Cluster) -> HostKeyError:
+    """The error for a host whose key is not the one that is known."""
+    name = _full_name(error.hostname, node)
+    return changed_key(name, error.key, node, cluster)
+
+
+def changed_key(name: str, key: paramiko.PKey, node: Node, cluster: Cluster) -> HostKeyError:
+    """The same, for the host that known_hosts files call ``name``."""
+    word = word_for(name, node, cluster)
+    olds = [
+        f"\n  known:   {old.key.get_name()} {old.key.fingerprint} in {old.where}"
+        for old in known(known_hosts_files(node, cluster), name)
+    ]
+    return HostKeyError(
+        "THE HOST KEY HAS CHANGED: the host was installed anew, or somebody else answers in"
+        f" its place{''.join(olds)}\n  offered: {key.get_name()} {key.fingerprint}",
+        where=f"{word} ({name})",
+        kept="nothing was sent to the host",
+        do=f"compare with the host itself ({_on_the_host(key)})\n"
+        f"        if the offered key is its own: fab hostkeys.accept {word} --replace",
+    )
+
+
+def known(paths: list[Path], name: str) -> list[Known]:
+    """The keys under ``name`` in the first file that has one."""
+    for path in paths:
+        found = [
+            Known(path, number, entry.key)
+            for number, entry in _entries(path)
+            if _matches(entry, name)
+        ]
+        if found:
+            return found
+    return []
+
+
+def known_name(host: str, port: int) -> str:
+    """A host as known_hosts files write it."""
+    return host if port == 22 else f"[{host}]:{port}"
+
+
+def fetch_key(
+    address: str, port: int, timeout: float = TIMEOUT, *, sock: Any = None, prefer: str = ""
+) -> paramiko.PKey:
+    """The key that a host offers, without logging in.
+
+    ``sock``: a way through a gateway, instead of a connection of our own. ``prefer``: the
+    type to ask for first, as a client does that knows a key of this type.
+    """
+    transport = None
+    try:
+        link = sock or socket.create_connection((address, port), timeout)
+        transport = paramiko.Transport(link)
+        transport.banner_timeout = timeout
+        options = transport.get_security_options()
+        kinds = list(options.key_types)
+        options.key_types = sorted(kinds, key=lambda kind: not _same_type(kind, prefer))
+        transport.start_client(timeout=timeout)
+        return transport.get_remote_server_key()
+    except (OSError, EOFError, paramiko.SSHException) as error:
+        raise ConnectionFailed(
+            f"no host key from it: {error or type(error).__name__}",
+            where=known_name(address, port),
+            do="see that the host runs and that its SSH port is reachable from here",
+        ) from error
+    finally:
+        if transport is not None:
+            transport.close()
+
+
+def pin(path: Path, name: str, key: paramiko.PKey) -> None:
+    """Write a key to a file as the only one under ``name``; everything else stays."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with exclusively(path):
+        lines = path.read_text().splitlines() if path.exists() else []
+        for number, entry in _entries(path):
+            if _matches(entry, name):
+                lines[number - 1] = _without(entry, name)
+        lines = [line for line in lines if line != _GONE]
+        lines.append(f"{name} {key.get_name()} {key.get_base64()}")
+        write_whole(path, ("\n".join(lines) + "\n").encode(), 0o644)
+
+
+def same_fingerprint(key: paramiko.PKey, fingerprint: str) -> bool:
+    """Is it this SHA-256 fingerprint, as ssh-keygen(1) -l prints it?"""
+    given = fingerprint.strip().removeprefix("SHA256:").rstrip("=")
+    return bool(given) and given == str(key.fingerprint).removeprefix("SHA256:").rstrip("=")
+
+
+def word_for(hostname: str, node: Node, cluster: Cluster) -> str:
+    """What a person calls a host on the way to ``node``: a node's name, or a gateway."""
+    names = {known_name(node.ssh.host or node.private, node.ssh.port): node.name}
+    for other in cluster.nodes:
+        address = other.ssh.host or other.private
+        names.setdefault(known_name(address, other.ssh.port), other.name)
+        names.setdefault(address, other.name)
+    plain = hostname.replace("[", "").replace("]", "")  # "[host]:port" is typed "host:port"
+    return names.get(hostname, plain)
+
+
+def _full_name(hostname: str, node: Node) -> str:
+    # paramiko leaves the port out of its error.
+    port = node.ssh.port
+    gateway = node.ssh.gateway or ""
+    if hostname != (node.ssh.host or node.private) and ":" in gateway:
+        port = int(gateway.rpartition(":")[2])
+    return known_name(hostname, port)
+
+
+def _on_the_host(key: paramiko.PKey) -> str:
+    kind = key.get_name().removeprefix("ssh-").split("-")[0]
+    return f"on it: ssh-keygen -lf /etc/ssh/ssh_host_{kind}_key.pub"
+
+
+def _same_type(offered: str, known_type: str) -> bool:
+    # One RSA key serves several signature algorithms.
+    if known_type == "ssh-rsa":
+        return offered.startswith("rsa-sha2-")
+    return offered == known_type
+
+
+def _entries(path: Path) -> Iterator[tuple[int, HostKeyEntry]]:
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith(("#", "@")):
+            continue
+        try:
+            entry = HostKeyEntry.from_line(line.strip(), number)
+        except paramiko.SSHException:
+            continue  # ssh itself skips what it can't read
+        if entry is not None:
+            yield number, entry
+
+
+def _matches(entry: HostKeyEntry, name: str) -> bool:
+    return any(
+        word == name or (word.startswith("|1|") and HostKeys.hash_host(name, word) == word)
+        for word in entry.hostnames or ()
+    )
+
+
+def _without(entry: HostKeyEntry, name: str) -> str:
+    others = [
+        word for word in entry.hostnames or () if word != name and not word.startswith("|1|")
+    ]
+    if not others or entry.key is None:
+        return _GONE
+    return f"{','.join(others)} {entry.key.get_name()} {entry.key.get_base64()}"

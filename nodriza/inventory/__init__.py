@@ -1,0 +1,49 @@
+"""What people write about their cluster, and the cluster that follows from it."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from nodriza.inventory.files import find_inventories
+
+if TYPE_CHECKING:
+    from nodriza.inventory.load import load_cluster
+    from nodriza.inventory.model import (
+        App,
+        Cluster,
+        Kind,
+        LabConfig,
+        LabOverlay,
+        Networks,
+        Node,
+        Share,
+        Ssh,
+    )
+    from nodriza.inventory.targets import resolve_target
+
+__all__ = [
+    "App",
+    "Cluster",
+    "Kind",
+    "LabConfig",
+    "LabOverlay",
+    "Networks",
+    "Node",
+    "Share",
+    "Ssh",
+    "find_inventories",
+    "load_cluster",
+    "resolve_target",
+]
+
+_HOME = {"load_cluster": "load", "resolve_target": "targets"}
+
+
+def __getattr__(name: str) -> Any:
+    # pydantic takes longer to import than `fab --list`, which only wants the names of
+    # the inventories, takes as a whole.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{_HOME.get(name, 'model')}")
+    return getattr(module, name)

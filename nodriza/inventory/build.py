@@ -1,0 +1,106 @@
+"""A cluster out of settings that are known to be right: merged, with nothing left open."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from nodriza.inventory.draft import Written
+from nodriza.inventory.model import (
+    App,
+    Cluster,
+    ClusterSettings,
+    KindSettings,
+    LabOverlay,
+    Node,
+    NodeSettings,
+    Share,
+    Ssh,
+)
+from nodriza.inventory.roles import default_roles, merged_roles
+from nodriza.inventory.text import absolute
+
+
+def build(
+    settings: ClusterSettings,
+    written: Iterable[Written],
+    overlay: LabOverlay | None,
+    path: Path,
+) -> Cluster:
+    """The whole cluster. Relative paths begin at the inventory's folder."""
+    base = path.resolve().parent
+    share = settings.share
+    if overlay:
+        share = share.model_copy(update={"engine": overlay.share_engine})
+    merge = _Merge(settings, share, base, overlay)
+    source = absolute(settings.app.source, base).resolve()
+    return Cluster(
+        name=settings.cluster,
+        domain=settings.domain,
+        networks=settings.networks,
+        app=App(**settings.app.model_dump(), source_path=source),
+        share=share,
+        ssh=merge.ssh(settings.ssh),
+        variables=settings.variables,
+        nodes=tuple(merge.node(node.name, node.settings) for node in written if node.settings),
+        path=path.resolve(),
+        lab=settings.lab,
+        lab_overlay=overlay,
+    )
+
+
+class _Merge:
+    """Cluster, kind and node in one: the nearer to the node, the stronger."""
+
+    def __init__(
+        self, settings: ClusterSettings, share: Share, base: Path, overlay: LabOverlay | None
+    ) -> None:
+        self.settings = settings
+        self.share = share
+        self.base = base
+        self.overlay = overlay
+        self.count: Counter[str] = Counter()
+        self.logins: dict[str, Ssh] = {}
+
+    def node(self, name: str, node: NodeSettings) -> Node:
+        """One node; the nodes of a kind are counted in the order they come."""
+        kind: KindSettings = getattr(self.settings.kinds, node.kind)
+        self.count[node.kind] += 1
+        digits = re.search(r"[0-9]+$", name)
+        defaults = default_roles(node.kind, self.share.engine)
+        return Node(
+            name=name,
+            kind=node.kind,
+            number=int(digits.group()) if digits else self.count[node.kind],
+            private=node.private,
+            public=node.public,
+            memory_mb=node.memory_mb,
+            ssh=self.login(name, node, kind),
+            variables={**self.settings.variables, **kind.variables, **node.variables},
+            roles=merged_roles(defaults, self.settings.roles, kind.roles, node.roles),
+        )
+
+    def login(self, name: str, node: NodeSettings, kind: KindSettings) -> Ssh:
+        """How to log in; the gateway of all nodes is reached without itself."""
+        if node.kind not in self.logins:
+            self.logins[node.kind] = self.ssh(self.settings.ssh, kind.ssh)
+        login = self.logins[node.kind]
+        if node.ssh.model_fields_set:
+            login = self.ssh(self.settings.ssh, kind.ssh, node.ssh)
+        return login.model_copy(update={"gateway": None}) if login.gateway == name else login
+
+    def ssh(self, *levels: Ssh) -> Ssh:
+        """The last level wins, key by key, and the lab over all. Paths become absolute."""
+        fields: dict[str, Any] = {}
+        for level in levels:
+            fields.update({name: getattr(level, name) for name in level.model_fields_set})
+        for name in ("key", "known_hosts"):
+            if fields.get(name):
+                fields[name] = absolute(fields[name], self.base)
+        if self.overlay:
+            lab = self.overlay
+            fields.update(user="root", key=lab.key, known_hosts=lab.known_hosts)
+        return Ssh(**fields)

@@ -1,0 +1,217 @@
+"""What no single key can show: how the parts of an inventory fit together."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+
+from nodriza.inventory import marks
+from nodriza.inventory.draft import Draft, Written
+from nodriza.inventory.model import Roles, Ssh
+from nodriza.inventory.roles import DEFAULT, known_roles
+from nodriza.inventory.targets import GROUPS
+from nodriza.inventory.text import absolute, is_node_name
+from nodriza.inventory.wording import did_you_mean
+
+
+def check_together(draft: Draft, inventory: Path) -> None:
+    """Add everything that does not fit together to the document's problems."""
+    _check_names(draft)
+    _check_centrals(draft)
+    _check_networks(draft)
+    _check_addresses(draft)
+    _check_gateways(draft)
+    _check_roles(draft, inventory)
+    _check_app(draft, inventory)
+
+
+def _check_names(draft: Draft) -> None:
+    document = draft.document
+    seen: dict[str, Written] = {}
+    for node in draft.nodes:
+        why = is_node_name(node.name)
+        if not why and node.name in GROUPS:
+            why = f'"{node.name}" is a word for a group of nodes on the command line'
+        if not why and node.name in seen:
+            other = seen[node.name]
+            line = document.mark(other.path, key=True).line
+            why = f'"{node.name}" is already made by "{other.key}" in line {line}'
+        if why:
+            document.complain(node.path, node.named(why), key=True, topic="name")
+        seen.setdefault(node.name, node)
+
+
+def _check_centrals(draft: Draft) -> None:
+    document = draft.document
+    centrals = [node for node in draft.nodes if node.kind == "central"]
+    for node in centrals[1:]:
+        first = centrals[0]
+        line = document.mark(first.path, key=True).line
+        message = f"there can be one central only, and {first.name} in line {line} is one"
+        document.complain((*node.path, "kind"), node.named(message), topic="central")
+    known = all(node.kind in ("central", "child", "video") for node in draft.nodes)
+    if not centrals and known and draft.whole:
+        document.complain(("nodes",), "no node is the central one (kind: central)", key=True)
+
+
+def _check_networks(draft: Draft) -> None:
+    networks = draft.networks
+    if not networks or not networks.public or not networks.private:
+        return
+    if IPv4Network(networks.private).overlaps(IPv4Network(networks.public)):
+        line = draft.document.mark(("networks", "private")).line
+        draft.document.complain(
+            ("networks", "public"),
+            f"{networks.public} overlaps the private network {networks.private} of line {line}",
+        )
+
+
+def _check_addresses(draft: Draft) -> None:
+    document = draft.document
+    seen: dict[str, tuple[Written, marks.Path]] = {}
+    for node in draft.nodes:
+        if not node.settings:
+            continue
+        for field in ("private", "public"):
+            address: str | None = getattr(node.settings, field)
+            if address is None:
+                continue
+            path = (*node.path, field)
+            why = _misplaced(draft, field, address)
+            if not why and address in seen:
+                other, place = seen[address]
+                line = document.mark(place).line
+                why = f"{address} is already the address of {other.name} in line {line}"
+            if why:
+                document.complain(path, node.named(why), topic="address")
+            seen.setdefault(address, (node, path))
+
+
+def _misplaced(draft: Draft, field: str, address: str) -> str:
+    """Why a node can't have this address in that network; nothing if it can."""
+    if not draft.networks:
+        return ""
+    written = getattr(draft.networks, field)
+    if written is None and ("networks", field) in draft.document.values:
+        return ""  # it is there, but wrong
+    if written is None:
+        return f"the cluster has no {field} network: add networks/{field}, or leave this out"
+    network, number = _network(written), IPv4Address(address)
+    if number not in network:
+        return f"{address} is not in the {field} network {written}"
+    if number == network.network_address:
+        return f"{address} is the {field} network itself, not a host in it"
+    if number == network.broadcast_address:
+        return f"{address} is the broadcast address of the {field} network"
+    if draft.lab and number == network.network_address + 1:
+        return f"{address} is this machine's own address in the lab's {field} network"
+    return ""
+
+
+def _levels(draft: Draft) -> Iterator[tuple[marks.Path, Ssh | None, Roles | None]]:
+    """Path, ssh and roles of the cluster, of its kinds, and of its nodes."""
+    if draft.everywhere:
+        yield (), draft.everywhere.ssh, draft.everywhere.roles
+    for name, kind in draft.kinds.items():
+        yield ("kinds", name), kind.ssh, kind.roles
+    for node in draft.nodes:
+        if node.settings:
+            yield node.path, node.settings.ssh, node.settings.roles
+
+
+def _check_roles(draft: Draft, inventory: Path) -> None:
+    known = known_roles(inventory)
+    for path, _, roles in _levels(draft):
+        for index, role in enumerate(roles or ()):
+            if role != DEFAULT and role not in known:
+                near = did_you_mean(role, known) or f"; there are {', '.join(known)}"
+                draft.document.complain(
+                    (*path, "roles", index), f'there is no role "{role}"{near}', topic="role"
+                )
+
+
+def _check_gateways(draft: Draft) -> None:
+    names = {node.name for node in draft.nodes}
+    for path, ssh, _ in _levels(draft):
+        gateway = ssh.gateway if ssh else None
+        if gateway and not set("@.:") & set(gateway) and gateway not in names:
+            near = did_you_mean(gateway, names)
+            draft.document.complain(
+                (*path, "ssh", "gateway"),
+                f'no node is called "{gateway}"{near or "."}'
+                " Another host is written with its user, as admin@bastion",
+                topic="gateway",
+            )
+    through = {node.name: _gateway_of(draft, node) for node in draft.nodes}
+    for node in draft.nodes:
+        if _circular(node.name, through):
+            draft.document.complain(
+                (*node.path, "ssh", "gateway"),
+                node.named("the way in through this gateway leads back to the node itself"),
+                topic="gateway",
+            )
+
+
+def _gateway_of(draft: Draft, node: Written) -> str | None:
+    own = node.settings.ssh if node.settings else Ssh()
+    if "gateway" in own.model_fields_set:
+        return own.gateway
+    for level in (draft.kinds.get(str(node.kind)), draft.everywhere):
+        if level and "gateway" in level.ssh.model_fields_set:
+            # What all nodes go through is reached directly itself.
+            return None if level.ssh.gateway == node.name else level.ssh.gateway
+    return None
+
+
+def _circular(name: str, through: dict[str, str | None]) -> bool:
+    seen = set()
+    at = through.get(name)
+    while at is not None and at not in seen:
+        if at == name:
+            return True
+        seen.add(at)
+        at = through.get(at)
+    return False
+
+
+def _check_app(draft: Draft, inventory: Path) -> None:
+    if not draft.app or not draft.app.source:
+        return
+    source = absolute(draft.app.source, inventory.parent)
+    if not _is_there(source.is_dir):
+        message = f'there is no folder "{draft.app.source[:200]}"{_near_path(source)}'
+        draft.document.complain(("app", "source"), message)
+        return
+    for field in ("requirements", "smoke"):
+        name = getattr(draft.app, field)
+        if name and not _is_there((source / name).is_file):
+            message = f'there is no file "{name}" in app/source{_near_path(source / name)}'
+            draft.document.complain(("app", field), message)
+
+
+def _is_there(look: Callable[[], bool]) -> bool:
+    try:
+        return look()
+    except (OSError, ValueError):  # a name that is too long, a folder that is closed to us
+        return False
+
+
+def _near_path(path: Path) -> str:
+    """The near miss in the folder where ``path`` would be."""
+    try:
+        there = sorted(entry.name for entry in path.parent.iterdir())
+    except (OSError, ValueError):
+        return ""
+    near = difflib.get_close_matches(path.name, there, n=1)
+    return f', did you mean "{path.with_name(near[0]).name}"?' if near else ""
+
+
+_NETWORKS: dict[str, IPv4Network] = {}
+
+
+def _network(written: str) -> IPv4Network:
+    if written not in _NETWORKS:
+        _NETWORKS[written] = IPv4Network(written)
+    return _NETWORKS[written]

@@ -1,0 +1,97 @@
+"""One YAML file into one ``Cluster``, or everything that is wrong with it at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from nodriza.errors import InventoryError
+from nodriza.inventory.build import build
+from nodriza.inventory.checks import check_together
+from nodriza.inventory.draft import read_draft
+from nodriza.inventory.files import find_inventories
+from nodriza.inventory.marks import Document, read_marked
+from nodriza.inventory.model import Cluster, LabOverlay
+from nodriza.inventory.wording import did_you_mean
+
+MAX_BYTES = 8_000_000
+_MAX_PROBLEMS = 100
+
+
+def load_cluster(path: Path) -> Cluster:
+    """Read, check and expand an inventory. Touches no host.
+
+    Raises ``InventoryError`` with every problem as
+    ``file:line:column key/path: message``.
+    """
+    path = Path(path)
+    document = read_marked(_read(path))
+    draft = read_draft(document)
+    check_together(draft, path)
+    if document.problems or not draft.settings:
+        raise InventoryError(_lines(document, path))
+    overlay = _read_overlay(draft.settings.cluster) if draft.settings.lab else None
+    return build(draft.settings, draft.nodes, overlay, path)
+
+
+def _read(path: Path) -> str:
+    shown = _shown(path)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise InventoryError([f"{shown}: is larger than {MAX_BYTES // 1_000_000} MB"])
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise InventoryError([f"{shown}:{line}: is not UTF-8 text"]) from None
+    except FileNotFoundError:
+        others = [file.name for file in find_inventories(path.parent).values()]
+        near = did_you_mean(path.name, others)
+        known = f"; there are {', '.join(others)}" if others and not near else near
+        raise InventoryError([f"{shown}: there is no such file{known}"]) from None
+    except OSError as error:
+        raise InventoryError([f"{shown}: can't be read: {error.strerror}"]) from None
+
+
+def _lines(document: Document, path: Path) -> list[str]:
+    shown = _shown(path)
+    # What comes through an anchor is wrong in every place where it is used, and said once.
+    once = {(mark, message): path for mark, path, message in reversed(document.problems)}
+    problems = sorted(once.items(), key=lambda problem: problem[0][0])
+    lines = []
+    for (mark, message), keys in problems[:_MAX_PROBLEMS]:
+        shown_keys = _bounded("/".join(str(k + 1 if isinstance(k, int) else k) for k in keys))
+        # One problem is one line, whatever a quoted value has in it.
+        words = re.sub(r"\s+", " ", message)
+        lines.append(f"{shown}:{mark.line}:{mark.column} {shown_keys or 'inventory'}: {words}")
+    if len(problems) > _MAX_PROBLEMS:
+        lines.append(f"{shown}: and {len(problems) - _MAX_PROBLEMS} more")
+    return lines
+
+
+def _bounded(text: str) -> str:
+    return text if len(text) <= 120 else text[:120] + "…"
+
+
+def _shown(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _read_overlay(name: str) -> LabOverlay | None:
+    state = Path(os.environ.get("NODRIZA_LAB_STATE", "/var/lib/nodriza/lab"))
+    file = state / name / "overlay.json"
+    try:
+        return LabOverlay.model_validate(json.loads(file.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, ValidationError) as error:
+        words = str(error).splitlines()[0]
+        raise InventoryError(
+            [f"{file}: the lab's own notes can't be read ({words}): run fab lab.up again"]
+        ) from None

@@ -1,0 +1,284 @@
+"""What an inventory says, and the cluster it describes.
+
+The ``…Settings`` classes are the YAML as people write it; ``Cluster`` and ``Node``
+are what the rest of the project reads: merged, expanded, with nothing left open.
+``inventories/production.example.yml`` documents every key.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from nodriza.inventory import text
+
+Kind = Literal["central", "child", "video"]
+Engine = Literal["nfs", "glusterfs"]
+Variables = dict[text.VariableName, Any]
+Roles = Annotated[tuple[text.RoleName, ...], text.Items]
+
+
+def _whole(least: int, most: int) -> Any:
+    return Field(strict=True, ge=least, le=most)
+
+
+class Model(BaseModel):
+    """Frozen, and closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_absent(cls, data: Any) -> Any:
+        # "environment:" with every line below it commented out is not a mistake. Where
+        # the default is None, null stays: a node says so to undo what its kind has set.
+        if not isinstance(data, dict) or None not in data.values():
+            return data
+        fields = cls.model_fields
+        return {
+            key: value
+            for key, value in data.items()
+            if value is not None
+            or key not in fields
+            or fields[key].is_required()
+            or fields[key].default is None
+        }
+
+
+class Networks(Model):
+    """Where nodes talk to each other, and where users come in."""
+
+    private: text.Network
+    public: text.Network | None = None
+
+
+class AppSettings(Model):
+    """The Django application, as written."""
+
+    name: text.AppName
+    source: text.Folder
+    wsgi: text.Module
+    settings: text.Module
+    celery: text.Module | None = None
+    requirements: text.InsidePath = "requirements.txt"
+    uid: Annotated[int, _whole(100, 59999)] = 800
+    processes: Annotated[int, _whole(1, 512)] = 2
+    threads: Annotated[int, _whole(1, 256)] = 2
+    max_upload_mb: Annotated[int, _whole(1, 1_000_000)] = 200
+    environment: dict[text.VariableName, text.VariableValue] = {}
+    packages: Annotated[tuple[text.PackageName, ...], text.Items] = ()
+    smoke: text.InsidePath | None = None
+
+
+class App(AppSettings):
+    """The Django application, with the places it gets on every node."""
+
+    source_path: Path
+
+    @property
+    def user(self) -> str:
+        """The unix user and group that the application's files belong to."""
+        return self.name
+
+    @property
+    def root(self) -> str:
+        """The share's folder of this application, the same on every node."""
+        return f"/srv/{self.name}"
+
+    @property
+    def current(self) -> str:
+        """The link to the release that serves."""
+        return f"{self.root}/current"
+
+    @property
+    def releases(self) -> str:
+        """One folder for each release."""
+        return f"{self.root}/releases"
+
+    @property
+    def static(self) -> str:
+        """What collectstatic fills and nginx serves."""
+        return f"{self.root}/static"
+
+    @property
+    def media(self) -> str:
+        """What users upload."""
+        return f"{self.root}/media"
+
+    @property
+    def reload(self) -> str:
+        """The file whose touch makes every child load the current release."""
+        return f"{self.root}/reload"
+
+    @property
+    def environment_file(self) -> str:
+        """The application's variables on each node, secrets among them."""
+        return f"/etc/{self.name}/{self.name}.env"
+
+
+class Share(Model):
+    """The network file system between the nodes."""
+
+    engine: Engine = "nfs"
+    options: Annotated[tuple[text.MountOption, ...], text.Items] = ()
+
+
+class Ssh(Model):
+    """How to log in. ``host``: where to connect to, if not the private address."""
+
+    user: text.UnixUser = "root"
+    port: Annotated[int, _whole(1, 65535)] = 22
+    key: text.LocalPath | None = None
+    gateway: text.Gateway | None = None
+    known_hosts: text.LocalPath | None = None
+    host: text.HostName | None = None
+
+
+class KindSettings(Model):
+    """What every node of one kind gets, unless the node says otherwise."""
+
+    ssh: Ssh = Ssh()
+    variables: Variables = {}
+    roles: Roles | None = None
+
+
+class Kinds(Model):
+    """Settings for each kind of node."""
+
+    central: KindSettings = KindSettings()
+    child: KindSettings = KindSettings()
+    video: KindSettings = KindSettings()
+
+
+class NodeSettings(Model):
+    """One node as written, its ranges already expanded."""
+
+    kind: Kind
+    private: text.Address
+    public: text.Address | None = None
+    memory_mb: Annotated[int, _whole(128, 16_777_216)] = 1024
+    ssh: Ssh = Ssh()
+    variables: Variables = {}
+    roles: Roles | None = None
+
+
+class LabConfig(Model):
+    """That this cluster may be made on the developer's own machine, and how."""
+
+    release: Literal["bookworm", "trixie"] = "bookworm"
+    driver: Literal["nspawn", "vagrant"] = "nspawn"
+
+
+class ClusterSettings(Model):
+    """The whole file as written; the keys of ``nodes`` may be ranges."""
+
+    cluster: text.ClusterName
+    domain: text.Domain
+    networks: Networks
+    app: AppSettings
+    share: Share = Share()
+    ssh: Ssh = Ssh()
+    variables: Variables = {}
+    roles: Roles | None = None
+    kinds: Kinds = Kinds()
+    nodes: dict[str, NodeSettings]
+    lab: LabConfig | None = None
+
+
+class LabOverlay(BaseModel):
+    """What ``fab lab.up`` found out and made; written by the lab, read with the inventory."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    driver: str
+    netns: str
+    share_engine: Engine
+    share_reason: str = ""
+    key: Path
+    known_hosts: Path
+    gateway_address: str
+
+
+class Node(Model):
+    """One host, with everything it gets from its kind and its cluster merged in.
+
+    ``number`` is the digits at the end of the name, else the place among its kind.
+    """
+
+    name: str
+    kind: Kind
+    number: int
+    private: str
+    public: str | None
+    memory_mb: int
+    ssh: Ssh
+    variables: dict[str, Any]
+    roles: tuple[str, ...]
+
+    @property
+    def address(self) -> str:
+        """Where the other nodes reach it."""
+        return self.private
+
+    @property
+    def web_address(self) -> str:
+        """Where a child serves its users."""
+        return self.public or self.private
+
+
+class Cluster(Model):
+    """A whole cluster; nodes are in the order of the inventory."""
+
+    name: str
+    domain: str
+    networks: Networks
+    app: App
+    share: Share
+    ssh: Ssh
+    variables: dict[str, Any]
+    nodes: tuple[Node, ...]
+    path: Path
+    lab: LabConfig | None = None
+    lab_overlay: LabOverlay | None = None
+
+    @cached_property
+    def _by_name(self) -> dict[str, Node]:
+        return {node.name: node for node in self.nodes}
+
+    @cached_property
+    def _by_kind(self) -> dict[str, tuple[Node, ...]]:
+        kinds: dict[str, list[Node]] = {}
+        for node in self.nodes:
+            kinds.setdefault(node.kind, []).append(node)
+        return {kind: tuple(nodes) for kind, nodes in kinds.items()}
+
+    def node(self, name: str) -> Node:
+        """The node of that name; ``KeyError`` if there is none."""
+        return self._by_name[name]
+
+    def nodes_of(self, kind: Kind) -> tuple[Node, ...]:
+        """All nodes of a kind."""
+        return self._by_kind.get(kind, ())
+
+    @property
+    def central(self) -> Node:
+        """The mother node: share, database, broker."""
+        return self.nodes_of("central")[0]
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        """The nodes that serve users."""
+        return self.nodes_of("child")
+
+    @property
+    def videos(self) -> tuple[Node, ...]:
+        """The nodes that make videos."""
+        return self.nodes_of("video")
+
+    @property
+    def private_addresses(self) -> tuple[str, ...]:
+        """Every node's private address: who may talk to MySQL, Redis and the share."""
+        return tuple(node.private for node in self.nodes)

@@ -1,0 +1,45 @@
+"""Which roles there are, which a node gets, and nothing about what they do."""
+
+from __future__ import annotations
+
+import importlib.util
+import pkgutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from nodriza.inventory.model import Engine, Kind
+
+DEFAULT = "default"
+"""In a list of roles: the ones there would be without the list."""
+
+
+def default_roles(kind: Kind, engine: Engine) -> tuple[str, ...]:
+    """What a node of a kind is made of when nobody says otherwise."""
+    if kind == "central":
+        return ("base", "firewall", f"{engine}_server", "mysql", "redis", "app")
+    if kind == "child":
+        return ("base", "firewall", f"{engine}_client", "app", "uwsgi", "nginx")
+    return ("base", "firewall", f"{engine}_client", "app", "celery")
+
+
+def merged_roles(defaults: tuple[str, ...], *levels: Sequence[str] | None) -> tuple[str, ...]:
+    """The last of ``levels`` that is given; ``default`` in it means the one before."""
+    roles = defaults
+    for level in levels:
+        if level is not None:
+            spread = [inner for role in level for inner in (roles if role == DEFAULT else (role,))]
+            roles = tuple(dict.fromkeys(spread))
+    return roles
+
+
+def known_roles(inventory: Path) -> list[str]:
+    """The modules in ``nodriza.roles``, and in ``roles/`` beside the inventory's folder.
+
+    Nothing is imported: a role with a mistake in it still has its name.
+    """
+    folders = [str(inventory.resolve().parent.parent / "roles")]
+    package = importlib.util.find_spec("nodriza.roles")
+    if package:
+        folders += package.submodule_search_locations or []
+    names = {module.name for module in pkgutil.iter_modules(folders)}
+    return sorted(name for name in names if not name.startswith("_"))

@@ -1,0 +1,214 @@
+"""What a lab's network has to be: names, addresses and rules, as values.
+
+``network`` makes it so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nodriza.errors import LabError
+from nodriza.lab import state
+from nodriza.lab.programs import run
+
+if TYPE_CHECKING:
+    from nodriza.inventory.model import Cluster
+
+LABS = "198.18.0.0/15"
+"""For benchmarks (RFC 2544), so in nobody's office: where labs take their addresses from."""
+UPLINKS = ("198.18.255.0/24", "198.19.255.0/24")
+
+
+@dataclass(frozen=True)
+class Network:
+    """One bridge; ``gateway`` is the controller's address on it."""
+
+    name: str
+    cidr: str
+    gateway: str
+
+    @property
+    def bridge(self) -> str:
+        """The interface in the lab's namespace."""
+        return f"br-{self.name}"
+
+    @property
+    def length(self) -> int:
+        """The prefix length."""
+        return IPv4Network(self.cidr).prefixlen
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """All that a lab's network is made from."""
+
+    netns: str
+    networks: tuple[Network, ...]
+    uplink: str
+    outside: str
+    inside: str
+
+    @property
+    def table(self) -> str:
+        """The nft table in the controller's own namespace."""
+        return self.netns.replace("-", "_")
+
+    @property
+    def cidrs(self) -> str:
+        """What must not leave the computer, as an nft set."""
+        others = [n.cidr for n in self.networks if not _overlap(n.cidr, LABS)]
+        return ", ".join([LABS, *others])
+
+
+def netns_of(cluster: str) -> str:
+    """The name of a lab's namespace."""
+    return f"nodriza-{cluster}"
+
+
+def uplink_of(cluster: str) -> str:
+    """The lab's interface among the controller's own; short, as interface names must be."""
+    return "nd-" + hashlib.sha256(cluster.encode()).hexdigest()[:8]
+
+
+def namespace_file(netns: str) -> Path:
+    """Where ``ip netns`` keeps a namespace."""
+    return Path("/run/netns") / netns
+
+
+def traces(cluster: Cluster, place: state.Place) -> dict[str, Any]:
+    """What a lab's network was made from, as far as anything still tells."""
+    networks = [
+        {"cidr": cidr} for cidr in (cluster.networks.private, cluster.networks.public) if cidr
+    ]
+    made_up = {
+        "netns": netns_of(cluster.name),
+        "uplink": uplink_of(cluster.name),
+        "networks": networks,
+    }
+    return state.read_json(place.network) or made_up
+
+
+def plan(cluster: Cluster) -> Wiring:
+    """What the lab's network has to be; refuses addresses that are taken."""
+    names = ("private", "public")
+    networks = []
+    used = {address for node in cluster.nodes for address in (node.private, node.public)}
+    for name in names:
+        if cidr := getattr(cluster.networks, name):
+            networks.append(Network(name, cidr, _gateway(cidr, used)))
+    netns = netns_of(cluster.name)
+    uplink = uplink_of(cluster.name)
+    _refuse_taken(cluster, networks, uplink)
+    outside, within = _uplink_addresses(cluster.name, networks)
+    return Wiring(netns, tuple(networks), uplink, outside, within)
+
+
+def _gateway(cidr: str, used: set[str | None]) -> str:
+    network = IPv4Network(cidr)
+    for address in (network[1], network[-2]):
+        if str(address) not in used:
+            return str(address)
+    raise LabError(
+        f"no address left for the controller in {cidr}",
+        do=f"leave {network[1]} or {network[-2]} free in the inventory",
+    )
+
+
+def _overlap(one: str, other: str) -> bool:
+    return IPv4Network(one).overlaps(IPv4Network(other))
+
+
+def other_labs(cluster: str) -> list[dict[str, Any]]:
+    """What the networks of the other labs that are up were made from."""
+    files = state.state_root().glob("*/network.json")
+    found = [state.read_json(path) for path in files if path.parent.name != cluster]
+    return [data for data in found if data and namespace_file(data["netns"]).exists()]
+
+
+def _refuse_taken(cluster: Cluster, networks: list[Network], uplink: str) -> None:
+    taken = [
+        (route["dst"], f"the interface {route['dev']}")
+        for route in json.loads(run(["ip", "-j", "-4", "route"]) or "[]")
+        if "dev" in route and route["dst"] != "default" and route["dev"] != uplink
+    ]
+    for lab in other_labs(cluster.name):
+        taken += [(net["cidr"], f"the lab {lab['netns'][8:]}") for net in lab["networks"]]
+    for network in networks:
+        for cidr, by in taken:
+            if _overlap(network.cidr, cidr):
+                raise LabError(
+                    f"the {network.name} network {network.cidr} is already that of {by}",
+                    where=str(cluster.path),
+                    kept="nothing was changed",
+                    do=f"choose another network out of {LABS}, or take that lab down",
+                )
+
+
+def _uplink_addresses(cluster: str, networks: list[Network]) -> tuple[str, str]:
+    """A pair of addresses for the uplink: the same ones each time, if they are free."""
+    mine = state.read_json(state.Place(cluster).network)
+    others = {lab["outside"] for lab in other_labs(cluster)}
+    start = hashlib.sha256(cluster.encode()).digest()[0]
+    for pool in (IPv4Network(cidr) for cidr in UPLINKS):
+        if any(_overlap(str(pool), network.cidr) for network in networks):
+            continue
+        if "outside" in mine and mine["outside"] not in others:
+            if IPv4Address(mine["outside"]) in pool:
+                return mine["outside"], mine["inside"]
+            continue
+        pairs = list(pool.subnets(new_prefix=30))
+        for pair in pairs[start % 64 :] + pairs[: start % 64]:
+            if str(pair[1]) not in others:
+                return str(pair[1]), str(pair[2])
+    raise LabError("no addresses left for the lab's uplink", do="take another lab down")
+
+
+def inner_rules(wiring: Wiring) -> str:
+    """The nft rules of the lab's own namespace."""
+    # Where br_netfilter is loaded, what stays on one bridge comes through here too.
+    same = "\n".join(f'iifname "{n.bridge}" oifname "{n.bridge}" accept' for n in wiring.networks)
+    return f"""
+table ip lab
+delete table ip lab
+table ip lab {{
+  chain forward {{
+    type filter hook forward priority filter; policy drop;
+    {same}
+    ct state established,related accept
+    iifname "uplink" oifname "br-public" accept
+    oifname "uplink" ip daddr {{ {wiring.cidrs} }} drop
+    iifname "br-*" oifname "uplink" accept
+  }}
+  chain out {{
+    type nat hook postrouting priority srcnat;
+    oifname "uplink" ip saddr != {wiring.inside} masquerade
+  }}
+}}
+"""
+
+
+def outer_rules(wiring: Wiring) -> str:
+    """The nft rules of the controller."""
+    return f"""
+table ip {wiring.table}
+delete table ip {wiring.table}
+table ip {wiring.table} {{
+  chain forward {{
+    type filter hook forward priority filter;
+    iifname "{wiring.uplink}" tcp flags syn tcp option maxseg size set rt mtu
+    oifname "{wiring.uplink}" tcp flags syn tcp option maxseg size set rt mtu
+    iifname "{wiring.uplink}" ip daddr {{ {wiring.cidrs} }} drop
+    oifname "{wiring.uplink}" ct state established,related accept
+    oifname "{wiring.uplink}" drop
+  }}
+  chain out {{
+    type nat hook postrouting priority srcnat;
+    ip saddr {wiring.inside} oifname != "{wiring.uplink}" masquerade
+  }}
+}}
+"""

@@ -1,0 +1,126 @@
+"""The plan of a node: its resources in order, every template rendered, plain data.
+
+Pure: no host, no clock, no network. The same inventory gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nodriza.errors import NodrizaError, TargetError
+from nodriza.render import ROOT, Renderer, Template
+from nodriza.resources import Resource, to_data
+from nodriza.secret import names_in
+
+if TYPE_CHECKING:
+    from nodriza.inventory import Cluster, Node
+
+Declared = Resource | Template
+Role = Callable[..., Iterator[Declared]]
+"""Takes the node and the cluster; ``release`` takes what is released as well."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A resource and the line of the role that declared it."""
+
+    resource: Resource
+    origin: str
+
+    def to_data(self) -> dict[str, Any]:
+        """JSON-ready; what travels to the host, and what ``fab plan --json`` prints."""
+        return {"id": self.resource.id, "origin": self.origin, **to_data(self.resource)}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that one node shall be."""
+
+    node: str
+    resources: tuple[Planned, ...]
+
+    def to_data(self) -> list[dict[str, Any]]:
+        """Secrets are tokens in it."""
+        return [planned.to_data() for planned in self.resources]
+
+    @property
+    def secrets(self) -> set[str]:
+        """The names of the secrets that it needs."""
+        return names_in(str([planned.resource for planned in self.resources]))
+
+    def origin(self, id: str) -> str:
+        """The role's file and line that declared a resource."""
+        return next((p.origin for p in self.resources if p.resource.id == id), "")
+
+
+def plan_node(node: Node, cluster: Cluster, renderer: Renderer | None = None) -> Plan:
+    """What the roles of ``node`` ask for."""
+    declared = (
+        item for name in node.roles for item in with_origin(find_role(name)(node, cluster))
+    )
+    return make_plan(declared, node, cluster, renderer or Renderer())
+
+
+def make_plan(
+    declared: Iterable[tuple[Declared, str]], node: Node, cluster: Cluster, renderer: Renderer
+) -> Plan:
+    """Render and number what was declared. The same resource twice counts once.
+
+    Two different ones with the same id are a mistake in the roles: ``NodrizaError``.
+    """
+    planned: dict[str, Planned] = {}
+    for item, origin in declared:
+        resource = renderer.render(item, node, cluster) if isinstance(item, Template) else item
+        first = planned.setdefault(resource.id, Planned(resource, origin))
+        if first.resource != resource:
+            raise NodrizaError(
+                f"{resource.id} is declared twice, differently, here and in {first.origin}",
+                where=origin,
+                kept="no host was touched",
+            )
+    plan = Plan(node.name, tuple(planned.values()))
+    _refuse_unknown_references(plan)
+    return plan
+
+
+def find_role(name: str) -> Role:
+    """The generator function of a role: ``nginx`` in ``roles/nginx.py``."""
+    try:
+        module = importlib.import_module(f"nodriza.roles.{name}")
+    except ModuleNotFoundError as error:
+        if error.name != f"nodriza.roles.{name}":
+            raise
+        raise TargetError(f"no role {name} in roles/") from None
+    role: Role = getattr(module, name)
+    return role
+
+
+def with_origin(declared: Iterator[Declared]) -> Iterator[tuple[Declared, str]]:
+    """Each resource with the line that yields it, through helper generators as well."""
+    for item in declared:
+        frame: Any = declared
+        while getattr(frame, "gi_yieldfrom", None) is not None and hasattr(
+            frame.gi_yieldfrom, "gi_frame"
+        ):
+            frame = frame.gi_yieldfrom
+        path = Path(frame.gi_frame.f_code.co_filename)
+        shown = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+        yield item, f"{shown}:{frame.gi_frame.f_lineno}"
+
+
+def _refuse_unknown_references(plan: Plan) -> None:
+    known = {planned.resource.id for planned in plan.resources}
+    for planned in plan.resources:
+        for field in ("reload_on", "restart_on", "on_change"):
+            for reference in getattr(planned.resource, field, ()):
+                if reference not in known:
+                    raise NodrizaError(
+                        f"{planned.resource.id}: {field} names {reference}, which is not in"
+                        f" the plan of {plan.node}",
+                        where=planned.origin,
+                        kept="no host was touched",
+                    )

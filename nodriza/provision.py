@@ -1,0 +1,43 @@
+"""Bring nodes to what their roles ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from nodriza.plan import Plan, plan_node
+from nodriza.render import Renderer
+from nodriza.rollout import Run, roll_out
+
+if TYPE_CHECKING:
+    from nodriza.inventory import Cluster, Node
+    from nodriza.report import Report
+    from nodriza.result import NodeResult
+    from nodriza.vault import Vault
+
+
+def plan_all(cluster: Cluster, nodes: Sequence[Node]) -> list[Plan]:
+    """One plan a node; no host in reach is needed."""
+    renderer = Renderer()
+    return [plan_node(node, cluster, renderer) for node in nodes]
+
+
+def provision(
+    cluster: Cluster,
+    nodes: Sequence[Node],
+    vault: Vault,
+    report: Report,
+    *,
+    check: bool = False,
+    **options: Any,
+) -> dict[str, NodeResult]:
+    """Plan everything first, so that a mistake anywhere touches no host; then go.
+
+    ``options`` are fields of ``Run``. A check works with throw-away values for secrets
+    that do not exist yet, and keeps none of them.
+    """
+    plans = plan_all(cluster, nodes)
+    names = set().union(*(plan.secrets for plan in plans))
+    values = vault.ensure(names, keep=not check)
+    what = "provision " + ",".join(node.name for node in nodes)
+    return roll_out(Run(cluster, report, values, what, check=check, **options), plans)

@@ -1,0 +1,116 @@
+"""Templates into files: strict, pure, the same bytes every time.
+
+An undefined name is an error with the template's file and line, and so is a value that
+is ``None``: neither belongs in a configuration file. Secrets render as tokens.
+"""
+
+from __future__ import annotations
+
+import importlib
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+
+from nodriza.errors import TemplateError
+from nodriza.resources import File
+from nodriza.secret import secret
+
+if TYPE_CHECKING:
+    from nodriza.inventory import Cluster, Node
+
+ROOT = Path(str(importlib.import_module("nodriza.roles").__file__)).parent.parent
+"""The folder that holds ``roles`` and ``templates``: a checkout, or the installed package."""
+SHIPPED = ROOT / "templates"
+
+
+@dataclass(frozen=True)
+class Template:
+    """A ``File`` whose content is still to be rendered; the same id as that file."""
+
+    path: str
+    source: str
+    owner: str = "root"
+    group: str = "root"
+    mode: str = "0644"
+    variables: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """As the ``File`` it becomes."""
+        return f"file:{self.path}"
+
+
+def template(
+    source: str,
+    *,
+    to: str,
+    owner: str = "root",
+    group: str = "root",
+    mode: str = "0644",
+    **variables: Any,
+) -> Template:
+    """The file ``to``, made from ``templates/<source>``.
+
+    The template sees ``node``, ``cluster``, ``app``, ``secret(name)`` and ``variables``.
+    """
+    return Template(to, source, owner, group, mode, variables)
+
+
+class Renderer:
+    """Renders templates; folders earlier in the list win over later ones."""
+
+    def __init__(self, folders: Sequence[Path] = (SHIPPED,)) -> None:
+        self.folders = [str(folder) for folder in folders]
+        self._jinja = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(self.folders),
+            undefined=jinja2.StrictUndefined,
+            finalize=_no_none,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+            autoescape=False,  # noqa: S701  configuration files, not HTML
+        )
+
+    def render(self, wanted: Template, node: Node, cluster: Cluster) -> File:
+        """The file, or ``TemplateError`` with the template's file and line."""
+        context = {
+            "node": node,
+            "cluster": cluster,
+            "app": cluster.app,
+            "secret": secret,
+            **wanted.variables,
+        }
+        try:
+            text = self._jinja.get_template(wanted.source).render(context)
+        except jinja2.TemplateNotFound as error:
+            raise TemplateError(
+                f"no template {error.name} in {', '.join(self.folders)}", where=node.name
+            ) from None
+        except jinja2.TemplateSyntaxError as error:
+            raise TemplateError(
+                error.message or "syntax error", where=f"{error.filename}:{error.lineno}"
+            ) from None
+        except Exception as error:
+            where = next(self._lines(error), wanted.source)
+            raise TemplateError(
+                f"{error} (while rendering {wanted.path} for {node.name})",
+                where=where,
+                kept="no host was touched",
+            ) from error
+        return File(wanted.path, text, wanted.owner, wanted.group, wanted.mode)
+
+    def _lines(self, error: Exception) -> Iterator[str]:
+        """ "file:line" of each template in a traceback, the innermost first."""
+        for frame in reversed(traceback.extract_tb(error.__traceback__)):
+            if any(frame.filename.startswith(folder) for folder in self.folders):
+                yield f"{frame.filename}:{frame.lineno}"
+
+
+def _no_none(value: Any) -> Any:
+    if value is None:
+        raise ValueError("a value is None")
+    return value

@@ -1,0 +1,91 @@
+"""The way out of every report: no secret, no control character, no broken pipe gets past."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Callable
+from typing import Any, TextIO
+
+# What a host says is text, whatever a program on it printed: nothing in it may move the
+# cursor, change colours or set the terminal's title.
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_PLAIN = str.maketrans("→…✓✗·━─‹›⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", ">.+x.=-<>" + "*" * 10)
+_GONE = (errno.EPIPE, errno.EIO, errno.EBADF)
+
+
+class Output:
+    """A stream that stays quiet once nobody reads it any more."""
+
+    def __init__(self, stream: TextIO, redact: Callable[[str], str]) -> None:
+        self.stream = stream
+        self.redact = redact
+        self.quiet = False
+
+    def clean(self, data: Any) -> Any:
+        """Text, or data with texts in it, as it may be shown."""
+        if isinstance(data, str):
+            text = data.replace("\r\n", "\n").replace("\t", "    ")
+            # Redacted last: a value with something invisible in it is a value still.
+            return self.redact(_CONTROL.sub("", _ESCAPES.sub("", text)))
+        if isinstance(data, (list, tuple)):
+            return [self.clean(item) for item in data]
+        if isinstance(data, dict):
+            return {self.clean(key): self.clean(value) for key, value in data.items()}
+        return data
+
+    def line(self, text: str = "") -> None:
+        """A line of clean text."""
+        self.write(self.clean(text) + "\n")
+        self.flush()
+
+    # What rich asks of a file.
+
+    def write(self, text: str) -> int:
+        """Text as it is; on a stream without Unicode, the nearest there is."""
+        if "utf" not in self.encoding.lower():
+            text = text.translate(_PLAIN)
+        shown = text.encode(self.encoding, "replace").decode(self.encoding)
+        self._try(self.stream.write, shown)
+        return len(text)
+
+    def flush(self) -> None:
+        """To the reader, if there is one."""
+        self._try(self.stream.flush)
+
+    def isatty(self) -> bool:
+        """Is somebody watching?"""
+        return self.stream.isatty()
+
+    def fileno(self) -> int:
+        """For the terminal's size."""
+        return self.stream.fileno()
+
+    @property
+    def encoding(self) -> str:
+        """The stream's own."""
+        return self.stream.encoding or "utf-8"
+
+    def _try(self, do: Callable[..., object], *args: str) -> None:
+        if self.quiet:
+            return
+        try:
+            do(*args)
+        except OSError as error:
+            if error.errno not in _GONE:
+                raise
+            self._hush()
+        except ValueError:  # the stream was closed
+            self.quiet = True
+
+    def _hush(self) -> None:
+        """Give what is still buffered a place to go: Python flushes once more at its end."""
+        self.quiet = True
+        try:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.stream.fileno())
+            os.close(nowhere)
+        except (OSError, ValueError):
+            return

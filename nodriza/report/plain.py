@@ -1,0 +1,71 @@
+"""Lines without colour or time, for logs: the same run writes the same lines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nodriza.report import words
+from nodriza.report.clean import Output
+from nodriza.report.recap import Restored, recap
+from nodriza.result import NodeResult
+
+WIDTH = 100
+
+
+class PlainReport:
+    """One line for whatever changed, failed or was skipped; what was right is only counted."""
+
+    def __init__(self, out: Output, *, diff: bool, again: str) -> None:
+        self.out = out
+        self.diff = diff
+        self.again = again
+        self._check: dict[str, bool] = {}
+        self._restored: Restored = {}
+        self._width = 0
+
+    def start(self, nodes: list[tuple[str, int]]) -> None:
+        """Only the column's width."""
+        self._width = max((len(name) for name, _ in nodes), default=0)
+
+    def event(self, node: str, event: dict[str, Any]) -> None:
+        """At most one line, and the diff below it."""
+        event = self.out.clean(event)
+        if event["event"] == "start":
+            self._check[node] = bool(event.get("check"))
+        elif event["event"] == "owed":
+            self._say(node, "owed", words.owed(event))
+        elif event["event"] == "restored":
+            self._restored[node, str(event["unit"])] = list(event["paths"])
+            self._say(node, "restored", ", ".join(event["paths"]))
+        elif event["event"] == "resource" and event["status"] != "ok":
+            self._resource(node, event)
+
+    def done(self, node: str, result: NodeResult) -> None:
+        """What came of the node, in a line."""
+        status = "failed" if result.bad else "done"
+        counts = f"{words.outcome(result, self._check.get(node, False))}"
+        self._say(node, status, f"{counts} ({words.duration(result.seconds)})")
+
+    def finish(self, results: dict[str, NodeResult], seconds: float, check: bool) -> None:
+        """The recap."""
+        for line in recap(
+            results,
+            seconds,
+            check=check,
+            restored=self._restored,
+            again=self.again,
+            width=WIDTH,
+        ):
+            self.out.line("".join(text for _, text in line).rstrip())
+
+    def _resource(self, node: str, event: dict[str, Any]) -> None:
+        status = words.status(event, self._check.get(node, False))
+        changed = event["status"] == "changed"
+        note = words.details(event) if changed else words.first_line(event)
+        self._say(node, status, f"{event['id']} ({note})" if note else str(event["id"]))
+        if self.diff:
+            for line in str(event.get("diff") or "").splitlines():
+                self.out.line(f"    {line}")
+
+    def _say(self, node: str, status: str, text: str) -> None:
+        self.out.line(f"{node:<{self._width}}  {status:<7}  {text}")

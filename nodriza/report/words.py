@@ -1,0 +1,92 @@
+"""How events read: the same words on every kind of output."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nodriza.result import NodeResult
+
+Event = dict[str, Any]
+
+_LONGEST = 40  # characters of a value; more says less
+
+
+def status(event: Event, check: bool) -> str:
+    """The status as a person reads it."""
+    word = str(event["status"])
+    return "would change" if check and word == "changed" else word
+
+
+def details(event: Event) -> str:
+    """What differs, and what was done beyond it: "mode 0644 → 0600, reload"."""
+    parts = [_difference(key, *pair) for key, pair in (event.get("gap") or {}).items()]
+    if event["status"] == "changed" and event.get("words"):
+        parts.append(event["words"])
+    return ", ".join(part for part in parts if part)
+
+
+def first_line(event: Event) -> str:
+    """The beginning of what the host said; the recap has it all."""
+    return (str(event.get("words") or "").strip().splitlines() or [""])[0]
+
+
+def _difference(key: str, now: Any, wanted: Any) -> str:
+    if key == "exists":
+        return "new" if wanted else "goes away"
+    if key == "installed":
+        return "install" if wanted else "remove"
+    if key == "sha256":
+        return "content"
+    if isinstance(wanted, bool) and now in (True, False, None):
+        return key if wanted else f"not {key}"
+    pair = [_value(now), _value(wanted)]
+    if "hidden" in pair or any(len(value) > _LONGEST or "\n" in value for value in pair):
+        return key
+    return f"{key} {pair[0]} → {pair[1]}"
+
+
+def _value(value: Any) -> str:
+    if value is None or value == "":
+        return "nothing"
+    return "yes" if value is True else "no" if value is False else str(value)
+
+
+def doing(event: Event) -> str:
+    """What a node is busy with, short enough for a line."""
+    ids = str(event["id"]).split(" ") if event.get("event") == "doing" else []
+    if len(ids) > 1 and all(":" in word for word in ids):
+        return f"{ids[0]} and {len(ids) - 1} more"
+    return str(event["id"])
+
+
+def owed(event: Event) -> str:
+    """What an earlier run left due."""
+    what = event.get("id") or f"service:{event.get('unit')}"
+    since = f", due since {event['since']}" if event.get("since") else ""
+    return f"{what} ({event.get('action')}{since}: an earlier run was cut short)"
+
+
+def duration(seconds: float) -> str:
+    """0.4 s, 12.3 s, 4:05, 1:02:03."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def count(number: int, noun: str) -> str:
+    """1 node, 2 nodes."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def outcome(result: NodeResult, check: bool) -> str:
+    """A node's result in a few words."""
+    if result.error is not None:
+        return result.error.what.splitlines()[0]
+    parts = [f"{result.failed} failed"] if result.failed else []
+    if result.changed:
+        parts.append(f"{result.changed} would change" if check else f"{result.changed} changed")
+    if result.skipped:
+        parts.append(f"{result.skipped} skipped")
+    return ", ".join(parts) or "nothing to change"

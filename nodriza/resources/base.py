@@ -1,0 +1,121 @@
+"""What every noun has in common.
+
+A resource is one desired fact about a host. It answers three questions:
+
+``wanted()``
+    the state it asks for: a flat dict, or ``None`` for "shall not exist";
+``look(host, many)``
+    the state that is there, for *all* resources of its kind at once, in order;
+``fix(host, now)``
+    closes the gap between the two.
+
+Check, diff, drift and apply are readers of the same gap, so they can't disagree.
+The controller fills in the fields, the agent calls the three methods; this file
+travels to the host and imports nothing but the standard library (Python 3.9+).
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Optional, Sequence, Tuple, Type, Union
+
+if TYPE_CHECKING:
+    from nodriza.agent.host import Host
+
+Value = Union[str, int, bool, None]
+State = Optional[Dict[str, Value]]
+Gap = Dict[str, Tuple[Value, Value]]
+"""Attribute to (what is there, what is wanted)."""
+
+KINDS: Dict[str, Type["Resource"]] = {}
+"""Every noun by its class name, filled as the classes are defined."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Resource:
+    """One desired fact about a host.
+
+    Subclasses are frozen dataclasses whose first field is the subject (a path, a
+    unit, a package), so that ``id`` is "noun:subject".
+    """
+
+    HIDDEN: ClassVar[Tuple[str, ...]] = ()
+    """Attributes whose values are never shown, only that they differ."""
+    ALONE: ClassVar[bool] = False
+    """Looked at one at a time, each after the fix of the one before."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        KINDS[cls.__name__] = cls
+
+    @property
+    def subject(self) -> str:
+        """What this resource is about: the value of its first field."""
+        return str(getattr(self, dataclasses.fields(self)[0].name))
+
+    @property
+    def id(self) -> str:
+        """Unique in a plan, and what ``reload_on`` and its like refer to."""
+        return f"{type(self).__name__.lower()}:{self.subject}"
+
+    def wanted(self) -> State:
+        """The state this resource asks for; ``None``: it shall not exist."""
+        raise NotImplementedError
+
+    @classmethod
+    def look(cls, host: Host, many: Sequence[Any]) -> List[State]:
+        """The state of each of ``many`` on the host, in the same order."""
+        raise NotImplementedError
+
+    def fix(self, host: Host, now: State) -> None:
+        """Close the gap; ``now`` is what ``look`` saw. Raises ``HostError``."""
+        raise NotImplementedError
+
+    def diff(self, host: Host, now: State) -> str:
+        """More than the gap's attributes can say: a unified diff, or nothing."""
+        return ""
+
+
+def gap_between(resource: Resource, now: State) -> Gap:
+    """What has to change: empty when the host is as wanted.
+
+    Attributes that are there but not asked for are not compared.
+    """
+    wanted = resource.wanted()
+    if wanted is None:
+        return {} if now is None else {"exists": (True, False)}
+    if now is None:
+        return {"exists": (False, True)}
+    return {key: (now.get(key), value) for key, value in wanted.items() if now.get(key) != value}
+
+
+def ids(resources: Sequence[Any]) -> Tuple[str, ...]:
+    """The ids of resources given as resources or as ids already."""
+    return tuple(item if isinstance(item, str) else item.id for item in resources)
+
+
+def to_data(resource: Resource) -> Dict[str, Any]:
+    """A resource as JSON-ready data; bytes become ``{"base64": …}``."""
+    data: Dict[str, Any] = {"kind": type(resource).__name__}
+    for field in dataclasses.fields(resource):
+        value = getattr(resource, field.name)
+        if isinstance(value, bytes):
+            value = {"base64": base64.b64encode(value).decode("ascii")}
+        data[field.name] = value
+    return data
+
+
+def from_data(data: Dict[str, Any]) -> Resource:
+    """The resource that ``to_data`` described; other keys are left alone."""
+    cls = KINDS[data["kind"]]
+    names = {field.name for field in dataclasses.fields(cls)}
+    values: Dict[str, Any] = {}
+    for name in names & set(data):
+        value = data[name]
+        if isinstance(value, dict) and set(value) == {"base64"}:
+            value = base64.b64decode(value["base64"])
+        elif isinstance(value, list):
+            value = tuple(value)
+        values[name] = value
+    return cls(**values)

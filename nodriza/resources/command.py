@@ -1,0 +1,157 @@
+"""Programs that are run when something shows that they are due."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Optional, Sequence, Tuple
+
+from nodriza.resources.base import Resource, State, ids
+
+if TYPE_CHECKING:
+    from nodriza.agent.host import Host
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+BLANK = " \t"
+NEWLINE = "\r\n"
+
+
+@dataclass(frozen=True)
+class Command(Resource):
+    """A program that is run only when it is due, never "each time".
+
+    It is due while the file ``creates`` is missing, while the program ``unless`` exits
+    with something else than 0, and when one of ``on_change`` (resources or ids) changed.
+    After it ran, ``creates`` and ``unless`` must say that it is done.
+
+    ``argv`` is no shell line. ``env_file`` is an ``EnvironmentFile`` of systemd.exec(5);
+    ``unless`` gets the same user, directory and environment. ``timeout`` in seconds.
+    """
+
+    name: str
+    argv: Tuple[str, ...]
+    creates: str = ""
+    unless: Tuple[str, ...] = ()
+    on_change: Tuple[Any, ...] = ()
+    user: Optional[str] = None
+    cwd: Optional[str] = None
+    env_file: str = ""
+    timeout: int = 600
+
+    ALONE: ClassVar[bool] = True  # what it asks of the host, the resources before it change
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "argv", tuple(self.argv))
+        object.__setattr__(self, "unless", tuple(self.unless))
+        object.__setattr__(self, "on_change", ids(self.on_change))
+        if not (self.creates or self.unless or self.on_change):
+            raise ValueError(f"{self.id} has none of creates, unless, on_change: when is it due?")
+
+    def wanted(self) -> State:
+        """Done."""
+        return {"done": True}
+
+    @classmethod
+    def look(cls, host: Host, many: Sequence[Command]) -> List[State]:
+        """Only what ``creates`` and ``unless`` say; ``on_change`` is the journal's."""
+        return [{"done": command._is_done(host)} for command in many]
+
+    def _is_done(self, host: Host) -> bool:
+        if self.creates and host.stat(self.creates) is None:
+            return False
+        if not self.unless:
+            return True
+        env = self._environment(host)
+        return env is not None and self._run(host, self.unless, env, check=False) == 0
+
+    def fix(self, host: Host, now: State) -> None:
+        """Run it."""
+        env = self._environment(host)
+        if env is None:
+            host.refuse(f"{self.id}: there is no {self.env_file}")
+        self._run(host, self.argv, env, check=True)
+
+    def _run(self, host: Host, argv: Sequence[str], env: Dict[str, str], *, check: bool) -> int:
+        cwd = host.at(self.cwd) if self.cwd else None
+        return host.run(
+            argv, check=check, env=env, user=self.user, cwd=cwd, timeout=self.timeout
+        ).exit
+
+    def _environment(self, host: Host) -> Optional[Dict[str, str]]:
+        if not self.env_file:
+            return {}
+        text = host.read(self.env_file)
+        return None if text is None else parse_environment(text.decode("utf-8", "replace"))
+
+
+def parse_environment(text: str) -> Dict[str, str]:
+    """The variables of an ``EnvironmentFile``, read as systemd reads it (systemd.exec(5)).
+
+    Names that no shell could hold are left out, as systemd does.
+    """
+    text = text.replace("\0", "")
+    found: Dict[str, str] = {}
+    at = 0
+    while at < len(text):
+        if text[at] in BLANK + NEWLINE:
+            at += 1
+        elif text[at] in "#;":
+            at = _line_end(text, at)
+        else:
+            end = _line_end(text, at)
+            name, equals, _ = text[at:end].partition("=")
+            if equals:
+                value, end = _value(text, at + len(name) + 1)
+                if NAME.fullmatch(name.rstrip(BLANK)):
+                    found[name.rstrip(BLANK)] = value
+            at = end
+    return found
+
+
+def _line_end(text: str, at: int) -> int:
+    while at < len(text) and text[at] not in NEWLINE:
+        at += 1
+    return at
+
+
+def _value(text: str, at: int) -> Tuple[str, int]:
+    """The value that begins at ``at``, quotes and all, and where it ends."""
+    value = ""
+    while at < len(text) and text[at] not in NEWLINE:
+        if text[at] in BLANK:
+            at += 1
+        elif text[at] in "'\"":
+            part, at = _quoted(text, at)
+            value += part
+        else:
+            part, at = _bare(text, at)
+            return value + part, at  # once begun, bare text goes on to the end of the line
+    return value, at
+
+
+def _quoted(text: str, at: int) -> Tuple[str, int]:
+    quote, value, at = text[at], "", at + 1
+    while at < len(text) and text[at] != quote:
+        if text[at] == "\\" and quote == '"':
+            after = text[at + 1 : at + 2]
+            # In double quotes a backslash is one, except before these.
+            value += after if after in '"\\`$' else "" if after == "\n" else "\\" + after
+            at += 2
+        else:
+            value += text[at]
+            at += 1
+    return value, at + 1
+
+
+def _bare(text: str, at: int) -> Tuple[str, int]:
+    value, end = "", 0
+    while at < len(text) and text[at] not in NEWLINE:
+        escaped = text[at] == "\\"
+        if escaped:
+            at += 1
+        if at < len(text) and not (escaped and text[at] in NEWLINE):
+            value += text[at]
+        if escaped or text[at] not in BLANK:
+            end = len(value)  # blanks at the end of the line aren't part of it
+        at += 1
+    return value[:end], at

@@ -1,0 +1,221 @@
+"""File systems that are mounted, and stay so."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+from nodriza.agent.host import HostError
+from nodriza.resources.base import Resource, State, Value
+
+if TYPE_CHECKING:
+    from nodriza.agent.host import Host
+
+FSTAB = "/etc/fstab"
+MOUNTINFO = "/proc/self/mountinfo"
+AUTOMOUNT = "x-systemd.automount"
+REMOTE = ("_netdev", "nofail")  # a node boots, and can be reached, without its share
+PATIENCE = 60  # seconds that systemd gets for a mount or an unmount
+SAME = {"nfs": "nfs4", "glusterfs": "fuse.glusterfs", "sshfs": "fuse.sshfs"}
+"""The type in fstab to the one that the kernel shows."""
+
+
+@dataclass(frozen=True)
+class Mount(Resource):
+    """A line in fstab(5) and the file system that it speaks of, mounted.
+
+    With ``automount`` systemd mounts it at the first access (systemd.automount(5)), so
+    that a node boots while the server is away, where the kernel has autofs; elsewhere it
+    is mounted at boot. For devices and network file systems, not for bind mounts.
+    """
+
+    path: str
+    source: str
+    fstype: str
+    options: Tuple[str, ...] = ()
+    automount: bool = True
+
+    def wanted(self) -> State:
+        """The fstab line's options (the kernel adds its own), and that it is in use."""
+        return {
+            "source": self.source,
+            "fstype": self.fstype,
+            "options": ",".join(self._options()) or "defaults",
+            "automount": self.automount,
+            "mounted": True,
+        }
+
+    def _options(self) -> List[str]:
+        added = [option for option in REMOTE if self.automount and option not in self.options]
+        return [*self.options, *added]
+
+    @classmethod
+    def look(cls, host: Host, many: Sequence[Mount]) -> List[State]:
+        """fstab and mountinfo, read once each.
+
+        Nothing at or below the mount point is touched: a dead server would hang us.
+        """
+        fstab, mounts, can = host.read(FSTAB) or b"", _mounts(host), _can_automount(host)
+        return [mount._look(find_line(fstab, mount._at), mounts, can) for mount in many]
+
+    @property
+    def _at(self) -> str:
+        return posixpath.normpath(self.path)
+
+    def _look(self, line: Optional[Line], mounts: Dict[str, List[Line]], can: bool) -> State:
+        here = mounts.get(self._at, [])
+        if line is None and not here:
+            return None
+        options = [] if line is None else line.options.split(",")
+        state: Dict[str, Value] = {
+            "source": line and line.source,
+            "fstype": line and line.fstype,
+            "options": ",".join(option for option in options if option != AUTOMOUNT),
+            "automount": self._automounted(AUTOMOUNT in options, can),
+            "mounted": self._mounted(here),
+        }
+        return state
+
+    def _automounted(self, declared: bool, can: bool) -> Value:
+        if self.automount and not can:  # then not having it is what is wanted
+            return "this host has no autofs" if declared else True
+        return declared
+
+    def _mounted(self, here: Sequence[Line]) -> Value:
+        real = [mount for mount in here if mount.fstype != "autofs"]
+        if not real:
+            return self.automount if here else False  # the automount waits for an access
+        top = real[-1]
+        if SAME.get(self.fstype, self.fstype) != SAME.get(top.fstype, top.fstype):
+            return f"{top.source} ({top.fstype})"
+        # UUID=, LABEL=: the kernel shows the device.
+        by_tag = "=" in self.source.split("/", 1)[0]
+        return True if by_tag or _plain(self.source) == _plain(top.source) else top.source
+
+    def fix(self, host: Host, now: State) -> None:
+        """Unmount what is there, write the line, mount.
+
+        In this order, so that a run killed in between finds nothing mounted and goes on.
+        """
+        if self._at in _mounts(host):
+            self._unmount(host)
+        host.mkdirs(self._at)
+        automount = self.automount and _can_automount(host)
+        options = [*self._options(), *([AUTOMOUNT] if automount else [])]
+        line = Line(self.source, self.fstype, ",".join(options) or "defaults")
+        seen, old = host.stat(FSTAB), host.read(FSTAB) or b""
+        new = with_line(old, self._at, line)
+        if new != old and seen:
+            host.write(FSTAB, new, owner=seen.owner, group=seen.group, mode=seen.mode)
+        elif new != old:
+            host.write(FSTAB, new)
+        host.run(["systemctl", "daemon-reload"])
+        unit = unit_name(self._at, "automount" if automount else "mount")
+        try:
+            host.run(["systemctl", "start", unit], timeout=PATIENCE)
+        except HostError as error:
+            host.refuse(f"{self.path} can't be mounted: {error}\n{self._journal(host)}")
+
+    def _unmount(self, host: Host) -> None:
+        # The mount first: stopping the automount would detach it, busy or not.
+        unit = unit_name(self._at, "mount")
+        if any(mount.fstype != "autofs" for mount in _mounts(host)[self._at]):
+            host.run(["systemctl", "stop", unit], check=False, timeout=PATIENCE)
+        if any(mount.fstype != "autofs" for mount in _mounts(host).get(self._at, [])):
+            host.refuse(
+                f"{self.path} is in use and can't be unmounted; it is left as it was."
+                f" Who uses it: fuser -vm {self.path}\n{self._journal(host)}"
+            )
+        automount = unit_name(self._at, "automount")
+        host.run(["systemctl", "stop", automount], check=False, timeout=PATIENCE)
+
+    def _journal(self, host: Host) -> str:
+        unit = unit_name(self._at, "mount")
+        host.run(["journalctl", "--sync"], check=False, timeout=10)
+        show = ["journalctl", f"--unit={unit}", "--lines=6", "--no-pager", "--output=cat"]
+        return host.run(show, check=False, timeout=10).out.strip()
+
+
+class Line(NamedTuple):
+    """One mount, as fstab(5) and mountinfo both tell of it."""
+
+    source: str
+    fstype: str
+    options: str
+
+
+def find_line(fstab: bytes, path: str) -> Optional[Line]:
+    """The first line of an fstab that is about ``path``."""
+    for row in fstab.split(b"\n"):
+        fields = _fields(row)
+        if _is_about(fields, path):
+            return Line(fields[0], fields[2], fields[3] if len(fields) > 3 else "defaults")
+    return None
+
+
+def with_line(fstab: bytes, path: str, line: Line) -> bytes:
+    """An fstab in which ``line`` is the one about ``path``; every other byte stays."""
+    new = " ".join(_encoded(part) for part in (line.source, path, line.fstype, line.options))
+    rows = fstab.split(b"\n")
+    for number, row in enumerate(rows):
+        if _is_about(_fields(row), path):
+            rows[number] = f"{new} 0 0".encode("utf-8", "surrogateescape")
+            return b"\n".join(rows)
+    end = b"" if fstab.endswith(b"\n") or not fstab else b"\n"
+    return fstab + end + f"{new} 0 0\n".encode("utf-8", "surrogateescape")
+
+
+def unit_name(path: str, suffix: str) -> str:
+    """The unit of a mount point, escaped as systemd.unit(5) says ("systemd-escape --path")."""
+    parts = [part for part in path.split("/") if part]
+    escaped = "-".join(re.sub(rb"[^A-Za-z0-9:_.]", _hex, part.encode()).decode() for part in parts)
+    if escaped.startswith("."):
+        escaped = r"\x2e" + escaped[1:]
+    return f"{escaped or '-'}.{suffix}"
+
+
+def _hex(match: re.Match[bytes]) -> bytes:
+    return b"\\x%02x" % ord(match.group())
+
+
+def _mounts(host: Host) -> Dict[str, List[Line]]:
+    """Mount point to what is mounted there, the lowest first (proc_pid_mountinfo(5))."""
+    mounts: Dict[str, List[Line]] = {}
+    for row in (host.read(MOUNTINFO) or b"").split(b"\n"):
+        fields = _fields(row)
+        if "-" in fields[6:]:
+            fstype, source = fields[fields.index("-", 6) + 1 :][:2]
+            mounts.setdefault(fields[4], []).append(Line(source, fstype, fields[5]))
+    return mounts
+
+
+def _can_automount(host: Host) -> bool:
+    known = (host.read("/proc/filesystems") or b"").split()
+    return b"autofs" in known and host.stat("/dev/autofs") is not None
+
+
+def _is_about(fields: Sequence[str], path: str) -> bool:
+    comment = bool(fields) and fields[0].startswith("#")
+    return len(fields) >= 3 and not comment and posixpath.normpath(fields[1]) == path
+
+
+def _fields(row: bytes) -> List[str]:
+    """Words, with the octal escapes for blanks in them resolved."""
+    words = (re.sub(rb"\\([0-3][0-7]{2})", _byte, word) for word in row.split())
+    return [word.decode("utf-8", "surrogateescape") for word in words]
+
+
+def _byte(match: re.Match[bytes]) -> bytes:
+    return bytes([int(match.group(1), 8)])
+
+
+def _encoded(word: str) -> str:
+    return re.sub(r"[ \t\n\\]", lambda match: f"\\{ord(match.group()):03o}", word)
+
+
+def _plain(source: str) -> str:
+    # A share's root may be written "host:/name", "host:name" or with a slash at the end.
+    host, colon, path = source.partition(":")
+    return host + colon + path.strip("/") if colon else source.rstrip("/")

@@ -1,0 +1,106 @@
+"""systemd services."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Dict, List, Sequence, Tuple
+
+from nodriza.resources.base import Resource, State, ids
+
+if TYPE_CHECKING:
+    from nodriza.agent.host import Host
+
+SETTLE = 0.5  # seconds a service must stay up after a start before it is believed
+ENABLED = ("enabled", "enabled-runtime", "static", "alias", "indirect", "generated")
+
+
+@dataclass(frozen=True)
+class Service(Resource):
+    """A unit that is enabled and running, and follows the files it reads.
+
+    ``reload_on`` and ``restart_on`` name the resources whose change it owes a reload
+    or a restart; ``check`` is the program's own checker, asked before it sees them.
+    When the checker says no, or the service does not come up, those files go back to
+    what they were (``nodriza.agent.transaction``).
+    """
+
+    unit: str
+    enabled: bool = True
+    running: bool = True
+    reload_on: Tuple[str, ...] = ()
+    restart_on: Tuple[str, ...] = ()
+    check: Tuple[str, ...] = ()
+    HIDDEN: ClassVar[Tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reload_on", ids(self.reload_on))
+        object.__setattr__(self, "restart_on", ids(self.restart_on))
+        object.__setattr__(self, "check", tuple(self.check))
+
+    def wanted(self) -> State:
+        """Enabled at boot, and running now."""
+        return {"enabled": self.enabled, "running": self.running}
+
+    @property
+    def full_unit(self) -> str:
+        """With its suffix: ``nginx`` is ``nginx.service``."""
+        return self.unit if "." in self.unit else f"{self.unit}.service"
+
+    @classmethod
+    def look(cls, host: Host, many: Sequence[Service]) -> List[State]:
+        """One ``systemctl show`` for all (systemctl(1), org.freedesktop.systemd1(5))."""
+        properties = "Id,Names,LoadState,ActiveState,UnitFileState"
+        units = [service.full_unit for service in many]
+        out = host.run(["systemctl", "show", f"--property={properties}", *units], check=False).out
+        blocks = [
+            dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+            for block in out.strip().split("\n\n")
+        ]
+        return [_state(blocks, unit) for unit in units]
+
+    def fix(self, host: Host, now: State) -> None:
+        """Enable or disable, start or stop."""
+        now = now or {}
+        if now.get("enabled") != self.enabled:
+            word = "enable" if self.enabled else "disable"
+            host.run(["systemctl", word, self.full_unit])
+        if now.get("running") != self.running:
+            self.act(host, "start" if self.running else "stop")
+
+    def act(self, host: Host, action: str) -> None:
+        """``start``, ``stop``, ``reload`` or ``restart``; raises with the unit's own words."""
+        host.run(["systemctl", "daemon-reload"])
+        # A service that failed too often before would refuse a start that could now work.
+        host.run(["systemctl", "reset-failed", self.full_unit], check=False)
+        verb = "reload-or-restart" if action == "reload" else action
+        done = host.run(["systemctl", verb, self.full_unit], check=False, timeout=300)
+        if done.exit or (action != "stop" and not self._stays_up(host)):
+            log = host.run(
+                ["journalctl", "-u", self.full_unit, "-n", "15", "--no-pager", "-o", "cat"],
+                check=False,
+            ).out
+            host.refuse(
+                f"systemctl {verb} {self.full_unit} failed:\n{done.err.strip()}\n{log.strip()}"
+            )
+
+    def _stays_up(self, host: Host) -> bool:
+        for _ in range(2):
+            seen = host.run(["systemctl", "is-active", self.full_unit], check=False).out.strip()
+            if seen not in ("active", "reloading"):
+                return False
+            time.sleep(SETTLE / 2)
+        return True
+
+
+def _state(blocks: Sequence[Dict[str, str]], unit: str) -> State:
+    for block in blocks:
+        if unit == block.get("Id") or unit in block.get("Names", "").split():
+            if block.get("LoadState") in ("not-found", "bad-setting", "error"):
+                return None
+            return {
+                "enabled": block.get("UnitFileState") in ENABLED,
+                "running": block.get("ActiveState") in ("active", "reloading"),
+                "masked": block.get("LoadState") == "masked",
+            }
+    return None

@@ -1,0 +1,34 @@
+"""What came of one node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from nodriza.errors import NodrizaError
+
+
+@dataclass
+class NodeResult:
+    """One for every node of a run, whatever happened; filled while its events arrive.
+
+    ``error`` is what kept the node from being brought to its end at all; a resource that
+    failed is counted in ``failed`` and told among ``resources`` (the agent's events).
+    ``owed`` names what an earlier run left due and this one made good.
+    """
+
+    node: str
+    ok: int = 0
+    changed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    seconds: float = 0.0
+    error: NodrizaError | None = None
+    resources: list[dict[str, Any]] = field(default_factory=list)
+    owed: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def bad(self) -> bool:
+        """Did anything go wrong here?"""
+        return self.error is not None or self.failed > 0

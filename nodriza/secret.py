@@ -1,0 +1,70 @@
+"""Secrets by name.
+
+Roles, templates and plans only ever hold a secret's token, ``‹secret:NAME›``. The value
+is in the vault (``nodriza.vault``), travels beside the plan and takes the token's place
+on the host; there is no way from here to a value.
+"""
+
+from __future__ import annotations
+
+import re
+
+from nodriza.errors import SecretError
+
+NAME = r"[a-z0-9_]+"
+TOKEN = re.compile(f"‹secret:({NAME})›")
+# What a token looks like after JSON, URL or HTML encoding, or a change of case.
+_TRACE = re.compile(r"(?:‹|\\u2039|%E2%80%B9|&lsaquo;|&#8249;)secret(?::|%3A)", re.IGNORECASE)
+
+
+class Secret(str):
+    """A secret's token, as text.
+
+    It is the token and nothing more, so whatever prints, joins, compares or serialises
+    it handles the token.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, name: str) -> Secret:
+        """Refuses a name that no token could carry."""
+        if not re.fullmatch(NAME, name):
+            raise SecretError(
+                f"{name!r} can't be the name of a secret",
+                do="use small letters, digits and underscores only",
+            )
+        return super().__new__(cls, f"‹secret:{name}›")
+
+    @property
+    def name(self) -> str:
+        """What the vault knows it by."""
+        return self[len("‹secret:") : -1]
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def __getnewargs__(self) -> tuple[str]:
+        return (self.name,)
+
+
+def secret(name: str) -> Secret:
+    """The secret of that name; made when it is first needed."""
+    return Secret(name)
+
+
+def names_in(text: str) -> set[str]:
+    """The secrets that a text names.
+
+    Raises ``SecretError`` when a token was changed on its way (a template's filter):
+    the host would not know it again, and serve the ruin of a token as a password.
+    """
+    found: list[str] = TOKEN.findall(text)
+    traces = [match.start() for match in _TRACE.finditer(text)]
+    if len(traces) != len(found):
+        whole = {match.start() for match in TOKEN.finditer(text)}
+        at = next(start for start in traces if start not in whole)
+        raise SecretError(
+            f"a secret's token was changed on its way: {text[at : at + 40].splitlines()[0]}",
+            do="use the secret as it is, with no filter; a value needs no quoting",
+        )
+    return set(found)

@@ -1,0 +1,136 @@
+"""What every cluster must do, whatever its application: read it as a specification.
+
+A check takes a ``Site`` and raises ``Failed``; the first line of its docstring is the
+sentence that the report shows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from nodriza.smoke.site import Child, Failed, Site
+
+if TYPE_CHECKING:
+    from nodriza.inventory import Node
+
+Check = Callable[[Site], None]
+
+SHARE_PORTS = {"nfs": (2049, 111), "glusterfs": (24007, 49152)}
+
+
+def every_child_answers(site: Site) -> None:
+    """every child answers over HTTP and says its own name"""
+    for child in site.children:
+        # A release that was switched to just now reaches a child within seconds.
+        site.wait(30, lambda child=child: _names_itself(site, child), f"{child.name} serving")  # type: ignore[misc]
+
+
+def touched_reload_file_reloads_uwsgi(site: Site) -> None:
+    """a touched reload file reloads uwsgi on every child"""
+    cluster = site.cluster
+    before = {child.name: _workers(site, cluster.node(child.name)) for child in site.children}
+    site.on(cluster.central, "touch", cluster.app.reload)
+    for child in site.children:
+        node = cluster.node(child.name)
+        site.wait(
+            40,
+            lambda node=node: not before[node.name] & _workers(site, node),  # type: ignore[misc]
+            f"new uwsgi workers on {child.name} after a touch of {cluster.app.reload}",
+        )
+
+
+def central_refuses_web_traffic(site: Site) -> None:
+    """the central takes no public web traffic"""
+    _refused(site, site.cluster.central, (80, 443))
+
+
+def databases_refuse_strangers(site: Site) -> None:
+    """MySQL and Redis on the central refuse strangers"""
+    _refused(site, site.cluster.central, (3306, 6379))
+
+
+def share_refuses_strangers(site: Site) -> None:
+    """the share refuses strangers"""
+    _refused(site, site.cluster.central, SHARE_PORTS[site.cluster.share.engine])
+
+
+def children_offer_the_web_only(site: Site) -> None:
+    """children offer nothing but the web and SSH"""
+    for node in site.cluster.children:
+        _refused(site, node, (111, 2049, 3306, 6379, 24007, 3031, 9090))
+
+
+CHECKS: list[Check] = [
+    every_child_answers,
+    touched_reload_file_reloads_uwsgi,
+    central_refuses_web_traffic,
+    databases_refuse_strangers,
+    share_refuses_strangers,
+    children_offer_the_web_only,
+]
+
+
+def reboot_checks(site: Site) -> list[Check]:
+    """One check a node: it is rebooted, and everything is back."""
+    return [_reboot(node) for node in site.cluster.nodes]
+
+
+def _reboot(node: Node) -> Check:
+    def check(site: Site) -> None:
+        before = site.on(node, "cat", "/proc/sys/kernel/random/boot_id")
+        site.on(node, "systemd-run", "--on-active=1", "systemctl", "reboot")
+        site.wait(180, lambda: _boot_id(site, node) not in (None, before), f"{node.name} again")
+        for child in site.children:
+            site.wait(120, lambda child=child: _names_itself(site, child), f"{child.name} serving")  # type: ignore[misc]
+
+    check.__name__ = f"reboot_of_{node.name}"
+    check.__doc__ = f"after a reboot of {node.name} every child serves again"
+    return check
+
+
+def _boot_id(site: Site, node: Node) -> str | None:
+    from nodriza.errors import NodrizaError  # noqa: PLC0415
+
+    try:
+        return site.on(node, "cat", "/proc/sys/kernel/random/boot_id")
+    except (NodrizaError, OSError, EOFError):
+        return None
+
+
+def _names_itself(site: Site, child: Child) -> bool:
+    answer = site.get(child, "/")
+    if answer.status != 200 or answer.headers.get("X-Served-By") != child.name:
+        raise Failed(
+            f"200 and X-Served-By: {child.name} from {child.address}",
+            f"{answer.status} and {answer.headers.get('X-Served-By')}: {answer.text[:200]}",
+            f"/var/log/nginx/error.log and journalctl -u uwsgi on {child.name}",
+        )
+    return True
+
+
+def _workers(site: Site, node: Node) -> set[int]:
+    """The process ids of a child's uwsgi workers, from its stats socket."""
+    stats = f"/run/uwsgi/{site.cluster.app.name}.stats.sock"
+    # It answers where it logs, on stderr.
+    answer = site.on(node, "sh", "-c", f"uwsgi-core --connect-and-read {stats} 2>&1")
+    found = json.loads(answer[answer.index("{") : answer.rindex("}") + 1])
+    return {worker["pid"] for worker in found["workers"] if worker["pid"]}
+
+
+def _refused(site: Site, node: Node, ports: tuple[int, ...]) -> None:
+    addresses = [address for address in (node.public, node.private) if address]
+    doors = [(address, port) for address in addresses for port in ports]
+    with ThreadPoolExecutor(len(doors)) as pool:  # a firewall that drops answers with silence
+        is_open = list(pool.map(lambda door: site.is_open(*door), doors))
+    found = [
+        f"{address}:{port}" for (address, port), it_is in zip(doors, is_open, strict=True) if it_is
+    ]
+    if found:
+        raise Failed(
+            f"no connection from here to {node.name}",
+            f"{', '.join(found)} open",
+            f"nft list table inet nodriza; ss -ltnp on {node.name}",
+        )

@@ -1,0 +1,93 @@
+"""Run the checks one after the other, and tell."""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nodriza.errors import SmokeError
+from nodriza.smoke.checks import CHECKS, Check, reboot_checks
+from nodriza.smoke.site import Failed, Site
+
+if TYPE_CHECKING:
+    from nodriza.inventory import Cluster
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a check said. ``failed`` and ``error`` are empty when all is well."""
+
+    sentence: str
+    seconds: float
+    failed: str = ""
+    look: str = ""
+
+    def __str__(self) -> str:
+        head = f"{'FAIL' if self.failed else 'ok':<4} {self.sentence} ({self.seconds:.1f} s)"
+        lines = [head, *(f"       {line}" for line in self.failed.splitlines())]
+        if self.look:
+            lines.append(f"       look at: {self.look}")
+        return "\n".join(lines)
+
+
+def all_checks(cluster: Cluster, site: Site, *, reboot: bool = False) -> list[Check]:
+    """The cluster's own, the application's, and the ones that reboot machines."""
+    checks = [*CHECKS, *_application_checks(cluster)]
+    return [*checks, *reboot_checks(site)] if reboot else checks
+
+
+def run_checks(site: Site, checks: Iterable[Check]) -> Iterable[Outcome]:
+    """Each outcome as it is known; a check that breaks is a check that failed."""
+    for check in checks:
+        began = time.monotonic()
+        sentence = (check.__doc__ or check.__name__).strip().splitlines()[0]
+        failed = look = ""
+        try:
+            check(site)
+        except Failed as error:
+            failed, look = f"expected: {error.expected}\ngot: {error.got}", error.look
+        except Exception as error:  # noqa: BLE001  one broken check must not hide the others
+            failed = f"the check could not be made: {type(error).__name__}: {error}"
+        yield Outcome(sentence, time.monotonic() - began, failed, look)
+
+
+def junit(outcomes: Iterable[Outcome], name: str) -> bytes:
+    """The outcomes as JUnit XML, the form that CI servers read."""
+    outcomes = list(outcomes)
+    suite = ET.Element(
+        "testsuite",
+        name=name,
+        tests=str(len(outcomes)),
+        failures=str(sum(bool(outcome.failed) for outcome in outcomes)),
+    )
+    for outcome in outcomes:
+        case = ET.SubElement(
+            suite,
+            "testcase",
+            classname=name,
+            name=outcome.sentence,
+            time=f"{outcome.seconds:.3f}",
+        )
+        if outcome.failed:
+            failure = ET.SubElement(case, "failure", message=outcome.failed.splitlines()[0])
+            failure.text = f"{outcome.failed}\nlook at: {outcome.look}"
+    return bytes(ET.tostring(suite, encoding="utf-8", xml_declaration=True))
+
+
+def _application_checks(cluster: Cluster) -> list[Check]:
+    """``CHECKS`` of the file that the inventory's ``app.smoke`` names."""
+    if not cluster.app.smoke:
+        return []
+    path = Path(cluster.app.source_path) / cluster.app.smoke
+    spec = importlib.util.spec_from_file_location("application_smoke", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise SmokeError(f"no file {path}", where=f"{cluster.path}: app.smoke")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    checks: list[Check] = module.CHECKS
+    return checks

@@ -1,0 +1,191 @@
+"""What a check is handed: the site as a visitor sees it, and a way to look on a node."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import shlex
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import httpx
+
+from nodriza.connection import connect
+from nodriza.errors import HostRefused, SmokeError
+
+if TYPE_CHECKING:
+    from nodriza.inventory import Cluster, Node
+
+T = TypeVar("T")
+TOKEN_FIELD = re.compile(r'name="csrfmiddlewaretoken"\s+value="([^"]+)"')
+
+
+class Failed(Exception):
+    """A check's no: what was expected, what came, and where to look."""
+
+    def __init__(self, expected: str, got: object, look: str = "") -> None:
+        self.expected = expected
+        self.got = str(got)
+        self.look = look
+        super().__init__(f"expected {expected}, got {self.got}")
+
+
+@dataclass(frozen=True)
+class Response:
+    """An HTTP answer; header names are case-insensitive."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """The body as UTF-8."""
+        return self.body.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """The body as JSON, or ``Failed`` with its beginning."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            raise Failed("JSON", self.text[:200]) from None
+
+
+@dataclass(frozen=True)
+class Child:
+    """A child node as visitors reach it."""
+
+    name: str
+    address: str
+
+
+class Site:
+    """The cluster's web site; each child is spoken to by its address, under the domain."""
+
+    Failed = Failed
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.children = [Child(node.name, node.web_address) for node in cluster.children]
+
+    def get(self, child: Child, path: str, headers: Mapping[str, str] | None = None) -> Response:
+        """GET a path from a child, as a browser that looked the domain up would."""
+        with self._browser(child) as browser:
+            return self._answer(child, path, lambda: browser.get(path, headers=headers))
+
+    def post_form(
+        self,
+        child: Child,
+        path: str,
+        fields: Mapping[str, str],
+        files: Mapping[str, tuple[str, bytes, str]] | None = None,
+    ) -> Response:
+        """Open a page with a form, fill it in and send it, with its cookies and token."""
+        with self._browser(child) as browser:
+            page = self._answer(child, path, lambda: browser.get(path))
+            token = TOKEN_FIELD.search(page.text)
+            if token is None:
+                raise Failed(f"a form on {path}", f"{page.status}: {page.text[:200]}")
+            data = {**fields, "csrfmiddlewaretoken": token.group(1)}
+            return self._answer(
+                child, path, lambda: browser.post(path, data=data, files=files or None)
+            )
+
+    def wait(self, seconds: float, function: Callable[[], T], what: str) -> T:
+        """Ask until the answer is something; ``Failed`` when time is up."""
+        end = time.monotonic() + seconds
+        last: object = None
+        look = ""
+        while time.monotonic() < end:
+            try:
+                last = function()
+                if last:
+                    return last
+            except Failed as failed:
+                last, look = failed.got, failed.look
+            time.sleep(0.25)
+        raise Failed(f"{what} within {seconds:.0f} s", f"at the end: {last}", look)
+
+    def on(self, node: Node, *argv: str) -> str:
+        """The output of a program on a node, through SSH, as root."""
+        command = shlex.join(argv if node.ssh.user == "root" else ("sudo", "-n", *argv))
+        with connect(node, self.cluster) as connection:
+            _, out, err = connection.client.exec_command(command, timeout=60)
+            output = str(out.read().decode("utf-8", "replace"))
+            if out.channel.recv_exit_status():
+                words = err.read().decode("utf-8", "replace")
+                raise HostRefused(f"{command}: {words.strip()}", where=node.name)
+        return output
+
+    def is_open(self, address: str, port: int, seconds: float = 1.5) -> bool:
+        """Does anything accept a TCP connection there, from where we stand?"""
+        try:
+            with socket.create_connection((address, port), timeout=seconds):
+                return True
+        except OSError:
+            return False
+
+    @functools.cached_property
+    def _sample(self) -> bytes:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "sample.mov"
+            picture = "testsrc=duration=2:size=320x240:rate=15"
+            sound = "sine=frequency=440:duration=2"
+            self._program(
+                "ffmpeg", "-v", "error", "-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound,
+                "-c:v", "mpeg4", "-c:a", "aac", str(path),
+            )  # fmt: skip
+            return path.read_bytes()
+
+    def sample_video(self) -> bytes:
+        """Two seconds of test picture with a tone, as a camera would deliver them."""
+        return self._sample
+
+    def ffprobe(self, video: bytes) -> dict[str, Any]:
+        """What ffprobe(1) reads in a video: ``format`` and ``streams``."""
+        with tempfile.NamedTemporaryFile(suffix=".video") as file:
+            file.write(video)
+            file.flush()
+            out = self._program(
+                "ffprobe", "-v", "error", "-show_format", "-show_streams", "-of", "json", file.name
+            )
+        found: dict[str, Any] = json.loads(out)
+        return found
+
+    def _program(self, *argv: str) -> str:
+        try:
+            done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+        except FileNotFoundError:
+            raise SmokeError(
+                f"{argv[0]} is not installed here", do="apt-get install ffmpeg"
+            ) from None
+        if done.returncode:
+            raise Failed(f"{argv[0]} to accept the video", done.stderr.strip()[-300:])
+        return done.stdout
+
+    def _browser(self, child: Child) -> httpx.Client:
+        return httpx.Client(
+            base_url=f"http://{child.address}",
+            headers={"Host": self.cluster.domain},
+            timeout=20,
+            follow_redirects=False,
+            trust_env=False,  # a proxy of the operator's is not how visitors come
+        )
+
+    def _answer(self, child: Child, path: str, ask: Callable[[], httpx.Response]) -> Response:
+        try:
+            answer = ask()
+        except httpx.HTTPError as error:
+            raise Failed(
+                f"an answer from http://{child.address}{path}",
+                f"{type(error).__name__}: {error}",
+                f"fab status; journalctl -u nginx on {child.name}",
+            ) from None
+        return Response(answer.status_code, answer.headers, answer.content)

@@ -1,0 +1,128 @@
+"""How every node is, in one parallel pass: its services, mounts, release and facts."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from nodriza.plan import Plan, plan_node
+from nodriza.render import Renderer
+from nodriza.resources import Mount, Service
+from nodriza.rollout import Run, roll_out
+
+if TYPE_CHECKING:
+    from nodriza.channel import Event
+    from nodriza.inventory import Cluster, Node
+    from nodriza.result import NodeResult
+
+
+class Silent:
+    """A report that says nothing: the screen comes when all nodes have answered."""
+
+    def start(self, nodes: Sequence[tuple[str, int]]) -> None:
+        """Nothing."""
+
+    def event(self, node: str, event: Event) -> None:
+        """Nothing."""
+
+    def done(self, node: str, result: NodeResult) -> None:
+        """Nothing."""
+
+    def finish(self, results: dict[str, NodeResult], seconds: float, check: bool) -> None:
+        """Nothing."""
+
+
+def look(
+    cluster: Cluster, nodes: Sequence[Node], *, sudo_password: str | None = None
+) -> dict[str, NodeResult]:
+    """The state of each node's services and mounts, and its facts; changes nothing."""
+    renderer = Renderer()
+    plans = [_only_what_runs(plan_node(node, cluster, renderer)) for node in nodes]
+    run = Run(
+        cluster,
+        Silent(),
+        {},
+        "status",
+        check=True,
+        facts=(cluster.app.current,),
+        sudo_password=sudo_password,
+    )
+    return roll_out(run, plans)
+
+
+def healthy(result: NodeResult) -> bool:
+    """Everything that should run does, and nothing is owed."""
+    return not (result.error or result.changed or result.failed or result.facts.get("owed"))
+
+
+def show(cluster: Cluster, results: dict[str, NodeResult]) -> None:
+    """One screen for the whole cluster."""
+    table = Table(title=f"{cluster.name} ({cluster.domain})", title_justify="left")
+    table.add_column("node", no_wrap=True)
+    table.add_column("state", overflow="fold")
+    for column in ("release", "up", "load", "mem", "disk"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("last change", overflow="fold")
+    for name, result in results.items():
+        if result.error:
+            table.add_row(name, f"[red]{escape(result.error.what)}[/]")
+            continue
+        facts = result.facts
+        last = facts.get("last_run") or {}
+        table.add_row(
+            name,
+            _state(result),
+            _release(facts["links"].get(cluster.app.current)),
+            _span(facts["uptime"]),
+            f"{facts['load']:.1f}",
+            f"{facts['memory']} %",
+            f"{facts['disk']} %",
+            f"{last.get('when', 'never')[:16].replace('T', ' ')} {last.get('who', '')}".strip(),
+        )
+    Console().print(table)
+
+
+def as_json(results: dict[str, NodeResult]) -> str:
+    """The same for machines; times in seconds."""
+    return json.dumps(
+        {
+            name: {
+                "error": result.error and str(result.error),
+                "healthy": healthy(result),
+                "facts": result.facts,
+                "resources": {event["id"]: event["status"] == "ok" for event in result.resources},
+            }
+            for name, result in results.items()
+        }
+    )
+
+
+def _only_what_runs(plan: Plan) -> Plan:
+    """No secret is in what is left, so a status needs none."""
+    kept = tuple(p for p in plan.resources if isinstance(p.resource, (Service, Mount)))
+    return Plan(plan.node, kept)
+
+
+def _state(result: NodeResult) -> str:
+    wrong = [event["id"] for event in result.resources if event["status"] != "ok"]
+    owed = [f"{id} is owed a restart" for id in result.facts.get("owed", ())]
+    if wrong or owed:
+        return "[red]" + "\n".join([*wrong, *owed]) + "[/]"
+    return f"[green]{len(result.resources)} of {len(result.resources)} well[/]"
+
+
+def _release(target: Any) -> str:
+    return PurePosixPath(target).name if target else "-"
+
+
+def _span(seconds: int) -> str:
+    if seconds < 3600:
+        return time.strftime("%M:%S", time.gmtime(seconds))
+    return f"{seconds // 86400} d {seconds % 86400 // 3600} h"

@@ -1,0 +1,1 @@
+"""What a node is made of: one module a role, each a generator of resources."""

@@ -1,0 +1,59 @@
+"""app: what the application finds on every node that runs it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from nodriza.inventory import Cluster, Node
+from nodriza.render import Template, template
+from nodriza.resources import Directory, Package, Resource, Service, Touch
+
+
+def app(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
+    """Its variables and its packages; on the central node also the folders of the share.
+
+    A node that mounts the share gets a unit that waits for it; services start after that.
+    """
+    application = cluster.app
+    yield Package("python3")
+    for name in application.packages:
+        yield Package(name)
+    yield template(
+        "app/app.env.j2",
+        to=application.environment_file,
+        group=application.user,
+        mode="0640",
+        hosts=",".join(hosts(cluster)),
+        environment={key: quoted(value) for key, value in application.environment.items()},
+    )
+    if node.kind == "central":
+        yield from _share(cluster)
+    if "nfs_server" not in node.roles:  # which has the files on a disk of its own
+        unit = f"{application.name}-share.service"
+        wait = template("app/share.service.j2", to=f"/etc/systemd/system/{unit}")
+        yield wait
+        yield Service(unit, restart_on=(wait,))
+
+
+def _share(cluster: Cluster) -> Iterator[Resource]:
+    app = cluster.app
+    yield Package("python3-venv")  # only here: the other nodes run what was built here
+    # Code is root's: who breaks into the application can't change it.
+    yield Directory(app.releases)
+    yield Directory(app.static, owner=app.user, group=app.user)
+    yield Directory(app.media, owner=app.user, group=app.user)
+    yield Touch(app.reload)
+
+
+def hosts(cluster: Cluster) -> list[str]:
+    """What may stand in a request's Host: the site, and each child for those who test it."""
+    names = [cluster.domain]
+    for child in cluster.children:
+        names += [child.name, child.web_address, child.private]
+    return list(dict.fromkeys([*names, "localhost", "127.0.0.1"]))
+
+
+def quoted(value: str) -> str:
+    """A value for an EnvironmentFile, in double quotes (systemd.exec(5))."""
+    return '"' + re.sub(r'(["\\`$])', r"\\\1", value) + '"'

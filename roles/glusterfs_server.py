@@ -1,0 +1,43 @@
+"""glusterfs_server: the share where the kernel has no NFS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nodriza.inventory import Cluster, Node
+from nodriza.render import Template, template
+from nodriza.resources import Directory, GlusterVolume, Mount, Package, Resource, Service
+
+
+def glusterfs_server(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
+    """A volume of one brick, for the addresses of the inventory, mounted here as well."""
+    app = cluster.app
+    drop_ins = "/etc/systemd/system/glusterd.service.d"
+    yield Package("glusterfs-server")
+    yield Package("glusterfs-client")
+    yield Directory(drop_ins)
+    unit = template("glusterfs_server/retry.conf.j2", to=f"{drop_ins}/retry.conf")
+    conf = template("glusterfs_server/glusterd.vol.j2", to="/etc/glusterfs/glusterd.vol")
+    yield unit
+    yield conf
+    yield Service("glusterd", restart_on=(conf, unit))
+
+    yield Directory("/srv/.brick", mode="0700")
+    yield Directory(f"/srv/.brick/{app.name}")
+    yield GlusterVolume(
+        app.name,
+        brick=f"{node.private}:/srv/.brick/{app.name}",
+        allow=cluster.private_addresses,
+    )
+    # Nobody may write to a brick behind its volume's back, this node neither.
+    mount_drop_ins = f"/etc/systemd/system/srv-{app.name}.mount.d"
+    yield Directory(mount_drop_ins)
+    yield template("glusterfs_server/mount.conf.j2", to=f"{mount_drop_ins}/retry.conf")
+    yield Mount(
+        app.root,
+        source=f"{node.private}:/{app.name}",
+        fstype="glusterfs",
+        # "after" and not "requires": a restart of glusterd must not unmount anything.
+        options=("_netdev", "nofail", "nosuid", "nodev", "x-systemd.after=glusterd.service"),
+        automount=True,
+    )

@@ -1,0 +1,59 @@
+"""mysql: MariaDB on the central node; each node may log in from its own address only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nodriza.inventory import Cluster, Node
+from nodriza.render import Template, template
+from nodriza.resources import Database, DatabaseUser, Directory, Package, Resource, Service
+from nodriza.secret import secret
+
+MEMORY_SHARE = 0.4
+"""Of the node's memory, for InnoDB. The rest is Redis, the share, the system's page cache
+for the videos that the share reads, and what a deploy needs."""
+
+
+def mysql(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
+    """One database, and one user at as many addresses as there are nodes."""
+    app = cluster.app
+    drop_ins = "/etc/systemd/system/mariadb.service.d"
+    yield Package("mariadb-server")
+    yield Directory(drop_ins)
+    unit = template("mysql/boot.conf.j2", to=f"{drop_ins}/boot.conf")
+    conf = template(
+        "mysql/60-cluster.cnf.j2",
+        to="/etc/mysql/mariadb.conf.d/60-cluster.cnf",
+        pool_mb=int(node.memory_mb * MEMORY_SHARE),
+        connections=connections(cluster),
+    )
+    yield unit
+    yield conf
+    yield Service(
+        "mariadb",
+        restart_on=(conf, unit),
+        # MariaDB has no --validate-config (that is MySQL). This reads all files as a start
+        # does, says what it doesn't know, ends with 7, and touches no data.
+        check=("mariadbd", "--help", "--verbose"),
+    )
+    yield Database(app.name)
+    for other in cluster.nodes:
+        yield DatabaseUser(
+            app.name,
+            host=other.private,
+            password=secret("mysql_app"),
+            grants=((app.name, "ALL"),),
+        )
+
+
+def connections(cluster: Cluster) -> int:
+    """As many as the cluster can hold open at once, so that no child is ever refused.
+
+    Each thread of each worker keeps one, and a reload has old and new workers for a
+    moment; a video node has one for each task and one for Celery itself.
+    """
+    app = cluster.app
+    children = len(cluster.children) * app.processes * app.threads * 2
+    videos = sum(int(video.variables.get("celery_concurrency", 1)) + 1 for video in cluster.videos)
+    operators = 20  # a deploy, a dump, a look
+    return children + videos + operators

@@ -1,0 +1,38 @@
+"""nfs_server: the central node shares the application's files with the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nodriza.inventory import Cluster, Node
+from nodriza.render import Template, template
+from nodriza.resources import Directory, Package, Resource, Service
+
+
+def nfs_server(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
+    """NFSv4 on the private address, to exactly the nodes of the inventory."""
+    app = cluster.app
+    # The package brings neither folder on every release; exports(5), nfs.conf(5).
+    yield Directory("/etc/exports.d")
+    yield Directory("/etc/nfs.conf.d")
+    yield Package("nfs-kernel-server")
+    yield Directory(app.root)
+    conf = template(
+        "nfs_server/nfs.conf.j2", to="/etc/nfs.conf.d/nodriza.conf", threads=_threads(cluster)
+    )
+    exports = template(
+        "nfs_server/app.exports.j2",
+        to=f"/etc/exports.d/{app.name}.exports",
+        clients=[other.private for other in cluster.nodes if other.name != node.name],
+    )
+    yield conf
+    yield exports
+    # exportfs(8) has no dry run: the reload is the check.
+    yield Service("nfs-server", reload_on=(exports,), restart_on=(conf,))
+
+
+def _threads(cluster: Cluster) -> int:
+    # All workers of all children may wait for a file at once. 8 is the old default of
+    # nfs.conf(5); above 64 the disk is the queue.
+    workers = len(cluster.children) * cluster.app.processes * cluster.app.threads
+    return min(64, max(8, workers + len(cluster.videos)))

@@ -1,0 +1,22 @@
+"""nginx: the children's door: static files, media, and the way to uwsgi."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nodriza.inventory import Cluster, Node
+from nodriza.render import Template, template
+from nodriza.resources import Package, Resource, Service
+
+
+def nginx(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
+    """Reads our files only: what the distribution puts into sites-enabled is not served."""
+    app = cluster.app
+    yield Package("nginx")
+    files = (
+        template("nginx/nginx.conf.j2", to="/etc/nginx/nginx.conf"),
+        template("nginx/headers.j2", to=f"/etc/nginx/{app.name}.headers"),
+        template("nginx/site.conf.j2", to=f"/etc/nginx/conf.d/{app.name}.conf"),
+    )
+    yield from files
+    yield Service("nginx", reload_on=files, check=("nginx", "-t"))

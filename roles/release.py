@@ -1,0 +1,72 @@
+"""release: one deploy, as a plan of the central node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nodriza.inventory import Cluster, Node
+from nodriza.resources import (
+    Archive,
+    Command,
+    Directory,
+    Link,
+    OldReleases,
+    Resource,
+    Touch,
+    Venv,
+)
+
+KEEP = 5
+"""Releases to go back to."""
+CACHES = 3
+"""Seconds until every node sees a switched link: a second in the kernel's cache (the mount
+options of the clients), for GlusterFS another one in its own, and one to spare."""
+
+
+def release(node: Node, cluster: Cluster, release_id: str, archive: bytes) -> Iterator[Resource]:
+    """Build it beside the one that serves, try it, switch, tell the others.
+
+    Each step needs the one before; whichever fails, the old release goes on serving.
+    ``archive`` is a tar.gz of the application's source.
+    """
+    app = cluster.app
+    folder = f"{app.releases}/{release_id}"
+    python = f"{folder}/venv/bin/python"
+    yield Directory(folder)
+    # Root's, both: the application can't change its own code.
+    tree = Archive(f"{folder}/app", archive)
+    venv = Venv(f"{folder}/venv", requirements=f"{folder}/app/{app.requirements}")
+    yield tree
+    yield venv
+
+    def step(
+        name: str, *argv: str, due: tuple[Resource, ...] = (), unless: tuple[str, ...] = ()
+    ) -> Command:
+        # As the application's user, in its place, with its variables: as on a child.
+        return Command(
+            name,
+            argv=(python, *argv),
+            on_change=due,
+            unless=(python, *unless) if unless else (),
+            user=app.user,
+            cwd=f"{folder}/app",
+            env_file=app.environment_file,
+        )
+
+    built = (tree, venv)
+    yield step("import", "-c", f"from {app.wsgi} import application", due=built)
+    yield step("check", "manage.py", "check", due=built)
+    yield step(
+        "migrate",
+        *("manage.py", "migrate", "--noinput"),
+        unless=("manage.py", "migrate", "--check"),
+    )
+    # Adds to what is there: pages of the old release still ask for the old files.
+    yield step("collectstatic", "manage.py", "collectstatic", "--noinput", due=built)
+
+    current = Link(app.current, folder)
+    yield current
+    # A worker that starts at once on a far node could still find the old link.
+    yield Command("caches", argv=("sleep", str(CACHES)), on_change=(current,))
+    yield Touch(app.reload, on_change=(current,))
+    yield OldReleases(app.releases, keep=KEEP, current=app.current)

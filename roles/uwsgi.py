@@ -1,0 +1,30 @@
+"""uwsgi: the application's processes on a child."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nodriza.inventory import Cluster, Node
+from nodriza.render import Template, template
+from nodriza.resources import Directory, Package, Resource, Service
+
+
+def uwsgi(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
+    """Serves the current release, and follows the reload file worker after worker."""
+    app = cluster.app
+    yield Package("uwsgi-core")  # without Debian's own uwsgi.service, which knows no releases
+    yield Package("uwsgi-plugin-python3")
+    yield Directory("/etc/uwsgi")
+    ini = template("uwsgi/app.ini.j2", to=f"/etc/uwsgi/{app.name}.ini")
+    release = template("uwsgi/release.py.j2", to=f"/etc/uwsgi/{app.name}_release.py")
+    unit = template("uwsgi/uwsgi.service.j2", to="/etc/systemd/system/uwsgi.service")
+    yield ini
+    yield release
+    yield unit
+    yield Service(
+        "uwsgi",
+        reload_on=(ini, release),
+        restart_on=(unit, f"file:{app.environment_file}"),
+        # Reads everything, refuses what it doesn't know (strict), and goes.
+        check=("uwsgi-core", "--ini", f"/etc/uwsgi/{app.name}.ini", "--hook-asap", "exit:0"),
+    )

@@ -1,0 +1,53 @@
+"""Packaging: the top-level folders become parts of the one package ``nodriza``.
+
+In a checkout people see ``fabfile/``, ``roles/`` and ``templates/`` at the top,
+where Fabric users look for them; installed, they are ``nodriza.fabfile``,
+``nodriza.roles`` and ``nodriza.templates``, so nothing else lands in
+site-packages.
+"""
+
+from setuptools import find_packages, setup
+
+setup(
+    name="nodriza",
+    version="0.1.0",
+    description="Turns bare Debian hosts into a Django cluster and keeps it that way",
+    long_description=open("README.rst", encoding="utf-8").read(),
+    long_description_content_type="text/x-rst",
+    license="MIT",
+    python_requires=">=3.10",
+    package_dir={
+        "nodriza.fabfile": "fabfile",
+        "nodriza.roles": "roles",
+        "nodriza.templates": "templates",
+    },
+    packages=[
+        *find_packages(include=["nodriza", "nodriza.*"]),
+        "nodriza.fabfile",
+        "nodriza.roles",
+        "nodriza.templates",
+    ],
+    package_data={"nodriza.templates": ["**/*.j2", "**/*"]},
+    install_requires=[
+        "fabric>=3.2,<4",
+        "httpx>=0.27,<1",
+        "invoke>=2.2,<4",
+        "jinja2>=3.1,<4",
+        "paramiko>=3.4",
+        "pydantic>=2.7,<3",
+        "pyrage>=1.2,<2",
+        "python-vagrant>=1.0,<2",
+        "pyyaml>=6,<7",
+        "rich>=13.7",
+    ],
+    extras_require={
+        "test": [
+            "hypothesis>=6.100",
+            "mypy>=1.11",
+            "pytest>=8.2",
+            "ruff>=0.6",
+            "types-PyYAML",
+            "types-paramiko",
+        ],
+    },
+)

@@ -1,0 +1,113 @@
+"""A host in a temporary folder whose systemd is a JSON file, so that it survives a crash.
+
+systemd itself can't run below a folder; everything else here is real. The services are
+real enough to be wrong about: each remembers which files it has read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from nodriza.agent.host import Host, Result
+
+
+class PretendHost(Host):
+    """``reads``: unit → the path of the one configuration file that it reads."""
+
+    def __init__(self, root: Path, reads: dict[str, str], crash_at: int | None = None) -> None:
+        super().__init__(str(root))
+        self.reads = reads
+        self.crash_at = crash_at
+        self.steps = 0
+        self.calls: list[list[str]] = []
+
+    def _step(self) -> None:
+        """One more change of the world; the power goes out before the chosen one."""
+        if self.steps == self.crash_at:
+            os._exit(9)
+        self.steps += 1
+
+    def write(self, path, content, **kwargs):
+        self._step()
+        super().write(path, content, **kwargs)
+
+    def mkdir(self, path):
+        self._step()
+        super().mkdir(path)
+
+    def symlink(self, path, target):
+        self._step()
+        super().symlink(path, target)
+
+    def remove(self, path):
+        self._step()
+        super().remove(path)
+
+    def own(self, path, owner, group, mode):
+        self._step()
+        super().own(path, owner, group, mode)
+
+    @property
+    def systemd(self) -> dict[str, dict]:
+        file = Path(self.root) / "systemd.json"
+        return json.loads(file.read_text()) if file.exists() else {}
+
+    @systemd.setter
+    def systemd(self, units: dict[str, dict]) -> None:
+        (Path(self.root) / "systemd.json").write_text(json.dumps(units))
+
+    def run(self, argv, **kwargs):
+        self.calls.append(list(argv))
+        program, *words = argv
+        if program == "systemctl":
+            return self._systemctl(argv, words)
+        if program == "checker":
+            text = (self.read(words[0]) or b"").decode()
+            return self._answer(
+                argv, 1 if "bad" in text else 0, f"checker: bad word in {words[0]}"
+            )
+        if program == "journalctl":
+            return Result(argv, 0, "the log", "")
+        return super().run(argv, **kwargs)
+
+    def _answer(self, argv, exit, err):
+        from nodriza.agent.host import CommandFailed
+
+        result = Result(argv, exit, "", err if exit else "")
+        if exit:
+            raise CommandFailed(result)
+        return result
+
+    def _systemctl(self, argv, words):
+        units = self.systemd
+        verb = words[0]
+        name = words[-1].removesuffix(".service")
+        if verb == "show":
+            blocks = []
+            for full in words[2:]:
+                unit = units.get(full.removesuffix(".service"), {})
+                blocks.append(
+                    f"Id={full}\nNames={full}\nLoadState=loaded\n"
+                    f"ActiveState={'active' if unit.get('running') else 'inactive'}\n"
+                    f"UnitFileState={'enabled' if unit.get('enabled') else 'disabled'}"
+                )
+            return Result(argv, 0, "\n\n".join(blocks), "")
+        unit = units.setdefault(name, {"running": False, "enabled": False, "read": None})
+        if verb == "is-active":
+            return Result(argv, 0, "active" if unit["running"] else "inactive", "")
+        if verb in ("daemon-reload", "reset-failed"):
+            return Result(argv, 0, "", "")
+        self._step()
+        if verb in ("enable", "disable"):
+            unit["enabled"] = verb == "enable"
+        elif verb == "stop":
+            unit["running"] = False
+        else:
+            text = (self.read(self.reads[name]) or b"").decode()
+            unit["running"] = "crashes" not in text
+            unit["read"] = text
+            unit["times"] = unit.get("times", 0) + 1
+        self.systemd = units
+        return Result(argv, 0 if verb == "stop" or unit["running"] else 1, "", "it does not start")

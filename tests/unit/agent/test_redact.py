@@ -1,0 +1,58 @@
+"""Secrets are opened in one place and closed again in everything that leaves."""
+
+from __future__ import annotations
+
+import difflib
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nodriza.agent.redact import HIDDEN, Redactor, hide_old_values, holds_secrets
+
+VALUES = st.text("abcXYZ0189", min_size=8, max_size=20)
+TEXTS = st.text(max_size=80)
+
+
+@given(VALUES, TEXTS, TEXTS)
+def test_hide__undoes_reveal(value, before, after):
+    redactor = Redactor({"redis": value})
+    text = f"{before}‹secret:redis›{after}"
+    shown = redactor.hide(redactor.reveal(text))
+    assert value not in shown
+    assert "‹secret:redis›" in shown
+
+
+def test_reveal__goes_into_lists_and_dicts():
+    redactor = Redactor({"a": "one11111", "b": "two22222"})
+    data = {"x": ["‹secret:a›", {"y": "z‹secret:b›"}], "n": 1}
+    assert redactor.reveal(data) == {"x": ["one11111", {"y": "ztwo22222"}], "n": 1}
+    assert redactor.hide(redactor.reveal(data)) == data
+
+
+def test_hide__takes_the_longest_value_first():
+    redactor = Redactor({"short": "password", "long": "password-and-more"})
+    assert redactor.hide("password-and-more") == "‹secret:long›"
+
+
+def test_holds_secrets__looks_everywhere():
+    assert holds_secrets({"a": [("x", "‹secret:b›")]})
+    assert not holds_secrets({"a": [("x", "secret:b")]})
+
+
+def diff(old: str, new: str, wanted: str) -> str:
+    lines = difflib.unified_diff(old.splitlines(), new.splitlines(), "old", "new", lineterm="")
+    return hide_old_values("\n".join(lines), wanted)
+
+
+def test_old_value_of_a_rotated_secret__never_shows():
+    wanted = "bind 10.0.0.1\nrequirepass ‹secret:redis›\n"
+    shown = diff("bind 10.0.0.2\nrequirepass OLDVALUE\n", wanted, wanted)
+    assert "OLDVALUE" not in shown
+    assert "-requirepass ‹secret:redis›" in shown
+
+
+def test_old_line_of_another_shape__is_hidden_whole():
+    wanted = "password = ‹secret:db›\n"
+    shown = diff("pass: OLDVALUE\n", wanted, wanted)
+    assert "OLDVALUE" not in shown
+    assert f"-{HIDDEN}" in shown

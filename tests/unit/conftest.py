@@ -1,0 +1,30 @@
+"""Unit tests have no host and no network: a socket to anywhere else is a mistake."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch):
+    def refuse(self, address, *args):
+        if self.family != socket.AF_UNIX:
+            raise AssertionError(f"a unit test connects to {address}")
+        return connect(self, address, *args)
+
+    connect = socket.socket.connect
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+@pytest.fixture
+def three_node(monkeypatch, tmp_path):
+    """The shipped lab inventory, as it is on a computer where no lab is up."""
+    from nodriza.inventory import load_cluster
+
+    monkeypatch.setenv("NODRIZA_LAB_STATE", str(tmp_path / "no-lab"))
+    return load_cluster(ROOT / "inventories" / "three-node.yml")

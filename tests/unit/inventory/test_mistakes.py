@@ -1,0 +1,315 @@
+"""Everything a person can get wrong is told at once, where it is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from nodriza.errors import InventoryError
+from nodriza.inventory import load_cluster
+from tests.unit.conftest import ROOT
+from tests.unit.inventory.conftest import GOOD
+
+PLANTED = """\
+cluster: Shop!
+domain: http://shop.example.org
+network: {}
+networks:
+  private: 10.0.0.1/16
+  public: 192.0.2.0/24
+app:
+  name: mysql
+  source: ../ap
+  wsgi: shop.wsgi:application
+  settings: no
+  uid: 012
+  threads: 2.5
+  environment: {LINES: "a\\nb"}
+  packages: libfoo
+share: {engine: nsf}
+roles: [ngins]
+kinds:
+  childs: {}
+nodes:
+  server-1: {kind: central, private: 10.0.0.11}
+  server-1: {kind: central, private: 10.0.0.12}
+  server-2: {kind: centrl, private: 10.0.0.11, adress: 1}
+  server-[3:5]: {kind: child, private: "10.0.0.[3:4]", publik: 192.0.2.1}
+  server-[8:6]: {kind: child, private: "10.0.0.[6:8]"}
+  server_9: {kind: child, memory_mb: "512"}
+lab: {release: trixi}
+"""
+FOUND = """\
+1:10 cluster: "Shop!" can't name a cluster
+2:9 domain: "http://shop.example.org" must be a host name
+3:1 network: unknown key, did you mean "networks"?
+5:12 networks/private: "10.0.0.1/16" is an address in a network; the network is 10.0.0.0/16
+8:9 app/name: "mysql" is a name that the system
+9:11 app/source: there is no folder "../ap", did you mean "app"?
+10:9 app/wsgi: "shop.wsgi:application" only the module is wanted
+11:13 app/settings: YAML takes no for false
+12:8 app/uid: YAML takes 012 for an octal number
+13:12 app/threads: must be a whole number, not 2.5
+14:24 app/environment/LINES: "a b" must be one line
+15:13 app/packages: must be a list
+16:17 share/engine: "nsf" is none of nfs, glusterfs, did you mean "nfs"?
+17:9 roles/1: there is no role "ngins", did you mean "nginx"?
+19:3 kinds/childs: unknown key, did you mean "child"?
+22:3 nodes/server-1: the same key is already in line 21
+23:20 nodes/server-2/kind: "centrl" is none of central, child, video, did you mean "central"?
+23:37 nodes/server-2/private: 10.0.0.11 is already the address of server-1 in line 21
+23:48 nodes/server-2/adress: unknown key; known here: kind, private, public,
+24:40 nodes/server-[3:5]/private: has 2 numbers, but the node's name has 3
+24:56 nodes/server-[3:5]/publik: unknown key, did you mean "public"?
+25:3 nodes/server-[8:6]: [8:6] runs backwards: write [6:8]
+26:3 nodes/server_9: a node's name becomes its hostname
+26:3 nodes/server_9/private: the key "private" is missing here
+26:38 nodes/server_9/memory_mb: must be a whole number, not "512"
+27:16 lab/release: "trixi" is none of bookworm, trixie, did you mean "trixie"?
+"""
+
+
+def test_mistakes__are_all_told_at_once_with_line_and_column(mistakes, tmp_path):
+    (tmp_path / "roles").mkdir()
+    (tmp_path / "roles" / "nginx.py").touch()
+    for said, expected in zip(mistakes(PLANTED), FOUND.splitlines(), strict=True):
+        assert said.startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "1:1 inventory: the inventory is empty"),
+        ("words", "1:1 inventory: the inventory must begin with keys"),
+        ("a:\n\tb: 1\n", "2:1 inventory: a tab"),
+        ("a: [1, 2\nb: 3\n", "2:2 inventory: a bracket from line 1 is not closed"),
+        ("a:\n  b: 1\n c: 2\n", "3:2 inventory: does not fit into what begins in line 1"),
+        ("a\n  b: 1\n", "2:4 inventory: this colon is not expected"),
+        ('a: "b\n', "2:1 inventory: the file ends inside of quotes that begin in line 1"),
+        ("a: @b\n", "1:4 inventory: text can't start with @"),
+        ("a: *b\n", "1:4 inventory: no anchor of this name"),
+        ('a: "\\d"\n', "1:6 inventory: a backslash"),
+        ("a: 1\n---\nb: 2\n", "2:1 inventory: a second document"),
+        ("a: &a [*a]\n", "1:4 inventory: this anchor contains itself"),
+        ("a: " + "[" * 100_000, "1:67 inventory: more than 64 levels deep"),
+        ("- " * 100_000, "1:129 inventory: more than 64 levels deep"),
+        ("a: \x07\n", "1:4 inventory: a character that no text has (U+0007)"),
+    ],
+)
+def test_mistakes__in_the_grammar_are_told_in_plain_words(mistakes, text, said):
+    (found,) = mistakes(text)
+    assert found.startswith(said)
+
+
+def test_mistakes__tags_are_refused(mistakes):
+    text = GOOD + "variables: {a: !!python/object/apply:os.system [id], b: !vault x}\n"
+    first, second = mistakes(text)
+    assert first.startswith("12:16 variables/a: the tag !!python/object/apply:os.system")
+    assert second.startswith("12:57 variables/b: the tag !vault")
+
+
+@pytest.mark.parametrize(
+    "raw", ["no", "On", "012", "0x1f", "22:22", "1_000", "3.10", "2024-01-01", ".inf", "1:20.5"]
+)
+def test_mistakes__what_yaml_would_silently_change_is_refused(mistakes, write, raw):
+    (said,) = mistakes(GOOD + f"variables: {{value: {raw}}}\n")
+    assert said.startswith("12:20 variables/value: ")
+    assert f'"{raw}"' in said
+    quoted = load_cluster(write(GOOD + f'variables: {{value: "{raw}"}}\n'))
+    assert quoted.variables == {"value": raw}
+
+
+@pytest.mark.parametrize("raw", ["no", "12", "~", "[a]", '"\\e"'])
+def test_mistakes__a_key_that_is_not_text_is_refused(mistakes, raw):
+    (said,) = mistakes(GOOD + f"variables: {{{raw}: 1}}\n")
+    assert said.startswith("12:13 variables: a key must be text")
+
+
+@pytest.mark.parametrize(
+    ("node", "at", "said"),
+    [
+        ("x: {kind: central, private: 10.0.0.9}", "central", "x/kind: there can be one central"),
+        ("x: {kind: child, private: 10.0.0.11}", "10.", "x/private: 10.0.0.11 is already the"),
+        ("x: {kind: child, private: 10.9.0.1}", "10.", "x/private: 10.9.0.1 is not in the"),
+        ("x: {kind: child, private: 10.0.0.0}", "10.", "x/private: 10.0.0.0 is the private n"),
+        ("x: {kind: child, private: 10.0.255.255}", "10.", "x/private: 10.0.255.255 is the br"),
+        ("x: {kind: child, private: 10.0.0.09}", "10.", 'x/private: "10.0.0.09" is not an IPv4'),
+        ("x: {kind: child, private: fd00--1}", "fd", 'x/private: "fd00--1" is not an IPv4'),
+        ("x: {kind: child, private: }", "}", "x/private: has no value"),
+        ("x: ~", "~", "x: has no value"),
+        ("x: [1]", "[", "x: must have keys and values of its own, not a list"),
+        ("x: {kind: child}", "x", 'x/private: the key "private" is missing'),
+        ("children: {kind: child, private: 10.0.0.9}", "children", 'children: "children" is a'),
+        ("X: {kind: child, private: 10.0.0.9}", "X", "X: a node's name"),
+        ("x-: {kind: child, private: 10.0.0.9}", "x-", "x-: a node's name"),
+        ("x.y: {kind: child, private: 10.0.0.9}", "x.y", "x.y: a node's name"),
+        ('"12": {kind: child, private: 10.0.0.9}', '"12"', "12: a node's name"),
+        (
+            "server-[2:3]: {kind: child, private: '10.0.0.[8:9]'}",
+            "server",
+            'server-[2:3]: "server-2" is already made by "server-2" in line 11',
+        ),
+        (
+            "x: {kind: child, private: 10.0.0.9, ssh: {gateway: sever-1}}",
+            "sever",
+            'x/ssh/gateway: no node is called "sever-1", did you mean "server-1"?',
+        ),
+        (
+            "xy: {kind: child, private: 10.0.0.9, ssh: {gateway: xy}}",
+            "xy}",
+            "xy/ssh/gateway: the way in through this gateway leads back",
+        ),
+        (
+            "x: {kind: child, private: 10.0.0.9, ssh: {key: ~nobody-at-all/k}}",
+            "~",
+            'x/ssh/key: "~nobody-at-all/k" begins with ~ and no such user',
+        ),
+    ],
+)
+def test_mistakes__in_a_node(mistakes, node, at, said):
+    (found,) = mistakes(GOOD + f"  {node}\n")
+    assert found.startswith(f"12:{3 + node.index(at)} nodes/{said}")
+
+
+def test_mistakes__in_a_range_are_told_once(mistakes):
+    lines = 'server-[20:29]: {kind: child, private: "10.0.1.[20:29]", public: "192.0.9.[20:29]"}'
+    (said,) = mistakes(GOOD + f"  {lines}\n")
+    assert said.startswith("12:68 nodes/server-[20:29]/public: 192.0.9.20 is not in the public")
+    assert said.endswith("(for server-20)")
+
+
+def test_mistakes__no_central(mistakes):
+    (said,) = mistakes(GOOD.replace("kind: central", "kind: child"))
+    assert said.startswith("9:1 nodes: no node is the central one")
+
+
+def test_mistakes__public_address_without_a_public_network(mistakes):
+    found = mistakes(GOOD.replace(", public: 192.0.2.0/24", ""))
+    assert [line.split(":")[0] for line in found] == ["10", "11"]
+    assert "the cluster has no public network" in found[0]
+
+
+def test_mistakes__overlapping_networks(mistakes):
+    found = mistakes(GOOD.replace("192.0.2.", "10.0.2."))
+    assert found[0].startswith("3:42 networks/public: 10.0.2.0/24 overlaps the private network")
+
+
+def test_mistakes__the_labs_own_address(mistakes):
+    (said,) = mistakes(GOOD.replace("10.0.0.12", "10.0.0.1") + "lab:\n")
+    assert "this machine's own address" in said
+
+
+def test_mistakes__files_of_the_application_that_are_not_there(mistakes):
+    text = GOOD.replace("  settings", "  requirements: requirement.txt\n  smoke: s.py\n  settings")
+    first, second = mistakes(text)
+    assert first.startswith("8:17 app/requirements: ")
+    assert 'did you mean "requirements.txt"?' in first
+    assert second.startswith('9:10 app/smoke: there is no file "s.py"')
+
+
+def test_mistakes__through_an_anchor_are_told_once_where_they_are_written(mistakes):
+    nodes = "  a: &a {kind: child, private: 10.0.0.8, memory_mb: 1}\n"
+    nodes += "  b: {<<: *a, private: 10.0.0.9}\n"
+    (said,) = mistakes(GOOD + nodes)
+    assert said.startswith("12:53 nodes/a/memory_mb: must be at least 128, not 1")
+
+
+def test_mistakes__anchors_inside_of_anchors_do_not_eat_the_memory(mistakes):
+    bomb = "a: &a0 [x]\n" + "".join(
+        f"b{n}: &a{n + 1} [{', '.join([f'*a{n}'] * 9)}]\n" for n in range(9)
+    )
+    (said,) = mistakes(bomb)
+    assert "too many values" in said
+
+
+def test_mistakes__merges_inside_of_merges_do_not_eat_the_time(mistakes):
+    bomb = "a: &a0 {x: 1}\n" + "".join(
+        f"b{n}: &a{n + 1} {{<<: [{', '.join([f'*a{n}'] * 9)}]}}\n" for n in range(9)
+    )
+    (said,) = mistakes(bomb)
+    assert "too many values" in said
+
+
+def test_mistakes__more_than_a_hundred_are_counted(mistakes):
+    found = mistakes(GOOD + "".join(f"key{n}: 1\n" for n in range(130)))
+    assert len(found) == 101
+    assert found[-1].endswith("and 30 more")
+
+
+def test_mistakes__a_value_is_never_more_than_a_line(mistakes):
+    (said,) = mistakes(GOOD.replace("shop.example.org", '"' + r"a\nb\u2028" * 99 + '"'))
+    assert len(said.splitlines()) == 1
+    assert len(said) < 250
+
+
+def test_mistakes__a_file_that_is_not_there(write):
+    file = write(GOOD)
+    with pytest.raises(InventoryError) as caught:
+        load_cluster(file.with_name("shpo.yml"))
+    assert caught.value.problems == [
+        f'{file.with_name("shpo.yml")}: there is no such file, did you mean "shop.yml"?'
+    ]
+
+
+def test_mistakes__a_file_that_is_not_text(write):
+    file = write(GOOD)
+    file.write_bytes(GOOD.encode() + b"x: \xff\n")
+    with pytest.raises(InventoryError, match=r"shop\.yml:12: is not UTF-8 text"):
+        load_cluster(file)
+    with pytest.raises(InventoryError, match="can't be read: Is a directory"):
+        load_cluster(file.parent)
+
+
+SHIPPED = (ROOT / "inventories" / "production.example.yml").read_text(encoding="utf-8")
+LINES = SHIPPED.splitlines(keepends=True)
+STROKES = r"null ~ - [ ] { } : &a *video <<:*video !!int 12 012 [1:3] [9:1] \x07 ' \" # = ? | %"
+BITS = st.sampled_from(STROKES.split()) | st.sampled_from(
+    ["\n", "\t", "\r", "- ", ": ", "<<: *video", '"\\ud800"', "\x85"]
+)
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> str:
+    """The shipped example with a few strokes of a cat on the keyboard."""
+    lines = list(LINES)
+    for _ in range(draw(st.integers(1, 4))):
+        number = draw(st.integers(0, len(lines) - 1))
+        line, bit = lines[number], draw(BITS | st.text(max_size=4))
+        at = draw(st.integers(0, len(line)))
+        cut = draw(st.integers(at, min(at + 12, len(line))))
+        lines[number] = line[:at] + bit + line[cut:]
+    return "".join(lines)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Where the damaged files are read from: beside all that an undamaged one needs."""
+    home = tmp_path_factory.mktemp("home")
+    source = home / "examples" / "videoteca"
+    source.mkdir(parents=True)
+    (source / "requirements.txt").touch()
+    (source / "smoke.py").touch()
+    (home / "inventories").mkdir()
+    return home / "inventories"
+
+
+@settings(max_examples=150, deadline=None)
+@example(text=SHIPPED)
+@example(text="\ud800")
+@example(text="a: !!int x")
+@example(text="a: !!null x\n? ? b")
+@example(text="nodes: {a: {kind: [], private: {}, ssh: [], roles: [[]], variables: {a: [~]}}}")
+@given(text=st.text(max_size=80) | damaged())
+def test_any_text__is_a_cluster_or_an_inventory_error(folder, text):
+    file = folder / "any.yml"
+    file.write_bytes(text.encode("utf-8", "surrogatepass"))
+    problems = []
+    try:
+        assert load_cluster(file).central
+    except InventoryError as error:
+        problems = error.problems
+        assert problems
+    assert all(len(line.splitlines()) == 1 and line.encode() for line in problems)

@@ -1,0 +1,172 @@
+"""Mounts: what fstab and mountinfo say. Mounting itself is for the lab."""
+
+import subprocess
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nodriza.agent.host import Host
+from nodriza.resources import Mount, gap_between
+from nodriza.resources.mount import Line, find_line, unit_name, with_line
+
+SHARE = Mount("/srv/app", "198.18.7.11:/srv/app", "nfs4", ("hard", "actimeo=1"))
+PLAIN = Mount("/data", "/dev/vdb1", "ext4", automount=False)
+FSTAB = "198.18.7.11:/srv/app /srv/app nfs4 hard,actimeo=1,_netdev,nofail{} 0 0\n"
+AUTO = FSTAB.format(",x-systemd.automount")
+ROOT = "21 1 254:0 / / rw,relatime shared:1 - ext4 /dev/root rw\n"
+AUTOFS = "40 21 0:35 / /srv/app rw,relatime shared:2 - autofs systemd-1 rw,fd=50\n"
+NFS = "41 40 0:44 / /srv/app rw shared:3 - nfs4 198.18.7.11:/srv/app rw,vers=4.2,hard\n"
+OTHER = NFS.replace("198.18.7.11:", "198.18.7.99:")
+
+
+@pytest.fixture
+def host(tmp_path):
+    for folder in ("etc", "proc/self", "dev"):
+        (tmp_path / folder).mkdir(parents=True)
+    return Host(str(tmp_path))
+
+
+def look(host, mount=SHARE, *, fstab="", mountinfo="", autofs=True):
+    host.write("/etc/fstab", fstab)
+    host.write("/proc/self/mountinfo", ROOT + mountinfo)
+    host.write("/proc/filesystems", "nodev\ttmpfs\n" + ("nodev\tautofs\n" if autofs else ""))
+    host.write("/dev/autofs", "")
+    return Mount.look(host, [mount])[0]
+
+
+def gap(host, mount=SHARE, **files):
+    return gap_between(mount, look(host, mount, **files))
+
+
+def test_mount__is_absent_on_a_bare_host(host):
+    assert look(host) is None
+
+
+@pytest.mark.parametrize("mountinfo", [AUTOFS, AUTOFS + NFS], ids=["waiting", "triggered"])
+def test_mount__is_as_wanted_before_and_after_its_first_access(host, mountinfo):
+    assert look(host, fstab=AUTO, mountinfo=mountinfo) == SHARE.wanted()
+
+
+def test_mount__on_a_host_without_autofs_is_mounted_at_boot(host):
+    files = {"fstab": FSTAB.format(""), "mountinfo": NFS, "autofs": False}
+    assert look(host, **files) == SHARE.wanted()
+    files["fstab"] = AUTO
+    assert gap(host, **files) == {"automount": ("this host has no autofs", True)}
+
+
+def test_mount__on_a_host_that_has_autofs_by_now_gets_its_automount(host):
+    assert gap(host, fstab=FSTAB.format(""), mountinfo=NFS) == {"automount": (False, True)}
+
+
+def test_mount__that_is_not_mounted_is_due(host):
+    assert gap(host, fstab=AUTO) == {"mounted": (False, True)}
+
+
+def test_mount__of_another_server_is_seen_as_what_it_is(host):
+    changed = gap(host, fstab=AUTO, mountinfo=AUTOFS + OTHER)
+    assert changed == {"mounted": ("198.18.7.99:/srv/app", True)}
+    assert gap(host, fstab=AUTO, mountinfo=AUTOFS + NFS.replace("nfs4", "ext4")) == {
+        "mounted": ("198.18.7.11:/srv/app (ext4)", True)
+    }
+
+
+def test_mount__that_was_made_by_hand_lacks_its_line(host):
+    assert set(gap(host, mountinfo=NFS)) == {"source", "fstype", "options", "automount"}
+
+
+def test_mount__with_other_options_in_fstab_is_due(host):
+    fstab = AUTO.replace("hard", "soft")
+    options = "actimeo=1,_netdev,nofail"
+    assert gap(host, fstab=fstab, mountinfo=AUTOFS) == {
+        "options": (f"soft,{options}", f"hard,{options}")
+    }
+
+
+def test_mount__without_automount_is_not_content_with_one(host):
+    line = "/dev/vdb1 /data ext4 defaults 0 2\n"
+    info = NFS.replace("/srv/app", "/data").replace("nfs4 198.18.7.11:/data", "ext4 /dev/vdb1")
+    assert look(host, PLAIN, fstab=line, mountinfo=info) == PLAIN.wanted()
+    automount = AUTOFS.replace("/srv/app", "/data")
+    assert gap(host, PLAIN, fstab=line, mountinfo=automount) == {"mounted": (False, True)}
+    line = line.replace("defaults", "defaults,x-systemd.automount")
+    assert gap(host, PLAIN, fstab=line, mountinfo=info) == {"automount": (True, False)}
+
+
+@pytest.mark.parametrize(
+    ("mount", "kernel"),
+    [
+        (Mount("/m", "198.18.7.11:/vol", "glusterfs"), "fuse.glusterfs 198.18.7.11:/vol"),
+        (Mount("/m", "198.18.7.11:vol", "glusterfs"), "fuse.glusterfs 198.18.7.11:/vol"),
+        (Mount("/m", "198.18.7.11:/srv/", "nfs"), "nfs4 198.18.7.11:/srv"),
+        (Mount("/m", "198.18.7.11:/", "nfs4"), "nfs4 198.18.7.11:/"),
+        (Mount("/m", "UUID=0a1b", "ext4"), "ext4 /dev/sda1"),
+        (Mount("/m/", "/dev/my disk", "ext4"), "ext4 /dev/my\\040disk"),
+    ],
+)
+def test_mount__knows_the_names_that_the_kernel_gives(host, mount, kernel):
+    state = look(host, mount, mountinfo=f"41 21 0:44 / /m rw - {kernel} rw\n")
+    assert state["mounted"] is True
+
+
+def test_mount__looks_without_touching_the_mount_point(host, monkeypatch):
+    """A dead NFS server would hold us for ever."""
+    seen = []
+    real_at = Host.at
+    monkeypatch.setattr(Host, "at", lambda self, path: seen.append(path) or real_at(self, path))
+    look(host, fstab=AUTO, mountinfo=AUTOFS + NFS)
+    assert seen
+    assert not [path for path in seen if path.startswith("/srv")]
+
+
+def test_with_line__replaces_only_the_line_of_its_mount_point():
+    fstab = b"# /srv/app\n\n/dev/a\t/srv/app2 ext4 rw 0 1\nold /srv/app/ nfs rw\r\nx /y z\n#end"
+    new = with_line(fstab, "/srv/app", Line("new:/a b", "nfs4", "hard"))
+    assert new == fstab.replace(b"old /srv/app/ nfs rw\r", b"new:/a\\040b /srv/app nfs4 hard 0 0")
+
+
+def test_with_line__ends_a_last_line_that_has_no_end():
+    assert with_line(b"a /b c", "/m", Line("s", "t", "o")) == b"a /b c\ns /m t o 0 0\n"
+
+
+WORDS = st.text(st.characters(exclude_categories=["C"]), min_size=1).filter(
+    lambda word: not word.startswith("#") and word.isprintable()
+)
+
+
+@given(fstab=st.binary(), source=WORDS, path=WORDS, options=WORDS)
+def test_with_line__is_found_again_and_twice_is_once(fstab, source, path, options):
+    path = "/" + "/".join(part for part in path.split("/") if part.strip("."))
+    line = Line(source, "nfs4", options)
+    once = with_line(fstab, path, line)
+    assert find_line(once, path) == line
+    assert with_line(once, path, line) == once
+
+
+@given(st.lists(st.binary(max_size=30).filter(lambda row: b"/m" not in row and b"\\" not in row)))
+def test_with_line__leaves_every_other_byte(rows):
+    fstab = b"\n".join(rows)
+    new = with_line(fstab, "/m", Line("s", "t", "o"))
+    assert new.startswith(fstab)
+    assert new[len(fstab) :].strip(b"\n") == b"s /m t o 0 0"
+
+
+PATHS = [
+    "/",
+    "/srv",
+    "/srv/app",
+    "/srv/my-app",
+    "/srv/.hidden",
+    "/.a/b",
+    "/ñ/a b",
+    "//a//b/",
+    "/a_b:c.d",
+    "/back\\slash",
+    "/at@100%",
+]
+
+
+def test_unit_name__is_what_systemd_escape_says():
+    command = ["systemd-escape", "--path", "--suffix=mount", *PATHS]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert [unit_name(path, "mount") for path in PATHS] == said
