@@ -6,13 +6,15 @@ where Fabric users look for them; installed, they are ``nodriza.fabfile``,
 site-packages.
 """
 
+from pathlib import Path
+
 from setuptools import find_packages, setup
 
 setup(
     name="nodriza",
     version="0.1.0",
     description="Turns bare Debian hosts into a Django cluster and keeps it that way",
-    long_description=open("README.rst", encoding="utf-8").read(),
+    long_description=Path(__file__).with_name("README.rst").read_text("utf-8"),
     long_description_content_type="text/x-rst",
     license="MIT",
     python_requires=">=3.10",

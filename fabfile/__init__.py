@@ -18,7 +18,7 @@ from invoke import Collection
 sys.path[:] = [path for path in sys.path if Path(path) != Path(__file__).parent]
 
 from . import demo, deploy, hostkeys, lab, plan, provision, secrets, smoke, status  # noqa: E402
-from .session import inventories, inventory_word, with_target  # noqa: E402
+from .session import inventories, inventory_word, refuse_unknown, with_target  # noqa: E402
 
 ns = Collection()
 for module in (provision, plan, deploy, smoke, status, demo):
@@ -31,6 +31,7 @@ ns.add_collection(Collection.from_module(hostkeys, name="hostkeys"))
 for name, path in inventories().items():
     if name not in ns.task_names:
         ns.add_task(inventory_word(name, path))
+refuse_unknown(sys.argv[1:], ns.task_names)
 for word in sys.argv[1:]:
     command, colon, target = word.partition(":")
     if colon and getattr(ns.tasks.get(command), "takes_target", False):

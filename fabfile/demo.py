@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke import Context, Exit
 
-from .session import command, current_path, vault
+from .session import command, current_path, say, vault
 
 
 @command
@@ -12,5 +12,5 @@ def demo(c: Context) -> None:
     """Lab, provision, deploy, smoke test: the whole cluster from nothing on this computer."""
     from nodriza.demo import run_demo
 
-    if not run_demo(current_path(c), vault):
+    if not run_demo(current_path(c), vault, say):
         raise Exit(code=1)

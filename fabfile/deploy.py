@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke import Context, Exit
 
-from .session import command, reachable_cluster, sudo_password, vault
+from .session import command, fab, reachable_cluster, sudo_password, vault
 
 
 @command(
@@ -21,7 +21,8 @@ def deploy(c: Context, check: bool = False, json: bool = False) -> None:
 
     cluster = reachable_cluster(c)
     store = vault(cluster)
-    report = make_report("json" if json else "auto", diff=False, redact=store.redact)
+    again = f"{fab(c)} deploy"
+    report = make_report("json" if json else "auto", again=again, redact=store.redact)
     results = put(cluster, store, report, check=check, sudo_password=sudo_password(c))
     if failed(results):
         raise Exit("the old release goes on serving", code=1)

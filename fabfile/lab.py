@@ -6,7 +6,7 @@ import os
 
 from invoke import Context
 
-from .session import command, current_cluster
+from .session import command, current_cluster, say
 
 
 @command
@@ -14,7 +14,7 @@ def up(c: Context) -> None:
     """Start the inventory's nodes as real machines on this computer."""
     from nodriza import lab
 
-    lab.up(current_cluster(c), say=print)
+    lab.up(current_cluster(c), say=say)
 
 
 @command
@@ -22,7 +22,7 @@ def down(c: Context) -> None:
     """Remove the lab's machines and its network."""
     from nodriza import lab
 
-    lab.down(current_cluster(c), say=print)
+    lab.down(current_cluster(c), say=say)
 
 
 @command
@@ -31,7 +31,8 @@ def status(c: Context) -> None:
     from nodriza import lab
 
     for machine in lab.status(current_cluster(c)):
-        print(machine)
+        since = f"up since {machine.since:%Y-%m-%d %H:%M:%S} UTC" if machine.since else "off"
+        print(f"{machine.name:<12} {', '.join(machine.addresses):<28} {since}")
 
 
 @command(positional=["node"], help={"node": "the machine's name"})

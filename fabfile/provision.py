@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke import Context, Exit
 
-from .session import command, reachable_cluster, sudo_password, vault
+from .session import command, fab, reachable_cluster, sudo_password, vault
 
 
 @command(
@@ -34,7 +34,8 @@ def provision(
     cluster = reachable_cluster(c)
     nodes = resolve_target(cluster, target)
     store = vault(cluster)
-    report = make_report("json" if json else "auto", diff=diff, redact=store.redact)
+    again = f"{fab(c)} provision:{{node}}"
+    report = make_report("json" if json else "auto", diff=diff, again=again, redact=store.redact)
     results = bring(
         cluster,
         nodes,

@@ -7,9 +7,9 @@ from invoke import Context
 from .session import command, current_cluster, vault
 
 
-@command(positional=["name"], help={"name": "print this one's value"})
+@command(help={"name": "print this one's value"})
 def show(c: Context, name: str = "") -> None:
-    """List the secrets by name; with a NAME, print that one's value."""
+    """List the secrets by name; --name NAME prints that one's value."""
     store = vault(current_cluster(c))
     print(store.value(name) if name else "\n".join(store.names()) or "no secrets yet")
 
@@ -48,7 +48,8 @@ def rotate(c: Context, name: str) -> None:
 def rekey(c: Context) -> None:
     """Encrypt the secrets again, for everybody that the .recipients file lists."""
     store = vault(current_cluster(c))
-    print(f"{store.path.name} now opens with {store.rekey()} keys")
+    keys = store.rekey()
+    print(f"{store.path.name} now opens with {keys} key{'s'[: keys != 1]}")
 
 
 @command

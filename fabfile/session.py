@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,18 @@ def inventories() -> dict[str, Path]:
     return {}
 
 
+def refuse_unknown(words: Sequence[str], known: Collection[str]) -> None:
+    """Stop at a first word that is no command and no inventory, with the nearest ones."""
+    commands = [word for word in words if word not in inventories()]
+    if not commands or commands[0].startswith("-"):
+        return
+    name = commands[0].partition(":")[0]
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3)
+        hint = f"did you mean {' or '.join(near)}? " if near else ""
+        raise Exit(f"no command and no inventory {name}\n  next: {hint}fab --list", code=2)
+
+
 def current_path(c: Context) -> Path:
     """The inventory that was chosen by a word, by $NODRIZA_INVENTORY or in fabric.yaml."""
     if _chosen:
@@ -83,6 +96,11 @@ def current_path(c: Context) -> Path:
         f"no inventory {name}" if name else "no inventory",
         do=f"choose one of: {', '.join(known) or 'none here; write inventories/NAME.yml'}",
     )
+
+
+def fab(c: Context) -> str:
+    """How a person goes on after this command: "fab", or "fab production"."""
+    return f"fab {current_path(c).stem}" if _chosen else "fab"
 
 
 def current_cluster(c: Context) -> Cluster:
@@ -101,7 +119,9 @@ def reachable_cluster(c: Context) -> Cluster:
         enter(cluster.lab_overlay.netns)
     elif cluster.lab is not None:
         raise TargetError(
-            f"the lab of {cluster.name} is not up", kept="nothing was touched", do="fab lab.up"
+            f"the lab of {cluster.name} is not up",
+            kept="nothing was touched",
+            do=f"{fab(c)} lab.up",
         )
     return cluster
 
@@ -111,6 +131,11 @@ def vault(cluster: Cluster) -> Vault:
     from nodriza.vault import Vault
 
     return Vault.beside(cluster.path)
+
+
+def say(line: str) -> None:
+    """A line at once, also into a pipe."""
+    print(line, flush=True)
 
 
 def sudo_password(c: Context) -> str | None:

@@ -13,7 +13,7 @@ import fabric
 import paramiko
 
 from nodriza.errors import ConnectionFailed
-from nodriza.hostkeys import trust
+from nodriza.hostkeys import changed, trust
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
@@ -23,7 +23,7 @@ CONNECT_TIMEOUT = 10  # seconds; for the TCP connection, the banner and the log-
 
 def connect(node: Node, cluster: Cluster) -> fabric.Connection:
     """An open connection. Raises ``ConnectionFailed`` or ``HostKeyError``."""
-    connection = _connection(node, cluster)
+    connection = unopened(node, cluster)
     if connection.gateway is not None and hasattr(connection.gateway, "client"):
         trust(connection.gateway.client, node, cluster)
     trust(connection.client, node, cluster)
@@ -38,9 +38,9 @@ def connect(node: Node, cluster: Cluster) -> fabric.Connection:
             kept="nothing was changed on it",
             do=f"ssh -v -p {connection.port} {connection.user}@{connection.host}",
         ) from error
-    except paramiko.BadHostKeyException:
-        raise
-    except (OSError, socket.timeout, EOFError, paramiko.SSHException) as error:
+    except paramiko.BadHostKeyException as error:
+        raise changed(error, node, cluster) from None
+    except (TimeoutError, OSError, EOFError, paramiko.SSHException) as error:
         raise ConnectionFailed(
             f"no way to the host: {_words(error)}",
             where=where,
@@ -51,7 +51,8 @@ def connect(node: Node, cluster: Cluster) -> fabric.Connection:
     return connection
 
 
-def _connection(node: Node, cluster: Cluster) -> fabric.Connection:
+def unopened(node: Node, cluster: Cluster) -> fabric.Connection:
+    """The way to a node, before anybody goes it."""
     options: dict[str, Any] = {
         "timeout": CONNECT_TIMEOUT,
         "banner_timeout": CONNECT_TIMEOUT,
@@ -76,7 +77,7 @@ def _gateway(node: Node, cluster: Cluster) -> fabric.Connection | None:
         return None
     for other in cluster.nodes:
         if other.name == name:
-            return _connection(other, cluster)
+            return unopened(other, cluster)
     return fabric.Connection(name, connect_timeout=CONNECT_TIMEOUT)
 
 

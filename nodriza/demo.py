@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from nodriza.vault import Vault
 
 
-def run_demo(path: Path, vault_for: Callable[[Cluster], Vault]) -> bool:
+def run_demo(
+    path: Path, vault_for: Callable[[Cluster], Vault], say: Callable[[str], None]
+) -> bool:
     """Run all stages on the lab of an inventory; ``True`` when all went well."""
     times: dict[str, float] = {}
     began = time.monotonic()
-    print("== lab", flush=True)
-    lab.up(load_cluster(path), say=print)
+    say("== lab")
+    lab.up(load_cluster(path), say=say)
     times["lab"] = time.monotonic() - began
     cluster = load_cluster(path)  # again: the lab has told what it can do
     if cluster.lab_overlay is None:
@@ -43,38 +45,38 @@ def run_demo(path: Path, vault_for: Callable[[Cluster], Vault]) -> bool:
         "deploy": lambda: (
             not failed(deploy(cluster, store, make_report("auto", redact=store.redact)))
         ),
-        "smoke": lambda: _smoke(cluster),
+        "smoke": lambda: _smoke(cluster, say),
     }
     for name, stage in stages.items():
-        print(f"\n== {name}", flush=True)
+        say(f"\n== {name}")
         began = time.monotonic()
         if not stage():
-            print(f"\n{name} failed; what is there stays up. Look around: fab lab.ssh server-2")
+            say(f"\n{name} failed; what is there stays up. Look around: fab lab.ssh server-2")
             return False
         times[name] = time.monotonic() - began
-    _tell(cluster, times)
+    _tell(cluster, times, say)
     return True
 
 
-def _smoke(cluster: Cluster) -> bool:
+def _smoke(cluster: Cluster, say: Callable[[str], None]) -> bool:
     site = Site(cluster)
     well = True
     for outcome in run_checks(site, all_checks(cluster, site)):
-        print(outcome, flush=True)
+        say(str(outcome))
         well = well and not outcome.failed
     return well
 
 
-def _tell(cluster: Cluster, times: dict[str, float]) -> None:
-    print(f"\n{cluster.name} is running:")
+def _tell(cluster: Cluster, times: dict[str, float], say: Callable[[str], None]) -> None:
+    say(f"\n{cluster.name} is running:")
     for node in cluster.nodes:
-        print(f"  {node.name:<12} {node.kind:<8} {node.private}")
-    print("\nopen in a browser on this computer:")
+        say(f"  {node.name:<12} {node.kind:<8} {node.private}")
+    say("\nopen in a browser on this computer:")
     for node in cluster.children:
-        print(f"  http://{node.web_address}/")
+        say(f"  http://{node.web_address}/")
     if cluster.lab_overlay and cluster.lab_overlay.share_reason:
         engine, reason = cluster.share.engine, cluster.lab_overlay.share_reason
-        print(f"\nthe share is {engine}: {reason}")
+        say(f"\nthe share is {engine}: {reason}")
     spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in times.items())
-    print(f"\ntimes: {spent}; all {sum(times.values()):.1f} s")
-    print("next: fab status, fab lab.ssh server-2, fab lab.down")
+    say(f"\ntimes: {spent}; all {sum(times.values()):.1f} s")
+    say("next: fab status, fab lab.ssh server-2, fab lab.down")

@@ -8,8 +8,10 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import re
 import subprocess
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,13 +43,40 @@ def release_plan(cluster: Cluster) -> Plan:
     """The resources of a release, on the central node."""
     data = archive(cluster.app.source_path)
     node = cluster.central
-    declared = with_origin(find_role("release")(node, cluster, release_id(data), data))
-    return make_plan(declared, node, cluster, Renderer())
+    venv_id = requirements_id(cluster.app.source_path, cluster.app.requirements)
+    role = find_role("release", cluster)
+    declared = with_origin(role(node, cluster, release_id(data), venv_id, data))
+    return make_plan(declared, node, cluster, Renderer.of(cluster))
 
 
 def release_id(data: bytes) -> str:
     """Twelve hexadecimal digits of the archive's SHA-256."""
     return hashlib.sha256(data).hexdigest()[:12]
+
+
+def requirements_id(source: Path, name: str) -> str:
+    """Twelve digits that stand for what gets installed: the file and all that it includes.
+
+    Requirements that install from the source itself (``-e .``, ``./lib``) change with any
+    of its files.
+    """
+    text = "".join(_lines(source / name, set()))
+    if re.search(r"(?m)^\s*(-e\b|--editable\b|\.|file:)", text):
+        text += release_id(archive(source))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _lines(path: Path, seen: set[Path]) -> Iterator[str]:
+    """A requirements file with its ``-r`` and ``-c`` files in place (pip's format)."""
+    if path in seen or not path.is_file():
+        return
+    seen.add(path)
+    for line in path.read_text("utf-8").splitlines(keepends=True):
+        included = re.match(r"\s*(?:-r|-c|--requirement|--constraint)[\s=]*(\S+)", line)
+        if included:
+            yield from _lines((path.parent / included[1]).resolve(), seen)
+        else:
+            yield line
 
 
 def archive(source: Path) -> bytes:

@@ -90,7 +90,7 @@ class RefuseUnknown(paramiko.MissingHostKeyPolicy):
 
 def changed(error: paramiko.BadHostKeyException, node: Node, cluster: Cluster) -> HostKeyError:
     """The error for a host whose key is not the one that is known."""
-    name = _full_name(error.hostname, node)
+    name = _full_name(error, node, cluster)
     return changed_key(name, error.key, node, cluster)
 
 
@@ -188,13 +188,17 @@ def word_for(hostname: str, node: Node, cluster: Cluster) -> str:
     return names.get(hostname, plain)
 
 
-def _full_name(hostname: str, node: Node) -> str:
-    # paramiko leaves the port out of its error.
-    port = node.ssh.port
-    gateway = node.ssh.gateway or ""
-    if hostname != (node.ssh.host or node.private) and ":" in gateway:
-        port = int(gateway.rpartition(":")[2])
-    return known_name(hostname, port)
+def _full_name(error: paramiko.BadHostKeyException, node: Node, cluster: Cluster) -> str:
+    """The name under which the expected key is known; paramiko leaves the port out."""
+    ways = [(other.ssh.host or other.private, other.ssh.port) for other in (node, *cluster.nodes)]
+    host, _, port = (node.ssh.gateway or "").rpartition("@")[2].partition(":")
+    ways.append((host, int(port or 22)))
+    names = [known_name(host, port) for host, port in ways if host == error.hostname]
+    for name in names:
+        found = known(known_hosts_files(node, cluster), name)
+        if any(old.key == error.expected_key for old in found):
+            return name
+    return names[0] if names else error.hostname
 
 
 def _on_the_host(key: paramiko.PKey) -> str:

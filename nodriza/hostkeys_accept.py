@@ -11,7 +11,7 @@ import fabric
 import paramiko
 
 from nodriza import hostkeys
-from nodriza.connection import _connection as unopened
+from nodriza.connection import unopened
 from nodriza.errors import HostKeyError
 from nodriza.inventory import resolve_target
 

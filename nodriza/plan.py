@@ -6,14 +6,15 @@ Pure: no host, no clock, no network. The same inventory gives the same bytes.
 from __future__ import annotations
 
 import importlib
+import runpy
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nodriza.errors import NodrizaError, TargetError
-from nodriza.render import ROOT, Renderer, Template
-from nodriza.resources import Resource, to_data
+from nodriza.render import ROOT, Renderer, Template, own_folder
+from nodriza.resources import Package, Resource, to_data
 from nodriza.secret import names_in
 
 if TYPE_CHECKING:
@@ -60,9 +61,11 @@ class Plan:
 def plan_node(node: Node, cluster: Cluster, renderer: Renderer | None = None) -> Plan:
     """What the roles of ``node`` ask for."""
     declared = (
-        item for name in node.roles for item in with_origin(find_role(name)(node, cluster))
+        item
+        for name in node.roles
+        for item in with_origin(find_role(name, cluster)(node, cluster))
     )
-    return make_plan(declared, node, cluster, renderer or Renderer())
+    return make_plan(declared, node, cluster, renderer or Renderer.of(cluster))
 
 
 def make_plan(
@@ -82,20 +85,32 @@ def make_plan(
                 where=origin,
                 kept="no host was touched",
             )
-    plan = Plan(node.name, tuple(planned.values()))
+    plan = Plan(node.name, tuple(_gather_packages(planned.values())))
     _refuse_unknown_references(plan)
     return plan
 
 
-def find_role(name: str) -> Role:
-    """The generator function of a role: ``nginx`` in ``roles/nginx.py``."""
+def find_role(name: str, cluster: Cluster) -> Role:
+    """The generator function of a role: ``nginx`` in ``roles/nginx.py``.
+
+    A role of that name in the user's own ``roles/`` wins over a shipped one.
+    """
+    own = own_folder(cluster, "roles") / f"{name}.py"
+    if own.is_file() and own.parent != ROOT / "roles":
+        return _role_in(runpy.run_path(str(own)), name, str(own))
     try:
         module = importlib.import_module(f"nodriza.roles.{name}")
     except ModuleNotFoundError as error:
         if error.name != f"nodriza.roles.{name}":
             raise
         raise TargetError(f"no role {name} in roles/") from None
-    role: Role = getattr(module, name)
+    return _role_in(vars(module), name, str(module.__file__))
+
+
+def _role_in(names: dict[str, Any], name: str, path: str) -> Role:
+    role: Role | None = names.get(name)
+    if role is None:
+        raise NodrizaError(f"a function {name} is missing in it", where=path)
     return role
 
 
@@ -110,6 +125,21 @@ def with_origin(declared: Iterator[Declared]) -> Iterator[tuple[Declared, str]]:
         path = Path(frame.gi_frame.f_code.co_filename)
         shown = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
         yield item, f"{shown}:{frame.gi_frame.f_lineno}"
+
+
+def _gather_packages(planned: Iterable[Planned]) -> list[Planned]:
+    """All packages where the first one stands: one run of apt instead of one a role.
+
+    They start nothing, so nothing can run before its configuration has come; and when the
+    mirror can't be reached, that is known before anything else has changed.
+    """
+    planned = list(planned)
+    packages = [each for each in planned if isinstance(each.resource, Package)]
+    if not packages:
+        return planned
+    first = planned.index(packages[0])
+    rest = [each for each in planned[first:] if not isinstance(each.resource, Package)]
+    return [*planned[:first], *packages, *rest]
 
 
 def _refuse_unknown_references(plan: Plan) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def plan_all(cluster: Cluster, nodes: Sequence[Node]) -> list[Plan]:
     """One plan a node; no host in reach is needed."""
-    renderer = Renderer()
+    renderer = Renderer.of(cluster)
     return [plan_node(node, cluster, renderer) for node in nodes]
 
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 
-from nodriza.errors import TemplateError
+from nodriza.errors import SecretError, TemplateError
 from nodriza.resources import File
-from nodriza.secret import secret
+from nodriza.secret import names_in, secret
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
@@ -75,6 +75,12 @@ class Renderer:
             autoescape=False,  # noqa: S701  configuration files, not HTML
         )
 
+    @classmethod
+    def of(cls, cluster: Cluster) -> Renderer:
+        """With the user's own ``templates/`` before the shipped ones."""
+        own = own_folder(cluster, "templates")
+        return cls([own, SHIPPED] if own != SHIPPED else [SHIPPED])
+
     def render(self, wanted: Template, node: Node, cluster: Cluster) -> File:
         """The file, or ``TemplateError`` with the template's file and line."""
         context = {
@@ -86,6 +92,7 @@ class Renderer:
         }
         try:
             text = self._jinja.get_template(wanted.source).render(context)
+            names_in(text)
         except jinja2.TemplateNotFound as error:
             raise TemplateError(
                 f"no template {error.name} in {', '.join(self.folders)}", where=node.name
@@ -94,6 +101,8 @@ class Renderer:
             raise TemplateError(
                 error.message or "syntax error", where=f"{error.filename}:{error.lineno}"
             ) from None
+        except SecretError as error:
+            raise TemplateError(error.what, where=wanted.source, do=error.do) from None
         except Exception as error:
             where = next(self._lines(error), wanted.source)
             raise TemplateError(
@@ -108,6 +117,11 @@ class Renderer:
         for frame in reversed(traceback.extract_tb(error.__traceback__)):
             if any(frame.filename.startswith(folder) for folder in self.folders):
                 yield f"{frame.filename}:{frame.lineno}"
+
+
+def own_folder(cluster: Cluster, name: str) -> Path:
+    """``roles`` or ``templates`` of the user's repository: beside ``inventories``."""
+    return cluster.path.parent.parent / name
 
 
 def _no_none(value: Any) -> Any:

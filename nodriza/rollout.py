@@ -19,7 +19,7 @@ from nodriza.plan import Plan
 from nodriza.result import NodeResult
 
 if TYPE_CHECKING:
-    from nodriza.inventory import Cluster, Node
+    from nodriza.inventory import Cluster
     from nodriza.report import Report
 
 PARALLEL = 32
@@ -69,28 +69,35 @@ def roll_out(run: Run, plans: Sequence[Plan]) -> dict[str, NodeResult]:
     began = time.monotonic()
     results: dict[str, NodeResult] = {}
     run.report.start([(plan.node, len(plan.resources)) for plan in plans])
-    for wave in _waves(run.cluster, plans):
-        failed = [name for name, result in results.items() if result.error or result.failed]
-        if failed and not run.check:
-            for plan in wave:
-                results[plan.node] = _left_alone(plan, failed)
-                run.report.done(plan.node, results[plan.node])
-            continue
-        _wave(run, wave, results)
-    results = {plan.node: results[plan.node] for plan in plans}
-    run.report.finish(results, time.monotonic() - began, run.check)
+    try:
+        for wave in _waves(run.cluster, plans):
+            _wave_or_not(run, wave, results)
+    finally:  # the recap comes whatever happens, also after Ctrl-C
+        results = {plan.node: results[plan.node] for plan in plans if plan.node in results}
+        run.report.finish(results, time.monotonic() - began, run.check)
     return results
 
 
 def failed(results: dict[str, NodeResult]) -> bool:
     """Did anything go wrong on any node?"""
-    return any(result.error or result.failed for result in results.values())
+    return any(result.bad for result in results.values())
 
 
 def _waves(cluster: Cluster, plans: Sequence[Plan]) -> list[list[Plan]]:
     central = [plan for plan in plans if plan.node == cluster.central.name]
     others = [plan for plan in plans if plan.node != cluster.central.name]
     return [wave for wave in (central, others) if wave]
+
+
+def _wave_or_not(run: Run, plans: Sequence[Plan], results: dict[str, NodeResult]) -> None:
+    """A wave, unless the one before it failed."""
+    before = [name for name, result in results.items() if result.bad]
+    if not before or run.check:
+        _wave(run, plans, results)
+        return
+    for plan in plans:
+        results[plan.node] = _left_alone(plan, before)
+        run.report.done(plan.node, results[plan.node])
 
 
 def _wave(run: Run, plans: Sequence[Plan], results: dict[str, NodeResult]) -> None:

@@ -43,7 +43,7 @@ def look(
     cluster: Cluster, nodes: Sequence[Node], *, sudo_password: str | None = None
 ) -> dict[str, NodeResult]:
     """The state of each node's services and mounts, and its facts; changes nothing."""
-    renderer = Renderer()
+    renderer = Renderer.of(cluster)
     plans = [_only_what_runs(plan_node(node, cluster, renderer)) for node in nodes]
     run = Run(
         cluster,

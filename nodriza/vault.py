@@ -63,9 +63,11 @@ class Vault:
         """One secret's value."""
         values = self.values()
         if name not in values:
-            known = ", ".join(sorted(values)) or "none yet"
+            known = f"choose one of: {', '.join(sorted(values))}"
             raise SecretError(
-                f"no secret {name}", where=str(self.path), do=f"choose one of: {known}"
+                f"no secret {name}",
+                where=str(self.path),
+                do=known if values else "fab provision, which makes those that it needs",
             )
         return values[name]
 

@@ -41,6 +41,7 @@ def _share(cluster: Cluster) -> Iterator[Resource]:
     yield Package("python3-venv")  # only here: the other nodes run what was built here
     # Code is root's: who breaks into the application can't change it.
     yield Directory(app.releases)
+    yield Directory(app.venvs)
     yield Directory(app.static, owner=app.user, group=app.user)
     yield Directory(app.media, owner=app.user, group=app.user)
     yield Touch(app.reload)

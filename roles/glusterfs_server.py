@@ -16,7 +16,7 @@ def glusterfs_server(node: Node, cluster: Cluster) -> Iterator[Resource | Templa
     yield Package("glusterfs-server")
     yield Package("glusterfs-client")
     yield Directory(drop_ins)
-    unit = template("glusterfs_server/retry.conf.j2", to=f"{drop_ins}/retry.conf")
+    unit = template("glusterfs_server/glusterd.conf.j2", to=f"{drop_ins}/nodriza.conf")
     conf = template("glusterfs_server/glusterd.vol.j2", to="/etc/glusterfs/glusterd.vol")
     yield unit
     yield conf

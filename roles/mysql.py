@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from nodriza.inventory import Cluster, Node
 from nodriza.render import Template, template
-from nodriza.resources import Database, DatabaseUser, Directory, Package, Resource, Service
+from nodriza.resources import Database, DatabaseUser, Package, Resource, Service
 from nodriza.secret import secret
 
 MEMORY_SHARE = 0.4
@@ -17,21 +17,17 @@ for the videos that the share reads, and what a deploy needs."""
 def mysql(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     """One database, and one user at as many addresses as there are nodes."""
     app = cluster.app
-    drop_ins = "/etc/systemd/system/mariadb.service.d"
     yield Package("mariadb-server")
-    yield Directory(drop_ins)
-    unit = template("mysql/boot.conf.j2", to=f"{drop_ins}/boot.conf")
     conf = template(
         "mysql/60-cluster.cnf.j2",
         to="/etc/mysql/mariadb.conf.d/60-cluster.cnf",
         pool_mb=int(node.memory_mb * MEMORY_SHARE),
         connections=connections(cluster),
     )
-    yield unit
     yield conf
     yield Service(
         "mariadb",
-        restart_on=(conf, unit),
+        restart_on=(conf,),
         # MariaDB has no --validate-config (that is MySQL). This reads all files as a start
         # does, says what it doesn't know, ends with 7, and touches no data.
         check=("mariadbd", "--help", "--verbose"),

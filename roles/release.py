@@ -23,11 +23,15 @@ CACHES = 3
 options of the clients), for GlusterFS another one in its own, and one to spare."""
 
 
-def release(node: Node, cluster: Cluster, release_id: str, archive: bytes) -> Iterator[Resource]:
+def release(
+    node: Node, cluster: Cluster, release_id: str, venv_id: str, archive: bytes
+) -> Iterator[Resource]:
     """Build it beside the one that serves, try it, switch, tell the others.
 
     Each step needs the one before; whichever fails, the old release goes on serving.
-    ``archive`` is a tar.gz of the application's source.
+    ``archive`` is a tar.gz of the application's source. Releases with the same
+    requirements share one environment, ``venv_id``: thousands of small files, which are
+    what a network file system is slow at.
     """
     app = cluster.app
     folder = f"{app.releases}/{release_id}"
@@ -35,9 +39,10 @@ def release(node: Node, cluster: Cluster, release_id: str, archive: bytes) -> It
     yield Directory(folder)
     # Root's, both: the application can't change its own code.
     tree = Archive(f"{folder}/app", archive)
-    venv = Venv(f"{folder}/venv", requirements=f"{folder}/app/{app.requirements}")
+    venv = Venv(f"{app.venvs}/{venv_id}", requirements=f"{folder}/app/{app.requirements}")
     yield tree
     yield venv
+    yield Link(f"{folder}/venv", venv.path)
 
     def step(
         name: str, *argv: str, due: tuple[Resource, ...] = (), unless: tuple[str, ...] = ()
@@ -69,4 +74,4 @@ def release(node: Node, cluster: Cluster, release_id: str, archive: bytes) -> It
     # A worker that starts at once on a far node could still find the old link.
     yield Command("caches", argv=("sleep", str(CACHES)), on_change=(current,))
     yield Touch(app.reload, on_change=(current,))
-    yield OldReleases(app.releases, keep=KEEP, current=app.current)
+    yield OldReleases(app.releases, keep=KEEP, current=app.current, venvs=app.venvs)

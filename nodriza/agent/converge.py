@@ -131,7 +131,9 @@ class Converge:
             elif words:
                 self._failed(resource, gaps[resource.id], "", words, began)
             else:
+                # The time of all is told once, at the first.
                 self._changed(resource, gaps[resource.id], "", None, began)
+                began = time.monotonic()
         return f"after {missing[0].id} failed" if words else ""
 
     def _fix(self, resource: Resource, now: State, gap: Gap) -> Optional[str]:

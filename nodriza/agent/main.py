@@ -17,15 +17,12 @@ import traceback
 import zlib
 from typing import Any, BinaryIO, Dict
 
-import nodriza.resources
+from nodriza import resources as nouns
 from nodriza.agent.converge import Converge
 from nodriza.agent.facts import facts
 from nodriza.agent.host import Host, HostError
 from nodriza.agent.journal import Busy, Journal
 from nodriza.agent.redact import Redactor, hide_old_values, holds_secrets
-from nodriza.resources.base import from_data
-
-assert nodriza.resources  # importing it is what fills the table of nouns
 
 
 class Line:
@@ -68,7 +65,7 @@ def main(stdin: BinaryIO) -> None:
     except HostError as error:
         line.emit({"event": "error", "words": str(error)})
         code = 1
-    except Exception:
+    except Exception:  # noqa: BLE001  a mistake of ours is told, too
         line.emit({"event": "error", "words": traceback.format_exc(limit=-4)})
         code = 1
     sys.exit(code)
@@ -78,7 +75,7 @@ def _serve(request: Dict[str, Any], line: Line, stop: Any) -> int:
     host = Host()
     journal = Journal(host, request["run"])
     began = time.time()
-    resources = [from_data(line.redactor.reveal(data)) for data in request["resources"]]
+    resources = [nouns.from_data(line.redactor.reveal(data)) for data in request["resources"]]
     if request["mode"] == "apply":
         try:
             journal.lock({**request["who"], "since": time.strftime("%Y-%m-%d %H:%M:%S %Z")})
@@ -113,8 +110,8 @@ def _serve(request: Dict[str, Any], line: Line, stop: Any) -> int:
                 "run": request["run"],
                 "when": when,
                 "what": request["what"],
-                "changed": line.redactor.hide(line.changed),
-                **counts,
+                "resources": line.redactor.hide(line.changed),
+                "counts": counts,
             }
         )
     line.emit({"event": "end", **counts, "seconds": round(time.time() - began, 3)})

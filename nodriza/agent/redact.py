@@ -68,9 +68,8 @@ def hide_old_values(diff: str, content: str) -> str:
     plain = set(content.splitlines())
     shown: List[str] = []
     for line in diff.splitlines():
-        if line.startswith("-") and not line.startswith("--- "):
-            line = "-" + _hide_line(line[1:], patterns, plain)
-        shown.append(line)
+        goes = line.startswith("-") and not line.startswith("--- ")
+        shown.append("-" + _hide_line(line[1:], patterns, plain) if goes else line)
     return "\n".join(shown)
 
 

@@ -99,6 +99,11 @@ class App(AppSettings):
         return f"{self.root}/releases"
 
     @property
+    def venvs(self) -> str:
+        """One Python environment for each set of requirements."""
+        return f"{self.root}/venvs"
+
+    @property
     def static(self) -> str:
         """What collectstatic fills and nginx serves."""
         return f"{self.root}/static"

@@ -188,12 +188,12 @@ def _machines_up(
             machine.remove()
     # Images are built here, one after the other: each would take all processors.
     base = {node.name: _image(place, cluster, node.name, say) for node in cluster.nodes}
-    links = network.links(wiring.netns)
+    plugged = network.plugged(wiring.netns)
 
     def one(node: Node) -> str | None:
         machine = nspawn.Machine(place, node.name)
         rewired = machine.make(node, base[node.name], wiring)
-        unplugged = not links.issuperset(nspawn.links_of(node, wiring).values())
+        unplugged = not plugged.issuperset(nspawn.links_of(node, wiring).values())
         if machine.running and not rewired and not unplugged:
             return None
         machine.power_cut()

@@ -143,10 +143,14 @@ def remove(wiring: dict[str, Any], place: state.Place) -> None:
     _forward_off()
 
 
-def links(netns: str) -> set[str]:
-    """The interfaces in a lab's namespace: the far end of each running machine among them."""
-    found = json.loads(run(["ip", "-n", netns, "-j", "link"]) or "[]")
-    return {link["ifname"] for link in found}
+def plugged(netns: str) -> set[str]:
+    """The interfaces on a lab's bridges: the far end of each running machine."""
+    return {link["ifname"] for link in _interfaces(netns) if "master" in link}
+
+
+def _interfaces(netns: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(run(["ip", "-n", netns, "-j", "link"]) or "[]")
+    return found
 
 
 def _is_namespace(netns: str) -> bool:
@@ -157,7 +161,7 @@ def _is_namespace(netns: str) -> bool:
 
 
 def _links(wiring: Wiring) -> None:
-    there = links(wiring.netns)
+    there = {link["ifname"] for link in _interfaces(wiring.netns)}
     inner = ["link set lo up"]
     for network in wiring.networks:
         if network.bridge not in there:

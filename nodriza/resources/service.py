@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Dict, List, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Sequence, Tuple
 
 from nodriza.resources.base import Resource, State, ids
 
@@ -28,8 +28,8 @@ class Service(Resource):
     unit: str
     enabled: bool = True
     running: bool = True
-    reload_on: Tuple[str, ...] = ()
-    restart_on: Tuple[str, ...] = ()
+    reload_on: Tuple[Any, ...] = ()
+    restart_on: Tuple[Any, ...] = ()
     check: Tuple[str, ...] = ()
     HIDDEN: ClassVar[Tuple[str, ...]] = ()
 

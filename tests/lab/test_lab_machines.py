@@ -102,7 +102,7 @@ def test_up__starts_an_added_node_and_removes_one_that_is_gone_without_touching_
     assert on("one", "cat", "/proc/sys/kernel/random/boot_id") == boot
 
 
-def test_reboot__comes_back_with_the_disk_and_without_the_firewall_of_before() -> None:
+def test_reboot__comes_back_with_the_disk_and_without_the_routes_of_before() -> None:
     on("one", "touch", "/root/kept")
     on("one", "ip", "route", "add", "unreachable", "203.0.113.0/24")
     lab.reboot(cluster(), "one")
@@ -159,7 +159,7 @@ def test_lab_addresses__that_no_machine_has_stay_in_the_computer() -> None:
     routes = subprocess.run(
         ["ip", "route", "get", "198.18.117.99"], capture_output=True, text=True, check=False
     )
-    assert "unreachable" in routes.stderr + routes.stdout or routes.returncode
+    assert "No route to host" in routes.stderr
     rules = subprocess.run(
         ["nft", "list", "table", "ip", "nodriza_labtest"],
         capture_output=True,

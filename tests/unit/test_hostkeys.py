@@ -163,6 +163,20 @@ def test_changed_key__names_both_fingerprints_and_the_line_of_the_old(
     assert "fab hostkeys.accept server-2 --replace" in said
 
 
+def test_changed_key_of_a_gateway__is_not_taken_for_the_nodes(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    node = cluster.node("server-3")
+    name = "bastion.example.test"
+    hostkeys.pin(tmp_path / "home.known_hosts", f"[{name}]:2200", OTHER)
+    error = paramiko.BadHostKeyException(name, ECDSA, OTHER)
+    said = str(hostkeys.changed(error, node, cluster))
+
+    assert said.startswith(f"{name}:2200 ([{name}]:2200): THE HOST KEY HAS CHANGED")
+    assert OTHER.fingerprint in said
+    assert f"fab hostkeys.accept {name}:2200 --replace" in said
+
+
 def test_pinned_key__counts_more_than_the_one_at_home(
     cluster: Cluster, server: Server, tmp_path: Path
 ) -> None:

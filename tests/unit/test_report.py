@@ -84,7 +84,8 @@ def plain(*, diff: bool = False, check: bool = False) -> str:
 def live(width: int = 100, height: int = 24) -> tuple[LiveReport, io.StringIO]:
     stream = io.StringIO()
     out = Output(stream, redact)
-    console = Console(file=out, width=width, height=height, force_terminal=False, highlight=False)  # type: ignore[call-overload]
+    file: Any = out
+    console = Console(file=file, width=width, height=height, force_terminal=False)
     ticks = iter(range(10_000))
     report = LiveReport(
         out, diff=False, again="fab provision:{node}", console=console, clock=lambda: next(ticks)

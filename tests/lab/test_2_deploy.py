@@ -1,0 +1,116 @@
+"""A release reaches every child; one that is no good reaches none."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.project import Project, Result, wait_for
+from tests.lab.visitor import Visitor, serving, whoami
+
+CHILDREN = ("server-2", "server-3")
+
+
+def releases(project: Project) -> set[str]:
+    return {whoami(project.cluster, child).get("release", "") for child in CHILDREN}
+
+
+def current(project: Project) -> str:
+    return project.on("server-1", "readlink /srv/videoteca/current").strip().rpartition("/")[2]
+
+
+@pytest.fixture
+def source(deployed: Project) -> Iterator[Path]:
+    """The application's source, for a test that changes it; the old one is back at the end."""
+    source, kept = deployed.folder / "videoteca", deployed.folder / "videoteca.kept"
+    shutil.copytree(source, kept)
+    yield source
+    shutil.rmtree(source)
+    kept.rename(source)
+    deployed.fab("deploy").well()
+    wait_for("old release", 30, lambda: releases(deployed) == {current(deployed)})
+
+
+def test_deploy__brings_the_release_to_every_child(deployed: Project) -> None:
+    assert serving(deployed.cluster)
+    assert releases(deployed) == {current(deployed)}
+
+
+def test_second_deploy__changes_nothing_and_says_so(deployed: Project) -> None:
+    again = deployed.fab("deploy", "--json").well()
+    deployed.times["deploy, nothing to change"] = again.seconds
+    assert again.changed() == {}
+    assert deployed.fab("deploy", "--check", "--json").well().changed() == {}
+
+
+def test_new_release__replaces_the_old_one_within_seconds_and_no_visitor_notices(
+    deployed: Project, source: Path
+) -> None:
+    before = current(deployed)
+    (source / "news.txt").write_text(f"{time.time()}\n")
+    predicted = deployed.fab("deploy", "--check", "--json").well()
+    with Visitor(deployed.cluster) as visitor:
+        done = deployed.fab("deploy", "--json").well()
+        began = time.monotonic()
+        wait_for("new release", 20, lambda: releases(deployed) == {current(deployed)})
+        deployed.times["new release on every child, after the deploy"] = time.monotonic() - began
+    deployed.times["deploy of a changed release"] = done.seconds
+    assert current(deployed) != before
+    assert visitor.bad == []
+    assert visitor.answers > 20
+    # The name of the release is the content's, so the check has named it already.
+    assert done.statuses("server-1") == predicted.statuses("server-1")
+
+
+def refused(project: Project) -> Result:
+    """A deploy that must not come through, with visitors on the site."""
+    before = current(project)
+    with Visitor(project.cluster) as visitor:
+        result = project.fab("deploy")
+        time.sleep(3)
+    assert result.exit == 1, result.said
+    assert visitor.bad == []
+    assert visitor.answers > 20
+    assert current(project) == before
+    assert releases(project) == {before}
+    assert "the old release goes on serving" in result.said
+    assert re.search(r"at +\S*roles/release\.py:\d+", result.said), result.said
+    return result
+
+
+def test_failing_migration__leaves_the_old_release_serving(
+    deployed: Project, source: Path
+) -> None:
+    (source / "videos/migrations/0002_bad.py").write_text(
+        "from django.db import migrations\n"
+        "class Migration(migrations.Migration):\n"
+        '    dependencies = [("videos", "0001_initial")]\n'
+        '    operations = [migrations.RunSQL("ALTER TABLE no_such_table ADD x INT")]\n'
+    )
+    result = refused(deployed)
+    assert "command:migrate" in result.said
+    assert "no_such_table" in result.said
+
+
+def test_release_that_does_not_import__leaves_the_old_release_serving(
+    deployed: Project, source: Path
+) -> None:
+    (source / "videoteca/wsgi.py").write_text("import a_module_that_is_nowhere\n")
+    result = refused(deployed)
+    assert "command:import" in result.said
+    assert "No module named 'a_module_that_is_nowhere'" in result.said
+
+
+def test_requirement_that_does_not_exist__leaves_the_old_release_serving(
+    deployed: Project, source: Path
+) -> None:
+    with (source / "requirements.txt").open("a") as file:
+        file.write("Django==0.0.0.99\n")
+    result = refused(deployed)
+    assert "venv:" in result.said
+    assert "Django==0.0.0.99" in result.said

@@ -1,0 +1,99 @@
+"""The site as its visitors meet it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import threading
+import time
+from types import TracebackType
+from typing import Any
+
+from nodriza.inventory import Cluster
+
+
+def get(
+    address: str, path: str, host: str, timeout: float = 20
+) -> tuple[int, dict[str, str], str]:
+    """Status, headers and text; status 0 when nobody answers."""
+    connection = http.client.HTTPConnection(address, 80, timeout=timeout)
+    try:
+        connection.request("GET", path, headers={"Host": host})
+        answer = connection.getresponse()
+        text = answer.read().decode("utf-8", "replace")
+    except (OSError, http.client.HTTPException) as error:
+        return 0, {}, f"{type(error).__name__}: {error}"
+    else:
+        return answer.status, dict(answer.getheaders()), text
+    finally:
+        connection.close()
+
+
+def whoami(cluster: Cluster, child: str) -> dict[str, Any]:
+    """What a child says of itself; empty while it says nothing."""
+    status, _, text = get(cluster.node(child).web_address, "/whoami", cluster.domain)
+    return json.loads(text) if status == 200 else {}
+
+
+def serving(cluster: Cluster) -> bool:
+    """Does every child answer under its own name?"""
+    for child in cluster.children:
+        status, headers, _ = get(child.web_address, "/", cluster.domain)
+        if status != 200 or headers.get("X-Served-By") != child.name:
+            return False
+    return True
+
+
+def upload_is_refused(cluster: Cluster, child: str, size: int) -> bool:
+    """Does nginx refuse a body of so many bytes? It says so before it has seen any."""
+    head = (
+        f"POST /upload/ HTTP/1.1\r\nHost: {cluster.domain}\r\nContent-Length: {size}\r\n"
+        "Content-Type: application/octet-stream\r\n\r\n"
+    )
+    address = cluster.node(child).web_address
+    with socket.create_connection((address, 80), timeout=5) as sock:
+        sock.sendall(head.encode())
+        sock.settimeout(0.5)
+        try:
+            return sock.recv(64).startswith(b"HTTP/1.1 413")
+        except TimeoutError:
+            return False  # it waits for the body
+
+
+class Visitor:
+    """Asks every child again and again, and remembers what was not 200."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.answers = 0
+        self.bad: list[str] = []
+        self._leave = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._visit, args=(child.name, child.web_address))
+            for child in cluster.children
+        ]
+
+    def _visit(self, child: str, address: str) -> None:
+        while not self._leave.is_set():
+            began = time.strftime("%H:%M:%S")
+            status, _, text = get(address, "/whoami", self.cluster.domain)
+            self.answers += 1
+            if status != 200:
+                self.bad.append(f"{began} {child}: {status} {text[:200]}")
+            self._leave.wait(0.1)
+
+    def __enter__(self) -> Visitor:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._leave.set()
+        for thread in self._threads:
+            thread.join()
