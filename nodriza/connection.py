@@ -6,6 +6,7 @@ policy is ours, since Fabric's own adds unknown keys without a word.
 
 from __future__ import annotations
 
+import logging
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,9 @@ from nodriza.hostkeys import changed, trust
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
+
+# What it logs arrives as exceptions too, and those are told in words.
+logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
 CONNECT_TIMEOUT = 10  # seconds; for the TCP connection, the banner and the log-in each
 

@@ -125,4 +125,5 @@ def _release(target: Any) -> str:
 def _span(seconds: int) -> str:
     if seconds < 3600:
         return time.strftime("%M:%S", time.gmtime(seconds))
-    return f"{seconds // 86400} d {seconds % 86400 // 3600} h"
+    days, hours = seconds // 86400, seconds % 86400 // 3600
+    return f"{days} d {hours} h" if days else f"{hours} h"

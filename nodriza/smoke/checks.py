@@ -11,6 +11,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from nodriza import status
+from nodriza.errors import NodrizaError
 from nodriza.smoke.site import Child, Failed, Site
 
 if TYPE_CHECKING:
@@ -81,19 +83,20 @@ def reboot_checks(site: Site) -> list[Check]:
 def _reboot(node: Node) -> Check:
     def check(site: Site) -> None:
         before = site.on(node, "cat", "/proc/sys/kernel/random/boot_id")
-        site.on(node, "systemd-run", "--on-active=1", "systemctl", "reboot")
+        # In a second: this connection is to end well. Timers are a minute late by default.
+        soon = ("--on-active=1", "--timer-property=AccuracySec=100ms")
+        site.on(node, "systemd-run", *soon, "systemctl", "reboot")
         site.wait(180, lambda: _boot_id(site, node) not in (None, before), f"{node.name} again")
         for child in site.children:
             site.wait(120, lambda child=child: _names_itself(site, child), f"{child.name} serving")  # type: ignore[misc]
+        site.wait(60, lambda: _all_well(site), "every service and mount up")
 
     check.__name__ = f"reboot_of_{node.name}"
-    check.__doc__ = f"after a reboot of {node.name} every child serves again"
+    check.__doc__ = f"after a reboot of {node.name} everything is back"
     return check
 
 
 def _boot_id(site: Site, node: Node) -> str | None:
-    from nodriza.errors import NodrizaError  # noqa: PLC0415
-
     try:
         return site.on(node, "cat", "/proc/sys/kernel/random/boot_id")
     except (NodrizaError, OSError, EOFError):
@@ -108,6 +111,20 @@ def _names_itself(site: Site, child: Child) -> bool:
             f"{answer.status} and {answer.headers.get('X-Served-By')}: {answer.text[:200]}",
             f"/var/log/nginx/error.log and journalctl -u uwsgi on {child.name}",
         )
+    return True
+
+
+def _all_well(site: Site) -> bool:
+    cluster = site.cluster
+    results = status.look(cluster, cluster.nodes)
+    wrong = {
+        name: result.error
+        or [event["id"] for event in result.resources if event["status"] != "ok"]
+        for name, result in results.items()
+        if not status.healthy(result)
+    }
+    if wrong:
+        raise Failed("all well", wrong, "fab status")
     return True
 
 

@@ -142,8 +142,18 @@ def deployed(provisioned: Project, first_deploy: Result) -> Project:
 @pytest.fixture
 def mended(deployed: Project) -> Iterator[Project]:
     """The cluster for a test that leaves it other than it found it."""
-    yield deployed
-    deployed.write()
-    deployed.fab("lab.up").well()
-    deployed.fab("provision", "--json").well()
-    wait_for("answer of every child", 60, lambda: serving(deployed.cluster))
+    yield from _mended(deployed)
+
+
+@pytest.fixture(scope="module")
+def mended_at_the_end(deployed: Project) -> Iterator[Project]:
+    """The same, for tests that mend it for each other."""
+    yield from _mended(deployed)
+
+
+def _mended(project: Project) -> Iterator[Project]:
+    yield project
+    project.write()
+    project.fab("lab.up").well()
+    project.fab("provision", "--json").well()
+    wait_for("answer of every child", 60, lambda: serving(project.cluster))

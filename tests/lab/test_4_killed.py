@@ -1,0 +1,207 @@
+"""Killed at any instant: the next run finds what was due, and does it."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import time
+from typing import Any
+
+import pytest
+
+from tests.lab.project import Project, Result, wait_for
+from tests.lab.visitor import serving, upload_is_refused
+
+NODE = "server-2"
+KILLS = 12
+SEED = int(os.environ.get("NODRIZA_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
+"""Where in each twelfth of a run the kill falls; the environment's ``NODRIZA_SEED`` repeats it."""
+MB = 1024 * 1024
+
+RUNNING = """
+echo left: $(find / -xdev -name '*.nodriza-new' -o -xdev -name '*.nodriza-old')
+echo owed: $(ls /var/lib/nodriza/owed)
+echo threads on disk: $(sed -n 's/^threads = //p' /etc/uwsgi/videoteca.ini)
+echo threads running: $(uwsgi-core --connect-and-read /run/uwsgi/videoteca.stats.sock 2>&1 \
+    | python3 -c 'import json, sys; text = sys.stdin.read(); print(sum(
+    len(worker["cores"]) for worker in json.loads(text[text.index("{"):])["workers"]))')
+main=$(systemctl show -P MainPID uwsgi)
+echo upload on disk: $(sed -n 's/^MAX_UPLOAD_MB="\\(.*\\)"/\\1/p' /etc/videoteca/videoteca.env)
+echo upload running: $(tr '\\0' '\\n' </proc/$main/environ | sed -n 's/^MAX_UPLOAD_MB=//p')
+site=/etc/nginx/conf.d/videoteca.conf
+echo nginx on disk: $(sed -n 's/.*client_max_body_size \\(.*\\);/\\1/p' $site)
+"""
+"""What is on disk and what runs; threads are counted from uwsgi's own statistics."""
+
+
+def changed(number: int) -> dict[str, int]:
+    """Settings that nginx, uwsgi's own file and its environment have each to follow."""
+    return {"threads": 2 + number % 2, "max_upload_mb": 300 + number}
+
+
+def assert_converged(project: Project, app: dict[str, Any]) -> None:
+    found = dict(
+        line.split(":", 1) for line in project.on(NODE, RUNNING).replace(": ", ":").splitlines()
+    )
+    threads, size = app["threads"], app["max_upload_mb"]
+    processes = project.data["app"]["processes"]
+    assert found == {
+        "left": "",
+        "owed": "",
+        "threads on disk": str(threads),
+        "threads running": str(threads * processes),
+        "upload on disk": str(size),
+        "upload running": str(size),
+        "nginx on disk": f"{size + 1}m",
+    }
+    cluster, limit = project.cluster, (size + 1) * MB
+    # Old workers of nginx may answer for a moment after a reload.
+    wait_for("refusal", 5, lambda: upload_is_refused(cluster, NODE, limit + 1))
+    wait_for("acceptance", 5, lambda: not upload_is_refused(cluster, NODE, limit))
+
+
+def finished(process: subprocess.Popen[str]) -> Result:
+    out, err = process.communicate(timeout=60)
+    return Result(process.returncode, out, err, 0.0)
+
+
+@pytest.fixture(scope="module")
+def span(deployed: Project) -> float:
+    """Seconds that the agent works on the change when nobody kills it."""
+    deployed.write(**changed(KILLS))
+    with deployed.start(f"provision:{NODE}") as process:
+        wait_for("agent", 10, lambda: deployed.agent(NODE))
+        began = time.monotonic()
+        wait_for("end of the agent", 60, lambda: not deployed.agent(NODE))
+        seconds = time.monotonic() - began
+        finished(process).well()
+    assert_converged(deployed, changed(KILLS))
+    return seconds
+
+
+@pytest.mark.parametrize("number", range(KILLS))
+def test_agent_killed_at_a_random_instant__the_next_run_converges(
+    mended_at_the_end: Project, span: float, number: int
+) -> None:
+    project = mended_at_the_end
+    share = (number + random.Random(SEED + number).random()) / KILLS
+    # Shown when it fails.
+    print(f"NODRIZA_SEED={SEED}: killed after {share * span:.3f} of {span:.3f} s")  # noqa: T201
+    app = changed(number)
+    project.write(**app)
+    with project.start(f"provision:{NODE}") as process:
+        pid = wait_for("agent", 10, lambda: project.agent(NODE))
+        time.sleep(share * span)
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            killed = False
+        else:
+            killed = True
+        result = finished(process)
+    if killed:
+        assert result.exit == 1, result.said
+        assert f"1 of 1 node failed: {NODE}" in result.said
+        assert "run the same command again" in result.said, result.said
+    else:
+        assert number >= KILLS // 2, "the agent was done before half of its time was over"
+    project.fab(f"provision:{NODE}").well()
+    assert_converged(project, app)
+    assert project.fab(f"provision:{NODE}", "--json").well().changed() == {}
+
+
+def test_agent_asked_to_end__stops_after_its_resource_and_does_not_say_that_all_is_well(
+    mended_at_the_end: Project, span: float
+) -> None:
+    project = mended_at_the_end
+    project.write(**changed(KILLS + 1))
+    with project.start(f"provision:{NODE}") as process:
+        pid = wait_for("agent", 10, lambda: project.agent(NODE))
+        os.kill(pid, signal.SIGSTOP)  # so that it sees the signal early
+        os.kill(pid, signal.SIGTERM)
+        os.kill(pid, signal.SIGCONT)
+        result = finished(process)
+    assert result.exit == 1, result.said
+    assert "interrupted" in result.said
+    project.fab(f"provision:{NODE}").well()
+    assert_converged(project, changed(KILLS + 1))
+
+
+def test_controller_killed__the_host_stops_cleanly_and_the_next_run_converges(
+    mended_at_the_end: Project, span: float
+) -> None:
+    project = mended_at_the_end
+    project.write(**changed(KILLS + 2))
+    with project.start(f"provision:{NODE}") as process:
+        wait_for("agent", 10, lambda: project.agent(NODE))
+        time.sleep(span / 3)
+        process.kill()
+        process.communicate()
+    wait_for("end of the agent", 30, lambda: not project.agent(NODE))
+    project.fab(f"provision:{NODE}").well()
+    assert_converged(project, changed(KILLS + 2))
+
+
+def test_power_cut_in_the_middle__is_told_soon_and_the_next_run_converges(
+    mended_at_the_end: Project, span: float
+) -> None:
+    project = mended_at_the_end
+    project.write(**changed(KILLS + 3))
+    with project.start("provision") as process:
+        wait_for("agent", 20, lambda: project.agent(NODE))
+        time.sleep(span / 2)
+        began = time.monotonic()
+        project.power_cut(NODE)
+        try:
+            result = finished(process)
+        except subprocess.TimeoutExpired:
+            pytest.fail("a minute after the power cut the controller still waits for the host")
+        finally:
+            project.power_on(NODE)
+    assert time.monotonic() - began < 60
+    assert result.exit == 1
+    assert f"1 of 4 nodes failed: {NODE}" in result.said
+    assert "recap" in result.said or "skipped" in result.said
+    project.fab("provision").well()
+    wait_for("answer of every child", 60, lambda: serving(project.cluster))
+    assert_converged(project, changed(KILLS + 3))
+
+
+def test_second_run_meanwhile__is_told_who_is_at_work_and_since_when(
+    mended_at_the_end: Project,
+) -> None:
+    project = mended_at_the_end
+    project.write(**changed(KILLS + 4))
+    with project.start(f"provision:{NODE}", "--json") as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if '"event": "start"' in line:
+                break
+        pid = wait_for("agent", 10, lambda: project.agent(NODE))
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            second = project.fab("provision")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        finished(process)
+        assert process.returncode == 0
+    assert second.exit == 1
+    assert f"another run is at work on this host: root from {os.uname().nodename}, since 20" in (
+        second.said
+    )
+    assert "nothing was changed by this run" in second.said
+    assert f"1 of 4 nodes failed: {NODE}" in second.said, "the others have their results"
+    project.fab("provision").well()
+
+
+def test_check__asks_for_no_lock(deployed: Project) -> None:
+    with deployed.start(f"provision:{NODE}", "--json") as process:
+        pid = wait_for("agent", 10, lambda: deployed.agent(NODE))
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            deployed.fab(f"provision:{NODE}", "--check").well()
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        finished(process)

@@ -1,0 +1,69 @@
+"""One bad node never hides the result of the others, nor makes anybody wait."""
+
+from __future__ import annotations
+
+from tests.lab.project import Project, wait_for
+from tests.lab.visitor import get, serving
+
+
+def test_node_that_is_down__is_named_and_the_others_have_their_results(mended: Project) -> None:
+    mended.power_cut("server-3")
+    mended.write(max_upload_mb=233)
+    try:
+        result = mended.fab("provision", "--json")
+        words = mended.fab("provision")
+    finally:
+        mended.power_on("server-3")
+    assert result.seconds < 25
+    assert result.exit == 1
+    for node in ("server-1", "server-2", "video-1"):
+        assert result.recap["nodes"][node]["error"] is None
+        assert "changed" in result.statuses(node).values()
+    error = result.recap["nodes"]["server-3"]["error"]
+    assert error["kind"] == "ConnectionFailed"
+    assert "root@198.18.27.13:22" in error["where"]
+    assert "1 of 4 nodes failed: server-3" in words.said
+    assert "server-3 (root@198.18.27.13:22)" in words.said
+    assert "see that it runs, that the address in the inventory is right" in words.said
+    mended.times["provision with a node that is down"] = result.seconds
+    # And when it is back, the same command brings it what it missed.
+    assert (
+        "file:/etc/nginx/conf.d/videoteca.conf"
+        in (mended.fab("provision", "--json").well().changed()["server-3"])
+    )
+
+
+def test_central_that_is_down__leaves_the_other_nodes_alone_in_words(mended: Project) -> None:
+    mended.power_cut("server-1")
+    mended.write(max_upload_mb=234)
+    try:
+        result = mended.fab("provision", "--json")
+        words = mended.fab("provision")
+        child = mended.cluster.node("server-2")
+        status, headers, _ = get(child.web_address, "/static/", mended.cluster.domain)
+    finally:
+        mended.power_on("server-1")
+    assert result.seconds < 25
+    assert result.exit == 1
+    for node in ("server-2", "server-3", "video-1"):
+        assert result.statuses(node) == {}
+        error = result.recap["nodes"][node]["error"]
+        assert error["what"] == "left alone, because server-1 failed"
+        assert "mend server-1" in error["next"]
+    assert "4 of 4 nodes failed" in words.said
+    assert "this node was not touched" in words.said
+    assert (status, headers.get("X-Served-By")) != (200, None), "nginx itself is there"
+    # The children come back by themselves when the central does.
+    wait_for("answer of every child", 90, lambda: serving(mended.cluster))
+
+
+def test_status__shows_a_node_that_is_down_and_ends_with_1(mended: Project) -> None:
+    mended.power_cut("video-1")
+    try:
+        result = mended.fab("status")
+    finally:
+        mended.power_on("video-1")
+    assert result.exit == 1
+    assert "video-1" in result.said
+    for node in ("server-1", "server-2", "server-3"):
+        assert node in result.said

@@ -1,0 +1,153 @@
+"""What a person types, as far as no host is needed: the real ``fab`` in the checkout."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.unit.conftest import ROOT
+
+FAB = Path(sys.executable).with_name("fab")
+
+
+def fab(*words: str, folder: Path = ROOT, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [FAB, *words],
+        cwd=folder,
+        env={**os.environ, "NODRIZA_LAB_STATE": "/nonexistent", **env},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A repository of a user's: an inventory and a two-line fabfile."""
+    (tmp_path / "fabfile.py").write_text("from nodriza.fabfile import ns\n")
+    (tmp_path / "inventories").mkdir()
+    source = (ROOT / "inventories" / "three-node.yml").read_text()
+    examples = f"{ROOT}/examples/"
+    (tmp_path / "inventories" / "mine.yml").write_text(source.replace("../examples/", examples))
+    return tmp_path
+
+
+def test_list__names_every_command_on_a_line_with_words_and_no_node():
+    said = fab("--list").stdout
+    for word in ("provision", "plan", "render", "deploy", "smoke", "status", "demo"):
+        assert f"\n  {word} " in said
+    for word in ("lab.up", "lab.down", "lab.ssh", "secrets.rotate", "hostkeys.accept"):
+        assert f"\n  {word} " in said
+    assert "server-2" not in said
+
+
+def test_list__takes_well_under_half_a_second():
+    def once() -> float:
+        began = time.monotonic()
+        fab("--list")
+        return time.monotonic() - began
+
+    assert min(once() for _ in range(5)) < 0.5
+
+
+def test_list__takes_no_longer_with_ten_thousand_nodes(project):
+    file = project / "inventories" / "mine.yml"
+    file.write_text(file.read_text().replace("server-[2:3]", "server-[2:10001]"))
+    began = time.monotonic()
+    said = fab("--list", folder=project)
+    assert time.monotonic() - began < 2
+    assert "  mine " in said.stdout
+    assert said.returncode == 0
+
+
+def test_list__loads_nothing_heavy():
+    program = (
+        "import sys; sys.argv = ['fab', '--list']; sys.path.insert(0, '.'); import fabfile;"
+        "print([m for m in ('pydantic', 'rich', 'jinja2', 'httpx', 'pyrage') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("words", [["provision:server-9"], ["provision", "--target", "server-9"]])
+def test_unknown_target__is_refused_with_the_nearest_names(project, words):
+    file = project / "inventories" / "mine.yml"
+    file.write_text(file.read_text().split("\nlab:")[0] + "\n")
+    done = fab(*words, folder=project)
+    assert done.returncode == 2
+    assert 'target "server-9"' in done.stderr
+    assert "server-3" in done.stderr
+    assert "no host was touched" in done.stderr
+
+
+@pytest.mark.parametrize("target", ["server-2,server-3", "server-n", "children", "child"])
+def test_target__may_be_a_list_or_a_kind(target):
+    said = json.loads(fab(f"plan:{target}", "--json").stdout)
+    assert list(said) == ["server-2", "server-3"]
+
+
+def test_misspelt_inventory__gets_a_suggestion():
+    done = fab("vagrnt", "plan")
+    assert done.returncode == 2
+    assert "did you mean vagrant?" in done.stderr
+
+
+def test_inventory__is_chosen_by_its_word_and_by_the_environment():
+    assert "192.168.56" in fab("vagrant", "plan", "--json").stdout
+    assert "192.168.56" in fab("plan", "--json", NODRIZA_INVENTORY="vagrant").stdout
+    assert "198.18.7" in fab("plan", "--json").stdout
+
+
+def test_unknown_inventory_in_the_environment__is_told():
+    done = fab("plan", NODRIZA_INVENTORY="nowhere")
+    assert done.returncode == 2
+    assert "no inventory nowhere" in done.stderr
+
+
+def test_broken_inventory__is_told_with_its_line_and_no_traceback(project):
+    file = project / "inventories" / "mine.yml"
+    file.write_text(file.read_text().replace("domain:", "domian:"))
+    done = fab("provision", folder=project)
+    assert done.returncode == 2
+    assert 'did you mean "domain"' in done.stderr
+    assert "mine.yml:" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_lab_that_is_not_up__says_what_to_type():
+    done = fab("provision")
+    assert done.returncode == 2
+    assert "next: fab lab.up" in done.stderr
+
+
+def test_render__writes_every_file_with_tokens_for_secrets(tmp_path):
+    done = fab("render", "--output", str(tmp_path))
+    assert done.returncode == 0
+    env = (tmp_path / "server-2/etc/videoteca/videoteca.env").read_text()
+    assert "‹secret:mysql_app›" in env
+    assert (tmp_path / "server-1/etc/redis/redis.conf").exists()
+
+
+def test_own_role_and_template__win_over_the_shipped_ones(project):
+    (project / "roles").mkdir()
+    (project / "roles" / "redis.py").write_text(
+        "from nodriza.render import template\n"
+        "def redis(node, cluster):\n"
+        "    yield template('redis/own.conf.j2', to='/etc/own.conf')\n"
+    )
+    (project / "templates" / "redis").mkdir(parents=True)
+    (project / "templates" / "redis" / "own.conf.j2").write_text("own {{ node.name }}\n")
+    plan = json.loads(fab("plan:server-1", "--json", folder=project).stdout)["server-1"]
+    (own,) = [item for item in plan if item["id"] == "file:/etc/own.conf"]
+    assert own["content"] == "own server-1\n"
+    assert own["origin"].endswith("roles/redis.py:3")
+    assert not [item for item in plan if item["id"] == "package:redis-server"]

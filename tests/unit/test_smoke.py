@@ -1,0 +1,74 @@
+"""How checks are run and told; the checks themselves need a cluster."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from nodriza.smoke import Failed, run_checks
+from nodriza.smoke.checks import CHECKS
+from nodriza.smoke.run import all_checks, junit
+from nodriza.smoke.site import Site
+
+
+def good(site):
+    """all is well"""
+
+
+def bad(site):
+    """the page is blue"""
+    raise Failed("a blue page", "a red one", "site.css")
+
+
+def broken(site):
+    """the check has a mistake"""
+    raise KeyError("x")
+
+
+def test_outcomes__tell_what_was_expected_what_came_and_where_to_look():
+    outcomes = list(run_checks(None, [good, bad, broken]))
+    assert [bool(outcome.failed) for outcome in outcomes] == [False, True, True]
+    said = str(outcomes[1])
+    assert said.startswith("FAIL the page is blue")
+    for words in ("expected: a blue page", "got: a red one", "look at: site.css"):
+        assert words in said
+    assert "KeyError" in str(outcomes[2])
+
+
+def test_junit__counts_and_names_failures():
+    suite = ET.fromstring(junit(run_checks(None, [good, bad]), "smoke"))
+    assert suite.attrib["tests"] == "2"
+    assert suite.attrib["failures"] == "1"
+    failure = suite.find("testcase[@name='the page is blue']/failure")
+    assert failure is not None
+    assert "site.css" in failure.text
+
+
+def test_every_check__is_a_sentence(three_node):
+    checks = all_checks(three_node, Site(three_node), reboot=True)
+    assert len(checks) > len(CHECKS) + len(three_node.nodes)
+    for check in checks:
+        assert len(check.__doc__.strip().splitlines()[0].split()) > 3
+
+
+def test_wait__tells_what_came_last_when_time_is_up(three_node):
+    site = Site(three_node)
+
+    def never():
+        raise Failed("x", "still starting", "the journal")
+
+    with pytest.raises(Failed) as failed:
+        site.wait(0.3, never, "the page")
+    assert "still starting" in failed.value.got
+    assert failed.value.look == "the journal"
+
+
+def test_wait__returns_the_first_answer(three_node):
+    answers = iter([None, 0, "yes"])
+    assert Site(three_node).wait(5, lambda: next(answers), "yes") == "yes"
+
+
+def test_is_open__is_false_where_nobody_listens(three_node, monkeypatch):
+    monkeypatch.undo()  # loopback only, and nothing answers there
+    assert not Site(three_node).is_open("127.0.0.1", 1)
