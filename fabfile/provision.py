@@ -29,7 +29,7 @@ def provision(
     from nodriza.inventory import resolve_target
     from nodriza.provision import provision as bring
     from nodriza.report import make_report
-    from nodriza.rollout import failed
+    from nodriza.rollout import exit_code
 
     cluster = reachable_cluster(c)
     nodes = resolve_target(cluster, target)
@@ -46,5 +46,5 @@ def provision(
         parallel=parallel,
         sudo_password=sudo_password(c),
     )
-    if failed(results):
-        raise Exit(code=1)
+    if code := exit_code(results):
+        raise Exit(code=code)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import os
+import sys
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,10 @@ def command(
             body(*args, **kwargs)
         except NodrizaError as error:
             raise Exit(f"{error}", code=error.exit_code) from None
+        except KeyboardInterrupt:
+            # A second Ctrl-C, or one while nothing runs on a host: nobody waits for threads.
+            sys.stdout.flush()
+            os._exit(130)
 
     made = task(told, **options)
     made.takes_target = target

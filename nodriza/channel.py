@@ -28,8 +28,11 @@ def exchange(
     on_event: Callable[[Event], None],
     *,
     sudo_password: str | None = None,
+    stop: threading.Event | None = None,
 ) -> None:
     """Run a request on a host; every event is handed on as it arrives.
+
+    When ``stop`` is set the host is told to end after the resource that it is at.
 
     Returns when the host is done. Raises ``ConnectionFailed`` when the line breaks
     before that, ``HostRefused`` when the host could not take the request.
@@ -40,8 +43,11 @@ def exchange(
     reader = threading.Thread(target=_drain, args=(channel, errors), daemon=True)
     channel.exec_command(pack.command(_sudo(connection.user, sudo_password)))
     reader.start()
+    payload = pack.payload(request)
     sender = threading.Thread(
-        target=_send, args=(channel, pack.payload(request), sudo_password), daemon=True
+        target=_send,
+        args=(channel, payload, sudo_password, stop or threading.Event()),
+        daemon=True,
     )
     sender.start()
     last: Event = {}
@@ -60,11 +66,13 @@ def _sudo(user: str, password: str | None) -> str:
     return "sudo -n" if password is None else "sudo -S -p ''"
 
 
-def _send(channel: Any, payload: bytes, sudo_password: str | None) -> None:
+def _send(channel: Any, payload: bytes, sudo_password: str | None, stop: threading.Event) -> None:
     # sudo reads one line if it wants a password; if it does not, the agent skips it.
     head = f"{sudo_password}\n".encode() if sudo_password is not None else b""
     try:
         channel.sendall(head + payload)
+        while not (stop.wait(0.2) or channel.closed or channel.eof_received):
+            pass
         channel.shutdown_write()
     except OSError:
         return  # the host hung up; what it said is read elsewhere

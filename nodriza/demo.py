@@ -13,7 +13,7 @@ from nodriza.inventory import load_cluster
 from nodriza.lab.network import enter
 from nodriza.provision import provision
 from nodriza.report import make_report
-from nodriza.rollout import failed
+from nodriza.rollout import exit_code
 from nodriza.smoke import Site, run_checks
 from nodriza.smoke.run import all_checks
 
@@ -38,12 +38,12 @@ def run_demo(
     store = vault_for(cluster)
     stages: dict[str, Callable[[], bool]] = {
         "provision": lambda: (
-            not failed(
+            not exit_code(
                 provision(cluster, cluster.nodes, store, make_report("auto", redact=store.redact))
             )
         ),
         "deploy": lambda: (
-            not failed(deploy(cluster, store, make_report("auto", redact=store.redact)))
+            not exit_code(deploy(cluster, store, make_report("auto", redact=store.redact)))
         ),
         "smoke": lambda: _smoke(cluster, say),
     }

@@ -10,6 +10,7 @@
     ├── HostKeyError        the host is not who we know, or nobody we know
     ├── ConnectionFailed    no way to the host
     ├── HostRefused         the host was reached and said no
+    ├── Interrupted         the operator said stop
     ├── LabError            the local cluster can't be made, or is not up
     └── SmokeError          a check could not be run at all
 
@@ -80,6 +81,12 @@ class ConnectionFailed(NodrizaError):
 
 class HostRefused(NodrizaError):
     """The host was reached and something on it failed."""
+
+
+class Interrupted(NodrizaError):
+    """The operator said stop, and the host stopped between two resources."""
+
+    exit_code = 130  # 128 + SIGINT, as shells have it
 
 
 class LabError(NodrizaError):

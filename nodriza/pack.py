@@ -2,8 +2,10 @@
 
 The command starts Python on the host with ``BOOTSTRAP``, which reads the agent (a zip of
 ``nodriza/agent`` and ``nodriza/resources``) into a memory file (memfd_create(2)) and
-imports it from there: nothing of it is ever on the host's disk. The rest of the stream is
-the request, zlib-compressed JSON, secrets included; it is never in argv.
+imports it from there: nothing of it is ever on the host's disk. Then comes the request,
+zlib-compressed JSON, secrets included; it is never in argv. After that the stream stays
+open and silent: its end, for whatever reason, tells the agent to stop after the resource
+that it is at.
 """
 
 from __future__ import annotations
@@ -29,12 +31,15 @@ while line and not line.startswith({MAGIC!r}):
     line = stdin.readline()
 if not line:
     sys.exit("nodriza: no plan came")
+if sys.version_info < (3, 9):
+    sys.exit("nodriza: needs Python 3.9 or later, here is %s" % sys.version.split()[0])
+agent, request = (int(word) for word in line.split()[1:])
 fd = os.memfd_create("nodriza")
 with open(fd, "wb", closefd=False) as file:
-    file.write(stdin.read(int(line.split()[1])))
+    file.write(stdin.read(agent))
 sys.path.insert(0, "/proc/self/fd/%d" % fd)
 from nodriza.agent.main import main
-main(stdin)
+main(stdin.read(request), stdin.fileno())
 """.strip()
 
 # A host as its provider hands it over may have no Python yet; apt must not eat our stdin.
@@ -58,7 +63,7 @@ def command(sudo: str) -> str:
 def payload(request: dict[str, Any]) -> bytes:
     """Everything that follows the command on stdin."""
     body = zlib.compress(json.dumps(request, ensure_ascii=False).encode(), 6)
-    return b"%s %d\n" % (MAGIC, len(agent())) + agent() + body
+    return b"%s %d %d\n" % (MAGIC, len(agent()), len(body)) + agent() + body
 
 
 @functools.cache

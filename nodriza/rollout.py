@@ -6,15 +6,16 @@ import getpass
 import queue
 import secrets
 import socket
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nodriza.channel import Event, exchange
 from nodriza.connection import connect
-from nodriza.errors import HostRefused, NodrizaError
+from nodriza.errors import HostRefused, Interrupted, NodrizaError
 from nodriza.plan import Plan
 from nodriza.result import NodeResult
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from nodriza.report import Report
 
 PARALLEL = 32
+CLOCKS_MAY_DIFFER = 60  # seconds
+Events = queue.Queue[tuple[str, Event | None]]
+"""(node, event); ``None`` when the node is done."""
 
 
 @dataclass
@@ -40,6 +44,8 @@ class Run:
     facts: tuple[str, ...] = ()
     """Links to read; when given, each host sends its facts as well."""
     parallel: int = PARALLEL
+    stop: threading.Event = field(default_factory=threading.Event)
+    """Set by the first Ctrl-C: every node ends after the resource that it is at."""
     id: str = field(
         default_factory=lambda: (
             time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + "-" + secrets.token_hex(3)
@@ -78,9 +84,11 @@ def roll_out(run: Run, plans: Sequence[Plan]) -> dict[str, NodeResult]:
     return results
 
 
-def failed(results: dict[str, NodeResult]) -> bool:
-    """Did anything go wrong on any node?"""
-    return any(result.bad for result in results.values())
+def exit_code(results: dict[str, NodeResult]) -> int:
+    """0 all well, 130 interrupted, 1 anything else that went wrong on any node."""
+    if any(isinstance(result.error, Interrupted) for result in results.values()):
+        return Interrupted.exit_code
+    return int(any(result.bad for result in results.values()))
 
 
 def _waves(cluster: Cluster, plans: Sequence[Plan]) -> list[list[Plan]]:
@@ -92,27 +100,41 @@ def _waves(cluster: Cluster, plans: Sequence[Plan]) -> list[list[Plan]]:
 def _wave_or_not(run: Run, plans: Sequence[Plan], results: dict[str, NodeResult]) -> None:
     """A wave, unless the one before it failed."""
     before = [name for name, result in results.items() if result.bad]
-    if not before or run.check:
+    if not run.stop.is_set() and (run.check or not before):
         _wave(run, plans, results)
         return
     for plan in plans:
-        results[plan.node] = _left_alone(plan, before)
+        results[plan.node] = _left_alone(run, plan, before)
         run.report.done(plan.node, results[plan.node])
 
 
 def _wave(run: Run, plans: Sequence[Plan], results: dict[str, NodeResult]) -> None:
-    events: queue.Queue[tuple[str, Event | None]] = queue.Queue()
-    with ThreadPoolExecutor(min(run.parallel, len(plans))) as pool:
+    events: Events = queue.Queue()
+    pool = ThreadPoolExecutor(min(run.parallel, len(plans)))
+    try:
         futures = {plan.node: pool.submit(_node, run, plan, events) for plan in plans}
-        left = len(plans)
-        while left:
-            name, event = events.get()
+        while futures:
+            name, event = _next(events, run, futures)
             if event is not None:
                 run.report.event(name, event)
                 continue
-            left -= 1
-            results[name] = _outcome(name, futures[name])
+            results[name] = _outcome(name, futures.pop(name))
             run.report.done(name, results[name])
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _next(events: Events, run: Run, going: Iterable[str]) -> tuple[str, Event | None]:
+    """The next event. The first Ctrl-C asks all nodes to stop, the second goes through."""
+    while True:
+        try:
+            return events.get()
+        except KeyboardInterrupt:
+            if run.stop.is_set():
+                raise
+            run.stop.set()
+            for name in going:
+                run.report.event(name, {"event": "stopping"})
 
 
 def _outcome(name: str, future: Future[NodeResult]) -> NodeResult:
@@ -122,7 +144,7 @@ def _outcome(name: str, future: Future[NodeResult]) -> NodeResult:
         return NodeResult(node=name, error=error)
 
 
-def _node(run: Run, plan: Plan, events: queue.Queue[tuple[str, Event | None]]) -> NodeResult:
+def _node(run: Run, plan: Plan, events: Events) -> NodeResult:
     """One node, in a thread of the pool."""
     began = time.monotonic()
     result = NodeResult(node=plan.node)
@@ -133,12 +155,22 @@ def _node(run: Run, plan: Plan, events: queue.Queue[tuple[str, Event | None]]) -
             event["origin"] = plan.origin(event["id"])
         _note(result, event)
         events.put((plan.node, event))
+        if event["event"] == "start" and (words := _wrong_clock(event["clock"])):
+            events.put((plan.node, {"event": "warning", "words": words}))
 
     try:
         events.put((plan.node, {"event": "connecting"}))
         with connect(node, run.cluster) as connection:
             events.put((plan.node, {"event": "connected"}))
-            exchange(connection, run.request(plan), heard, sudo_password=run.sudo_password)
+            exchange(
+                connection,
+                run.request(plan),
+                heard,
+                sudo_password=run.sudo_password,
+                stop=run.stop,
+            )
+        if run.stop.is_set() and result.skipped:
+            result.error = _interrupted(result)
     except NodrizaError as error:
         result.error = error
     finally:
@@ -161,6 +193,25 @@ def _note(result: NodeResult, event: Event) -> None:
         result.error = HostRefused(event["words"], where=result.node)
 
 
+def _wrong_clock(clock: float) -> str:
+    behind = time.time() - clock
+    if abs(behind) < CLOCKS_MAY_DIFFER:
+        return ""
+    days, seconds = divmod(abs(int(behind)), 86400)
+    span = f"{days} days" if days else f"{seconds} s"
+    word = "behind" if behind > 0 else "ahead of"
+    return f"its clock is {span} {word} this computer's: apt, TLS and sessions go wrong so"
+
+
+def _interrupted(result: NodeResult) -> NodrizaError:
+    return Interrupted(
+        "stopped between two resources, as you asked",
+        where=result.node,
+        kept="what is due on the host is written down there",
+        do="run the same command again: it goes on where this one stopped",
+    )
+
+
 def _busy(holder: dict[str, Any]) -> NodrizaError:
     return HostRefused(
         f"another run is at work on this host: {holder.get('who')} from"
@@ -170,14 +221,19 @@ def _busy(holder: dict[str, Any]) -> NodrizaError:
     )
 
 
-def _left_alone(plan: Plan, failed: Sequence[str]) -> NodeResult:
-    return NodeResult(
-        node=plan.node,
-        skipped=len(plan.resources),
-        error=HostRefused(
+def _left_alone(run: Run, plan: Plan, failed: Sequence[str]) -> NodeResult:
+    if not failed or run.stop.is_set():
+        error: NodrizaError = Interrupted(
+            "its turn had not come",
+            where=plan.node,
+            kept="this node was not touched",
+            do="run the same command again",
+        )
+    else:
+        error = HostRefused(
             f"left alone, because {', '.join(failed)} failed",
             where=plan.node,
             kept="this node was not touched",
             do=f"mend {failed[0]}, then run the same command again",
-        ),
-    )
+        )
+    return NodeResult(node=plan.node, skipped=len(plan.resources), error=error)

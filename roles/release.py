@@ -39,39 +39,37 @@ def release(
     yield Directory(folder)
     # Root's, both: the application can't change its own code.
     tree = Archive(f"{folder}/app", archive)
-    venv = Venv(f"{app.venvs}/{venv_id}", requirements=f"{folder}/app/{app.requirements}")
+    requirements = f"{folder}/app/{app.requirements}"
+    venv = Venv(f"{app.venvs}/{venv_id}", requirements=requirements, digest=venv_id)
     yield tree
     yield venv
     yield Link(f"{folder}/venv", venv.path)
 
-    def step(
-        name: str, *argv: str, due: tuple[Resource, ...] = (), unless: tuple[str, ...] = ()
-    ) -> Command:
+    built = (tree, venv)
+
+    def step(name: str, *argv: str) -> Command:
         # As the application's user, in its place, with its variables: as on a child.
         return Command(
             name,
             argv=(python, *argv),
-            on_change=due,
-            unless=(python, *unless) if unless else (),
+            on_change=built,
             user=app.user,
             cwd=f"{folder}/app",
             env_file=app.environment_file,
         )
 
-    built = (tree, venv)
-    yield step("import", "-c", f"from {app.wsgi} import application", due=built)
-    yield step("check", "manage.py", "check", due=built)
-    yield step(
-        "migrate",
-        *("manage.py", "migrate", "--noinput"),
-        unless=("manage.py", "migrate", "--check"),
-    )
+    yield step("import", "-c", f"from {app.wsgi} import application")
+    yield step("check", "manage.py", "check")
+    # For every release, also when there is nothing to migrate: then it says so at once.
+    yield step("migrate", "manage.py", "migrate", "--noinput")
     # Adds to what is there: pages of the old release still ask for the old files.
-    yield step("collectstatic", "manage.py", "collectstatic", "--noinput", due=built)
+    yield step("collectstatic", "manage.py", "collectstatic", "--noinput")
 
     current = Link(app.current, folder)
     yield current
     # A worker that starts at once on a far node could still find the old link.
     yield Command("caches", argv=("sleep", str(CACHES)), on_change=(current,))
     yield Touch(app.reload, on_change=(current,))
-    yield OldReleases(app.releases, keep=KEEP, current=app.current, venvs=app.venvs)
+    yield OldReleases(
+        app.releases, keep=KEEP, current=app.current, venvs=app.venvs, on_change=(current,)
+    )

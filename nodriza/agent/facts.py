@@ -9,6 +9,20 @@ from typing import Any, Dict, Sequence
 from nodriza.agent.host import Host
 from nodriza.agent.journal import Journal
 
+KNOWN = {"debian": ("12", "13"), "ubuntu": ("22.04", "24.04", "26.04")}
+"""Systems whose package names and versions the roles were written for (os-release(5))."""
+
+
+def refuse_unknown_system(host: Host) -> None:
+    """Raises ``HostError`` on a system that the roles do not know; nothing has changed yet."""
+    system = _os_release(host)
+    if system.get("VERSION_ID") not in KNOWN.get(system.get("ID", ""), ()):
+        known = ", ".join(f"{name} {' and '.join(versions)}" for name, versions in KNOWN.items())
+        host.refuse(
+            f"this host runs {system.get('PRETTY_NAME', 'an unknown system')}; the roles know"
+            f" {known}. Nothing was changed."
+        )
+
 
 def facts(host: Host, journal: Journal, paths: Sequence[str]) -> Dict[str, Any]:
     """System, uptime (seconds), load, memory and disk (used, in per cent), clock, last run.
@@ -17,7 +31,7 @@ def facts(host: Host, journal: Journal, paths: Sequence[str]) -> Dict[str, Any]:
     """
     disk = os.statvfs("/")
     return {
-        "system": _pretty_name(host),
+        "system": _os_release(host).get("PRETTY_NAME", "unknown system"),
         "uptime": int(float((host.read("/proc/uptime") or b"0").split()[0])),
         "load": os.getloadavg()[0],
         "memory": _memory_used(host),
@@ -29,11 +43,10 @@ def facts(host: Host, journal: Journal, paths: Sequence[str]) -> Dict[str, Any]:
     }
 
 
-def _pretty_name(host: Host) -> str:
-    for line in (host.read("/etc/os-release") or b"").decode().splitlines():
-        if line.startswith("PRETTY_NAME="):
-            return line.split("=", 1)[1].strip('"')
-    return "unknown system"
+def _os_release(host: Host) -> Dict[str, str]:
+    lines = (host.read("/etc/os-release") or b"").decode("utf-8", "replace").splitlines()
+    pairs = [line.partition("=") for line in lines if "=" in line]
+    return {name: value.strip("\"'") for name, _, value in pairs}
 
 
 def _memory_used(host: Host) -> int:

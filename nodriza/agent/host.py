@@ -12,7 +12,10 @@ import pwd
 import shutil
 import stat
 import subprocess
-from typing import Dict, List, NamedTuple, NoReturn, Optional, Sequence, Union
+from contextlib import contextmanager
+from typing import Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple, Union
+
+from nodriza.agent.folder import reached
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 TEMPORARY = ".{}.nodriza-new"
@@ -165,37 +168,30 @@ class Host:
         Written beside its place with its final owner and mode, flushed, renamed.
         """
         data = content.encode() if isinstance(content, str) else content
-        folder, name = os.path.split(self.at(path))
-        new = os.path.join(folder, TEMPORARY.format(name))
-        if os.path.lexists(new):
-            os.unlink(new)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        fd = os.open(new, flags, 0o600)
-        try:
-            with os.fdopen(fd, "wb") as file:
-                file.write(data)
-                self._own(file.fileno(), owner, group, mode)
-                file.flush()
-                os.fsync(file.fileno())
-            os.rename(new, self.at(path))
-        except BaseException:
-            if os.path.lexists(new):
-                os.unlink(new)
-            raise
-        self.flush_folder(folder)
+        with self._changing(path) as (real, new):
+            _unlink(new)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            fd = os.open(new, flags, 0o600)
+            try:
+                with os.fdopen(fd, "wb") as file:
+                    file.write(data)
+                    self._own(file.fileno(), owner, group, mode)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.rename(new, real)
+            except BaseException:
+                _unlink(new)
+                raise
 
     def symlink(self, path: str, target: str, *, owner: str = "root", group: str = "root") -> None:
         """Make ``path`` point to ``target``, replacing a link that is there at once."""
-        folder, name = os.path.split(self.at(path))
-        new = os.path.join(folder, TEMPORARY.format(name))
-        if os.path.lexists(new):
-            os.unlink(new)
-        os.symlink(target, new)
-        if os.geteuid() == 0:
-            numbers = _number_of(owner, user=True), _number_of(group, user=False)
-            os.chown(new, *numbers, follow_symlinks=False)
-        os.rename(new, self.at(path))
-        self.flush_folder(folder)
+        with self._changing(path) as (real, new):
+            _unlink(new)
+            os.symlink(target, new)
+            if os.geteuid() == 0:
+                numbers = _number_of(owner, user=True), _number_of(group, user=False)
+                os.chown(new, *numbers, follow_symlinks=False)
+            os.rename(new, real)
 
     def readlink(self, path: str) -> Optional[str]:
         """Where a link points; ``None`` where no link is."""
@@ -206,7 +202,8 @@ class Host:
 
     def mkdir(self, path: str) -> None:
         """Make one directory; its parent must exist. Root's alone until told otherwise."""
-        os.mkdir(self.at(path), 0o700)
+        with self._changing(path) as (real, _):
+            os.mkdir(real, 0o700)
 
     def mkdirs(self, path: str) -> None:
         """Make a directory and the parents it lacks, root's own and 0755; leave others alone."""
@@ -219,29 +216,32 @@ class Host:
 
     def rename(self, path: str, to: str) -> None:
         """Give a file or a tree another name in the same folder."""
-        os.rename(self.at(path), self.at(to))
-        self.flush_folder(os.path.dirname(self.at(to)))
+        with self._changing(path) as (real, _):
+            os.rename(real, os.path.join(os.path.dirname(real), os.path.basename(to)))
 
     def touch(self, path: str) -> None:
         """Set the modification time of what is there to now."""
-        os.utime(self.at(path), follow_symlinks=False)
+        with reached(self.root, path) as real:
+            os.utime(real, follow_symlinks=False)
 
     def own(self, path: str, owner: str, group: str, mode: str) -> None:
         """Set owner, group and mode of a file or directory, never through a link."""
-        fd = os.open(self.at(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-        try:
-            self._own(fd, owner, group, mode)
-        finally:
-            os.close(fd)
+        with reached(self.root, path) as real:
+            fd = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+            try:
+                self._own(fd, owner, group, mode)
+            finally:
+                os.close(fd)
 
     def remove(self, path: str) -> None:
         """Take away a file, a link, or a directory with all that is in it."""
-        real = self.at(path)
-        if os.path.isdir(real) and not os.path.islink(real):
-            shutil.rmtree(real)
-        elif os.path.lexists(real):
-            os.unlink(real)
-        self.flush_folder(os.path.dirname(real))
+        if self.stat(os.path.dirname(path)) is None:
+            return
+        with self._changing(path) as (real, _):
+            if os.path.isdir(real) and not os.path.islink(real):
+                shutil.rmtree(real)
+            elif os.path.lexists(real):
+                os.unlink(real)
 
     def list(self, path: str) -> List[str]:
         """The names in a directory, sorted; none where there is no directory."""
@@ -250,21 +250,33 @@ class Host:
         except (FileNotFoundError, NotADirectoryError):
             return []
 
-    def flush_folder(self, folder: str) -> None:
-        """Make renames in ``folder`` (a real path) survive a power cut."""
-        if not os.path.isdir(folder):
-            return
-        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+    @contextmanager
+    def _changing(self, path: str) -> Iterator[Tuple[str, str]]:
+        """Real paths of ``path`` and of its temporary.
+
+        What was changed survives a power cut afterwards.
+        """
+        with reached(self.root, path.rstrip("/")) as real:
+            folder, name = os.path.split(real)
+            new = os.path.join(folder, TEMPORARY.format(name))
+            yield real, new
+            fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
 
     def _own(self, fd: int, owner: str, group: str, mode: str) -> None:
         # In a temporary root without privileges everything belongs to the tester.
         if os.geteuid() == 0:
             os.fchown(fd, _number_of(owner, user=True), _number_of(group, user=False))
         os.fchmod(fd, int(mode, 8))  # after chown, which clears set-id bits
+
+
+def _unlink(path: str) -> None:
+    """What a killed run left."""
+    if os.path.lexists(path):
+        os.unlink(path)
 
 
 def _checked(result: Result, check: bool) -> Result:

@@ -12,6 +12,7 @@ import os
 import platform
 import signal
 import sys
+import threading
 import time
 import traceback
 import zlib
@@ -19,7 +20,7 @@ from typing import Any, BinaryIO, Dict
 
 from nodriza import resources as nouns
 from nodriza.agent.converge import Converge
-from nodriza.agent.facts import facts
+from nodriza.agent.facts import facts, refuse_unknown_system
 from nodriza.agent.host import Host, HostError
 from nodriza.agent.journal import Busy, Journal
 from nodriza.agent.redact import Redactor, hide_old_values, holds_secrets
@@ -50,29 +51,42 @@ class Line:
             self.broken = True
 
 
-def main(stdin: BinaryIO) -> None:
-    """Do what the request says and exit: 0 done, 1 something failed, 3 host is taken."""
-    request = json.loads(zlib.decompress(stdin.read()))
+def main(body: bytes, stdin: int) -> None:
+    """Do what the request says and exit: 0 done, 1 something failed, 3 host is taken.
+
+    ``stdin``, a file descriptor: when it ends, nobody wants the rest any more.
+    """
+    request = json.loads(zlib.decompress(body))
     stdout = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # a stray print must not end up between the events
     described = {data["id"]: data for data in request["resources"]}
     line = Line(stdout, Redactor(request["secrets"]), described)
-    stopping = []
+    stopping = threading.Event()
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.append(True))
+        signal.signal(number, lambda *_: stopping.set())
+    threading.Thread(target=_wait_for_end, args=(stdin, stopping), daemon=True).start()
     try:
-        code = _serve(request, line, lambda: bool(stopping) or line.broken)
-    except HostError as error:
+        code = _serve(request, line, lambda: stopping.is_set() or line.broken)
+    except (HostError, OSError) as error:
         line.emit({"event": "error", "words": str(error)})
         code = 1
     except Exception:  # noqa: BLE001  a mistake of ours is told, too
         line.emit({"event": "error", "words": traceback.format_exc(limit=-4)})
         code = 1
-    sys.exit(code)
+    # Not sys.exit: the thread may sit in a read that never returns.
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _wait_for_end(stdin: int, stopping: threading.Event) -> None:
+    while os.read(stdin, 4096):
+        pass
+    stopping.set()
 
 
 def _serve(request: Dict[str, Any], line: Line, stop: Any) -> int:
     host = Host()
+    refuse_unknown_system(host)
     journal = Journal(host, request["run"])
     began = time.time()
     resources = [nouns.from_data(line.redactor.reveal(data)) for data in request["resources"]]
@@ -88,6 +102,7 @@ def _serve(request: Dict[str, Any], line: Line, stop: Any) -> int:
             "resources": len(resources),
             "python": platform.python_version(),
             "check": request["mode"] != "apply",
+            "clock": began,
         }
     )
     if request["facts"]:

@@ -65,18 +65,26 @@ def settle(host: Host, journal: Journal, service: Service, now: State, gap: Gap)
     """
     debt = journal.owed(service.id)
     was_running = bool(now and now.get("running"))
+    # A run that was cut short may have got as far as letting the service read them.
+    has_read = bool(debt and debt["run"] != journal.run)
     try:
-        if service.running and service.check and (debt or gap):
-            host.run(service.check)
+        if service.running and (debt or gap):
+            _ask_checker(host, service)
+        has_read = True
         action = _act(host, service, debt, was_running, now, gap)
     except HostError as error:
         restored = journal.restore(service.id)
-        if restored and was_running:
-            _run_as_before(host, service, error)
+        if restored and was_running and has_read:
+            _run_as_before(host, service, error, restored)
         journal.settle(service.id)
         raise Rejected(str(error), restored) from error
     journal.settle(service.id)
     return action
+
+
+def _ask_checker(host: Host, service: Service) -> None:
+    if service.check:
+        host.run(service.check)
 
 
 def _act(
@@ -95,9 +103,16 @@ def _act(
     return None
 
 
-def _run_as_before(host: Host, service: Service, first: HostError) -> None:
+def _run_as_before(host: Host, service: Service, first: HostError, restored: List[str]) -> None:
+    """Let a service that has read the new files read the old ones again.
+
+    Not into a configuration that its checker refuses: what runs is better than nothing,
+    and what is due stays due.
+    """
     seen = Service.look(host, [service])[0]
     try:
+        _ask_checker(host, service)
         service.act(host, "reload" if seen and seen.get("running") else "start")
     except HostError as second:
-        raise HostError(f"{first}\nand with the old files back: {second}") from second
+        words = f"{first}\nand with the old files back: {second}"
+        raise Rejected(words, restored) from second

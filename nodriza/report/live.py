@@ -58,6 +58,10 @@ class LiveReport:
         progress.take(event, self.clock())
         if event["event"] == "owed":
             self._above(node, "~", "yellow", words.owed(event))
+        elif event["event"] == "warning":
+            self._above(node, "!", "yellow", str(event["words"]))
+        elif event["event"] == "stopping":
+            self._above(node, "!", "yellow", words.STOPPING)
         elif event["event"] == "restored":
             self._restored[node, str(event["unit"])] = list(event["paths"])
         elif event["event"] == "resource" and event["status"] in _MARKS:

@@ -21,6 +21,7 @@ class PlainReport:
         self.again = again
         self._check: dict[str, bool] = {}
         self._restored: Restored = {}
+        self._skipped: set[str] = set()
         self._width = 0
 
     def start(self, nodes: list[tuple[str, int]]) -> None:
@@ -34,6 +35,10 @@ class PlainReport:
             self._check[node] = bool(event.get("check"))
         elif event["event"] == "owed":
             self._say(node, "owed", words.owed(event))
+        elif event["event"] == "warning":
+            self._say(node, "warning", str(event["words"]))
+        elif event["event"] == "stopping":
+            self._say(node, "stopping", words.STOPPING)
         elif event["event"] == "restored":
             self._restored[node, str(event["unit"])] = list(event["paths"])
             self._say(node, "restored", ", ".join(event["paths"]))
@@ -62,7 +67,13 @@ class PlainReport:
         status = words.status(event, self._check.get(node, False))
         changed = event["status"] == "changed"
         note = words.details(event) if changed else words.first_line(event)
-        self._say(node, status, f"{event['id']} ({note})" if note else str(event["id"]))
+        name = str(event["id"])
+        if event["status"] == "skipped":  # one line for all: the reason is the same
+            if node in self._skipped:
+                return
+            self._skipped.add(node)
+            name += " and all after it"
+        self._say(node, status, f"{name} ({note})" if note else name)
         if self.diff:
             for line in str(event.get("diff") or "").splitlines():
                 self.out.line(f"    {line}")

@@ -11,6 +11,9 @@ Event = dict[str, Any]
 _LONGEST = 40  # characters of a value; more says less
 
 
+STOPPING = "stops after the resource that it is at; Ctrl-C again to leave it at once"
+
+
 def status(event: Event, check: bool) -> str:
     """The status as a person reads it."""
     word = str(event["status"])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, List, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, List, Sequence, Tuple
 
 from nodriza.agent.host import ASIDE
-from nodriza.resources.base import Resource, State
+from nodriza.resources.base import Resource, State, ids
 
 if TYPE_CHECKING:
     from nodriza.agent.host import Host
@@ -27,12 +27,16 @@ class OldReleases(Resource):
     keep: int = 5
     current: str = ""
     venvs: str = ""
+    on_change: Tuple[Any, ...] = ()
 
     ALONE: ClassVar[bool] = True  # a link switched earlier in the run must count
 
     def wanted(self) -> State:
         """None that is too old."""
         return {"old": 0}
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "on_change", ids(self.on_change))
 
     @classmethod
     def look(cls, host: Host, many: Sequence[OldReleases]) -> List[State]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nodriza.agent.host import Host
 
 LISTS = "/var/lib/apt/lists"
+PATIENCE = 120  # seconds for whoever holds apt's locks, unattended-upgrades as a rule
 LISTS_TOO_OLD = 24 * 3600  # seconds; a day-old list may name versions the mirror has dropped
 
 
@@ -67,9 +68,10 @@ class Package(Resource):
             # systemctl(1): start nothing. Maintainer scripts still enable their units.
             "SYSTEMD_OFFLINE": "1",
         }
-        wait = ["-o", "DPkg::Lock::Timeout=120", "-o", "Acquire::Retries=2"]
+        wait = ["-o", f"DPkg::Lock::Timeout={PATIENCE}", "-o", "Acquire::Retries=2"]
+        _finish_what_was_cut_short(host, env)
         if not _lists_are_fresh(host):
-            host.run(["apt-get", *wait, "-q", "update"], env=env, timeout=300)
+            _update(host, wait, env)
         options = [
             "-o",
             "Dpkg::Options::=--force-confdef",
@@ -83,6 +85,26 @@ class Package(Resource):
             timeout=1800,
         )
         host.run(["systemctl", "daemon-reload"], check=False)
+
+
+def _finish_what_was_cut_short(host: Host, env: Dict[str, str]) -> None:
+    """A killed dpkg refuses everything until it has been told to go on (dpkg(1))."""
+    if host.run(["dpkg", "--audit"], check=False).out or host.list("/var/lib/dpkg/updates"):
+        host.run(["dpkg", "--configure", "-a", "--force-confdef", "--force-confold"], env=env)
+
+
+def _update(host: Host, wait: Sequence[str], env: Dict[str, str]) -> None:
+    """Fresh package lists; apt itself does not wait for the lock on them."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        done = host.run(["apt-get", *wait, "-q", "update"], env=env, timeout=300, check=False)
+        # A mirror that does not answer is a warning to apt, and the old lists stay.
+        failed = [line for line in done.err.splitlines() if line.startswith(("E:", "W: Failed"))]
+        if not done.exit and not failed:
+            return
+        if "/lists/lock" not in done.err or time.monotonic() > end:
+            host.refuse("apt-get update: " + "\n".join(failed or [done.err.strip()]))
+        time.sleep(2)
 
 
 def _lists_are_fresh(host: Host) -> bool:

@@ -62,6 +62,11 @@ class Service(Resource):
     def fix(self, host: Host, now: State) -> None:
         """Enable or disable, start or stop."""
         now = now or {}
+        if now.get("masked"):
+            host.refuse(
+                f"{self.full_unit} is masked: somebody wants it never to start."
+                f" If that is over: systemctl unmask {self.full_unit}"
+            )
         if now.get("enabled") != self.enabled:
             word = "enable" if self.enabled else "disable"
             host.run(["systemctl", word, self.full_unit])

@@ -21,14 +21,16 @@ FOLDERS = frozenset({"bin", "include", "lib", "lib64"})
 class Venv(Resource):
     """A virtual environment in which the file ``requirements`` has been installed.
 
-    That file is on the host; only its own text is compared, not that of files it
-    includes. Without one, an empty environment. ``user`` owns it and runs pip.
+    That file is on the host. What is compared is ``digest``, which stands for all that
+    gets installed, or else the file's own text. Without requirements, an empty
+    environment. ``user`` owns it and runs pip.
     """
 
     path: str
     requirements: str = ""
     python: str = "python3"
     user: Optional[str] = None
+    digest: str = ""
 
     ALONE: ClassVar[bool] = True  # the file of requirements may arrive earlier in the run
 
@@ -88,6 +90,8 @@ class Venv(Resource):
         """What the marker has to say; ``None`` while that can't be known."""
         if not self.requirements:
             return f"- {tag}\n".encode() if tag else None
+        if self.digest:
+            return f"{self.digest} {tag}\n".encode() if tag else None
         text = host.read(self.requirements)
         if text is None or not tag:
             return None

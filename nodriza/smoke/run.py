@@ -53,6 +53,7 @@ def run_checks(site: Site, checks: Iterable[Check]) -> Iterable[Outcome]:
             failed, look = f"expected: {error.expected}\ngot: {error.got}", error.look
         except Exception as error:  # noqa: BLE001  one broken check must not hide the others
             failed = f"the check could not be made: {type(error).__name__}: {error}"
+        site.patient = site.patient and not failed
         yield Outcome(sentence, time.monotonic() - began, failed, look)
 
 

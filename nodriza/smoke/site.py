@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
 
 T = TypeVar("T")
+IMPATIENT = 5  # seconds
 TOKEN_FIELD = re.compile(r'name="csrfmiddlewaretoken"\s+value="([^"]+)"')
 
 
@@ -73,6 +74,8 @@ class Site:
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
+        self.patient = True
+        """Off after a first failure: what is broken need not be waited for again."""
         self.children = [Child(node.name, node.web_address) for node in cluster.children]
 
     def get(self, child: Child, path: str, headers: Mapping[str, str] | None = None) -> Response:
@@ -100,6 +103,7 @@ class Site:
 
     def wait(self, seconds: float, function: Callable[[], T], what: str) -> T:
         """Ask until the answer is something; ``Failed`` when time is up."""
+        seconds = seconds if self.patient else min(seconds, IMPATIENT)
         end = time.monotonic() + seconds
         last: object = None
         look = ""

@@ -24,15 +24,20 @@ def ask(resources: list, *, noise: bytes = b"", secrets: dict | None = None) -> 
         "secrets": secrets or {},
         "resources": [{"id": r.id, "origin": "roles/x.py:1", **to_data(r)} for r in resources],
     }
-    done = subprocess.run(
+    with subprocess.Popen(
         ["sh", "-c", pack.command("")],
-        input=noise + pack.payload(request),
-        capture_output=True,
-        timeout=30,
-        check=False,
-    )
-    records = done.stdout.decode().split("\x1e")[1:]
-    assert records, done.stderr.decode()
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        process.stdin.write(noise + pack.payload(request))
+        process.stdin.flush()  # and it stays open: its end would mean "stop"
+        records = process.stdout.read().decode().split("\x1e")[1:]
+        process.stdin.close()
+        assert records, process.stderr.read().decode()
     return [json.loads(record) for record in records]
 
 

@@ -105,7 +105,9 @@ def test_plain__has_a_line_for_what_changed_failed_or_was_skipped_and_none_for_t
     said = plain()
     assert "server-2  changed  file:/etc/nginx/nginx.conf (mode 0644 → 0600, content)\n" in said
     assert "server-2  failed   service:nginx (nginx -t: exit 1)\n" in said
-    assert "server-2  skipped  service:timer (after service:nginx failed)\n" in said
+    assert (
+        "server-2  skipped  service:timer and all after it (after service:nginx failed)\n" in said
+    )
     assert "server-2  restored  /etc/nginx/nginx.conf\n" in said
     assert "server-2  owed     service:uwsgi (reload, due since 2026-01-01" in said
     assert "directory:/srv" not in said

@@ -26,8 +26,8 @@ def broken(site):
     raise KeyError("x")
 
 
-def test_outcomes__tell_what_was_expected_what_came_and_where_to_look():
-    outcomes = list(run_checks(None, [good, bad, broken]))
+def test_outcomes__tell_what_was_expected_what_came_and_where_to_look(three_node):
+    outcomes = list(run_checks(Site(three_node), [good, bad, broken]))
     assert [bool(outcome.failed) for outcome in outcomes] == [False, True, True]
     said = str(outcomes[1])
     assert said.startswith("FAIL the page is blue")
@@ -36,8 +36,8 @@ def test_outcomes__tell_what_was_expected_what_came_and_where_to_look():
     assert "KeyError" in str(outcomes[2])
 
 
-def test_junit__counts_and_names_failures():
-    suite = ET.fromstring(junit(run_checks(None, [good, bad]), "smoke"))
+def test_junit__counts_and_names_failures(three_node):
+    suite = ET.fromstring(junit(run_checks(Site(three_node), [good, bad]), "smoke"))
     assert suite.attrib["tests"] == "2"
     assert suite.attrib["failures"] == "1"
     failure = suite.find("testcase[@name='the page is blue']/failure")

@@ -85,7 +85,7 @@ def test_rejected_file__goes_back_and_the_service_runs_as_before(tmp_path):
     run = Run(tmp_path, conf("bad"), "run-2")
     assert run.counts["failed"] == 1
     assert run.host.read("/etc/web/web.conf") == b"a"
-    assert run.host.systemd["web"] == {"running": True, "enabled": True, "read": "a", "times": 2}
+    assert run.host.systemd["web"] == {"running": True, "enabled": True, "read": "a", "times": 1}
     assert "checker: bad word" in run.events[-1]["words"]
     assert run.journal.all_owed() == []
 
@@ -194,3 +194,23 @@ def test_killed_before_any_step__the_next_run_ends_as_if_nothing_had_happened(tm
         assert not [name for name in os.listdir(root / "etc/web") if "nodriza" in name]
         assert Run(root, resources("b"), "run-last").counts["changed"] == 0
     assert 8 < step < 99
+
+
+def test_checker_s_no__leaves_the_service_alone(tmp_path):
+    """It has not seen the new file: a restart could only do harm."""
+    Run(tmp_path, conf("a"))
+    run = Run(tmp_path, conf("bad"), "run-2")
+    assert run.host.systemd["web"]["times"] == 1
+
+
+def test_somebody_else_s_mistake__does_not_bring_a_running_service_down(tmp_path):
+    """The checker refuses the old files as well."""
+    Run(tmp_path, conf("a"))
+    (tmp_path / "etc/web/stray").write_text("bad")
+    file = File("/etc/web/web.conf", "b", **ME)
+    service = Service("web", check=("checker", "/etc/web/stray"), restart_on=(file,))
+    run = Run(tmp_path, [file, service], "run-2")
+    assert run.host.read("/etc/web/web.conf") == b"a"
+    assert run.host.systemd["web"]["running"]
+    assert run.host.systemd["web"]["times"] == 1
+    assert [e["paths"] for e in run.events if e["event"] == "restored"] == [["/etc/web/web.conf"]]

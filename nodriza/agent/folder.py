@@ -1,0 +1,94 @@
+"""The way to a folder, without following a link that somebody laid as a trap.
+
+Root writes into folders whose parents may belong to others. A link on the way is
+followed only when nobody but root could have made it: it is root's own, in a directory
+that is root's own and that others can't write to (so /var/run is, and a link that an
+application put into its upload folder is not). See symlink(7), openat(2).
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import stat
+from contextlib import contextmanager
+from typing import Iterator, List
+
+MOST_LINKS = 40  # as the kernel's own limit, path_resolution(7)
+FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Trap(OSError):
+    """A link on the way that is not followed; ``str()`` names it and its owner."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+@contextmanager
+def reached(root: str, path: str) -> Iterator[str]:
+    """A path to ``path`` that holds on to its folder: nobody can move it away meanwhile.
+
+    ``root`` is trusted. Raises ``Trap``, or ``OSError`` where there is no such folder.
+    """
+    folder, name = os.path.split(path)
+    fd = _open(root or "/", [part for part in folder.split("/") if part])
+    try:
+        yield f"/proc/self/fd/{fd}/{name}"
+    finally:
+        os.close(fd)
+
+
+def _open(root: str, parts: List[str]) -> int:
+    links = 0
+    at = os.open(root, FLAGS & ~os.O_NOFOLLOW)
+    done: List[str] = []
+    try:
+        while parts:
+            part = parts.pop(0)
+            if _is_link(at, part):
+                links += 1
+                target = _trusted_target(at, part, done, links)
+                parts = [p for p in target.split("/") if p not in ("", ".")] + parts
+                if target.startswith("/"):
+                    at, done = _step(at, root, FLAGS & ~os.O_NOFOLLOW), []
+                continue
+            at = _step(at, part, FLAGS)
+            done = done[:-1] if part == ".." else [*done, part]
+    except BaseException:
+        os.close(at)
+        raise
+    return at
+
+
+def _step(at: int, part: str, flags: int) -> int:
+    following = os.open(part, flags, dir_fd=at)
+    os.close(at)
+    return following
+
+
+def _is_link(at: int, part: str) -> bool:
+    try:
+        return stat.S_ISLNK(os.lstat(part, dir_fd=at).st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def _trusted_target(at: int, part: str, done: List[str], links: int) -> str:
+    link, folder = os.lstat(part, dir_fd=at), os.fstat(at)
+    path = "/" + "/".join([*done, part])
+    if links > MOST_LINKS:
+        raise Trap(f"{path}: too many links")
+    ours = {0, os.geteuid()}
+    if link.st_uid not in ours or folder.st_uid not in ours or folder.st_mode & 0o022:
+        raise Trap(
+            f"{path} is a link that {_user(link.st_uid)} could make: root does not follow it"
+        )
+    return os.readlink(part, dir_fd=at)
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

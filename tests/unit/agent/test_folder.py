@@ -1,0 +1,79 @@
+"""Root follows a link on its way only when nobody but root could have made it."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from nodriza.agent.folder import Trap, reached
+from nodriza.agent.host import Host
+
+root_only = os.geteuid() == 0
+NOBODY = 65534
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """``/open`` belongs to somebody else, ``/secret`` is root's."""
+    (tmp_path / "open").mkdir()
+    (tmp_path / "secret").mkdir(mode=0o700)
+    if root_only:
+        os.chown(tmp_path / "open", NOBODY, NOBODY)
+    else:
+        (tmp_path / "open").chmod(0o777)
+    return tmp_path
+
+
+def test_link_of_somebody_else__is_not_followed(tree):
+    (tree / "open" / "conf").symlink_to("/secret")
+    if root_only:
+        os.chown(tree / "open" / "conf", NOBODY, NOBODY, follow_symlinks=False)
+    with pytest.raises(Trap, match="/open/conf is a link that"):
+        Host(str(tree)).write("/open/conf/passwd", "x")
+    assert os.listdir(tree / "secret") == []
+
+
+def test_link_in_a_folder_that_others_write_to__is_not_followed(tree):
+    (tree / "open" / "conf").symlink_to("/secret")
+    for act in ("mkdir", "remove", "touch"):
+        with pytest.raises(Trap):
+            getattr(Host(str(tree)), act)("/open/conf/x")
+
+
+def test_root_s_own_link__is_followed_below_the_root(tree):
+    (tree / "run").mkdir()
+    (tree / "var").mkdir()
+    (tree / "var" / "run").symlink_to("/run")
+    (tree / "lib").symlink_to("var/../run")
+    Host(str(tree)).write("/var/run/a", "1", owner=str(os.geteuid()), group=str(os.getegid()))
+    Host(str(tree)).write("/lib/b", "2", owner=str(os.geteuid()), group=str(os.getegid()))
+    assert sorted(os.listdir(tree / "run")) == ["a", "b"]
+
+
+def test_circle_of_links__ends(tree):
+    (tree / "a").symlink_to("b")
+    (tree / "b").symlink_to("a")
+    with pytest.raises(Trap, match="too many links"), reached(str(tree), "/a/x"):
+        pass
+
+
+def test_folder_that_is_moved_away_meanwhile__keeps_what_is_written(tree):
+    """What was checked is what is written to."""
+    with reached(str(tree), "/secret/file") as real:
+        (tree / "secret").rename(tree / "moved")
+        (tree / "secret").symlink_to("/open")
+        with open(real, "w") as file:
+            file.write("x")
+    assert os.listdir(tree / "moved") == ["file"]
+    assert os.listdir(tree / "open") == []
+
+
+def test_reached__leaves_no_file_open(tree):
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        with reached(str(tree), "/secret/x"):
+            pass
+        with pytest.raises(FileNotFoundError), reached(str(tree), "/secret/none/x"):
+            pass
+    assert len(os.listdir("/proc/self/fd")) == before
