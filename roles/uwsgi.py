@@ -17,13 +17,15 @@ def uwsgi(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     yield Directory("/etc/uwsgi")
     ini = template("uwsgi/app.ini.j2", to=f"/etc/uwsgi/{app.name}.ini")
     release = template("uwsgi/release.py.j2", to=f"/etc/uwsgi/{app.name}_release.py")
+    follow = template("uwsgi/reload.py.j2", to=f"/etc/uwsgi/{app.name}_reload.py")
     unit = template("uwsgi/uwsgi.service.j2", to="/etc/systemd/system/uwsgi.service")
     yield ini
     yield release
+    yield follow
     yield unit
     yield Service(
         "uwsgi",
-        reload_on=(ini, release),
+        reload_on=(ini, release, follow),
         restart_on=(unit, f"file:{app.environment_file}"),
         # Reads everything, refuses what it doesn't know (strict), and goes.
         check=("uwsgi-core", "--ini", f"/etc/uwsgi/{app.name}.ini", "--hook-asap", "exit:0"),
