@@ -7,6 +7,7 @@ stdin one character at a time.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -51,9 +52,10 @@ def exchange(
     )
     sender.start()
     last: Event = {}
-    for event in _events(channel):
-        last = event
-        on_event(event)
+    with contextlib.suppress(OSError):  # a silence that was too long: told below
+        for event in _events(channel):
+            last = event
+            on_event(event)
     reader.join(timeout=5)
     if last.get("event") in ("end", "busy", "error"):
         return
@@ -102,10 +104,11 @@ def _events(channel: Any) -> Iterator[Event]:
 def _explain(channel: Any, connection: fabric.Connection, errors: str, last: Event) -> None:
     where = f"{connection.user}@{connection.host}"
     words = "\n".join(errors.strip().splitlines()[-15:])
-    if not channel.exit_status_ready():
-        doing = last.get("id", "nothing yet")
+    ended = channel.exit_status_ready()
+    if last or not ended:
+        what = "the run on the host was ended" if ended else "the line to the host broke"
         raise ConnectionFailed(
-            f"the line to the host broke (last heard of: {doing})",
+            f"{what} before its time (last heard of: {last.get('id', 'nothing')}) {words}".strip(),
             where=where,
             kept="what is due on the host is written down there",
             do="run the same command again: it goes on where this one stopped",

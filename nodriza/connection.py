@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # What it logs arrives as exceptions too, and those are told in words.
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
+SILENCE = 20  # seconds without a sign of life from the host's kernel
 CONNECT_TIMEOUT = 10  # seconds; for the TCP connection, the banner and the log-in each
 
 
@@ -52,7 +53,16 @@ def connect(node: Node, cluster: Cluster) -> fabric.Connection:
             do="see that it runs, that the address in the inventory is right, and that its"
             " firewall lets SSH in",
         ) from error
+    _notice_silence(connection)
     return connection
+
+
+def _notice_silence(connection: fabric.Connection) -> None:
+    """A host that vanished (power, cable, sleep) is missed within ``SILENCE`` seconds."""
+    connection.transport.set_keepalive(SILENCE // 3)
+    sock = connection.transport.sock
+    if isinstance(sock, socket.socket):  # not a gateway's channel
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE * 1000)  # tcp(7)
 
 
 def unopened(node: Node, cluster: Cluster) -> fabric.Connection:

@@ -9,13 +9,13 @@ import socket
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nodriza.channel import Event, exchange
 from nodriza.connection import connect
-from nodriza.errors import HostRefused, Interrupted, NodrizaError
+from nodriza.errors import ConnectionFailed, HostRefused, Interrupted, NodrizaError
 from nodriza.plan import Plan
 from nodriza.result import NodeResult
 
@@ -118,7 +118,7 @@ def _wave(run: Run, plans: Sequence[Plan], results: dict[str, NodeResult]) -> No
             if event is not None:
                 run.report.event(name, event)
                 continue
-            results[name] = _outcome(name, futures.pop(name))
+            results[name] = futures.pop(name).result()
             run.report.done(name, results[name])
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
@@ -135,13 +135,6 @@ def _next(events: Events, run: Run, going: Iterable[str]) -> tuple[str, Event | 
             run.stop.set()
             for name in going:
                 run.report.event(name, {"event": "stopping"})
-
-
-def _outcome(name: str, future: Future[NodeResult]) -> NodeResult:
-    try:
-        return future.result()
-    except NodrizaError as error:
-        return NodeResult(node=name, error=error)
 
 
 def _node(run: Run, plan: Plan, events: Events) -> NodeResult:
@@ -169,10 +162,12 @@ def _node(run: Run, plan: Plan, events: Events) -> NodeResult:
                 sudo_password=run.sudo_password,
                 stop=run.stop,
             )
-        if run.stop.is_set() and result.skipped:
-            result.error = _interrupted(result)
+        if result.skipped and not result.bad:
+            result.error = _interrupted(result, run)
     except NodrizaError as error:
         result.error = error
+    except Exception as error:  # noqa: BLE001  one node must never hide the others
+        result.error = ConnectionFailed(f"{type(error).__name__}: {error}", where=plan.node)
     finally:
         result.seconds = time.monotonic() - began
         events.put((plan.node, None))
@@ -203,9 +198,11 @@ def _wrong_clock(clock: float) -> str:
     return f"its clock is {span} {word} this computer's: apt, TLS and sessions go wrong so"
 
 
-def _interrupted(result: NodeResult) -> NodrizaError:
-    return Interrupted(
-        "stopped between two resources, as you asked",
+def _interrupted(result: NodeResult, run: Run) -> NodrizaError:
+    asked = run.stop.is_set()
+    kind = Interrupted if asked else HostRefused
+    return kind(
+        f"stopped between two resources, {'as you asked' if asked else 'by a signal on the host'}",
         where=result.node,
         kept="what is due on the host is written down there",
         do="run the same command again: it goes on where this one stopped",
