@@ -3,7 +3,7 @@
 In a checkout people see ``fabfile/``, ``roles/`` and ``templates/`` at the top,
 where Fabric users look for them; installed, they are ``nodriza.fabfile``,
 ``nodriza.roles`` and ``nodriza.templates``, so nothing else lands in
-site-packages.
+site-packages. The inventory that explains every key goes along, for ``nodriza example``.
 """
 
 from pathlib import Path
@@ -20,16 +20,23 @@ setup(
     python_requires=">=3.10",
     package_dir={
         "nodriza.fabfile": "fabfile",
+        "nodriza.inventories": "inventories",
         "nodriza.roles": "roles",
         "nodriza.templates": "templates",
     },
     packages=[
         *find_packages(include=["nodriza", "nodriza.*"]),
         "nodriza.fabfile",
+        "nodriza.inventories",
         "nodriza.roles",
         "nodriza.templates",
     ],
-    package_data={"nodriza.templates": ["**/*.j2", "**/*"]},
+    package_data={
+        "nodriza.inventories": ["*.example.yml", "*.json"],
+        "nodriza.repository": ["files/*"],
+        "nodriza.templates": ["**/*"],
+    },
+    entry_points={"console_scripts": ["nodriza = nodriza.cli:main"]},
     install_requires=[
         "fabric>=3.2,<4",
         "httpx>=0.27,<1",
@@ -48,6 +55,7 @@ setup(
             "mypy>=1.11",
             "pytest>=8.2",
             "ruff>=0.6",
+            "setuptools>=70.1",  # builds the wheel, for the test of what is in it
             "types-PyYAML",
             "types-paramiko",
         ],

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from invoke import Context, Exit
 
-from .session import command, current_path, say, vault
+from .output import say
+from .session import command, current_path, vault
 
 
 @command

@@ -6,7 +6,8 @@ import os
 
 from invoke import Context
 
-from .session import command, current_cluster, say
+from .output import say
+from .session import command, current_cluster
 
 
 @command

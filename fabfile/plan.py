@@ -6,6 +6,7 @@ from pathlib import Path
 
 from invoke import Context
 
+from .output import width
 from .session import command, current_cluster
 
 
@@ -20,12 +21,14 @@ def plan(c: Context, target: str = "", json: bool = False) -> None:
     cluster = current_cluster(c)
     plans = plan_all(cluster, resolve_target(cluster, target))
     if json:
-        print(js.dumps({plan.node: plan.to_data() for plan in plans}, ensure_ascii=False))
+        print(js.dumps({plan.node: plan.to_data() for plan in plans}))
         return
     for each in plans:
         print(f"{each.node}: {len(each.resources)} resources")
         for planned in each.resources:
-            print(f"  {planned.resource.id:<60} {planned.origin}")
+            id, origin = planned.resource.id, planned.origin
+            narrow = width() < 63 + len(origin)
+            print(f"  {id}\n      {origin}" if narrow else f"  {id:<60} {origin}")
 
 
 @command(

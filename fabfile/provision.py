@@ -31,6 +31,8 @@ def provision(
     from nodriza.report import make_report
     from nodriza.rollout import exit_code
 
+    if parallel < 1:
+        raise Exit("--parallel must be at least 1\n  kept: nothing was done", code=2)
     cluster = reachable_cluster(c)
     nodes = resolve_target(cluster, target)
     store = vault(cluster)

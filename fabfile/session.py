@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import os
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,8 @@ from fabric.tasks import Task
 from invoke import Context, Exit
 
 from nodriza.errors import NodrizaError, TargetError
+
+from .output import GONE, is_read
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster
@@ -37,6 +38,10 @@ def command(
             body(*args, **kwargs)
         except NodrizaError as error:
             raise Exit(f"{error}", code=error.exit_code) from None
+        except BrokenPipeError:
+            if is_read():
+                raise
+            raise Exit(code=GONE) from None
         except KeyboardInterrupt:
             # A second Ctrl-C, or one while nothing runs on a host: nobody waits for threads.
             sys.stdout.flush()
@@ -64,7 +69,9 @@ def inventory_word(name: str, path: Path) -> Task:
         _chosen[:] = [path]
 
     choose.__doc__ = f"Choose the inventory {path.parent.name}/{path.name} for what follows."
-    return task(choose, name=name)
+    made = task(choose, name=name)
+    made.chooses = True
+    return made
 
 
 def inventories() -> dict[str, Path]:
@@ -76,30 +83,22 @@ def inventories() -> dict[str, Path]:
     return {}
 
 
-def refuse_unknown(words: Sequence[str], known: Collection[str]) -> None:
-    """Stop at a first word that is no command and no inventory, with the nearest ones."""
-    commands = [word for word in words if word not in inventories()]
-    if not commands or commands[0].startswith("-"):
-        return
-    name = commands[0].partition(":")[0]
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=3)
-        hint = f"did you mean {' or '.join(near)}? " if near else ""
-        raise Exit(f"no command and no inventory {name}\n  next: {hint}fab --list", code=2)
-
-
 def current_path(c: Context) -> Path:
     """The inventory that was chosen by a word, by $NODRIZA_INVENTORY or in fabric.yaml."""
     if _chosen:
         return _chosen[0]
     known = inventories()
     configured = c.config.get("nodriza", {}).get("inventory")
-    name = os.environ.get(VARIABLE) or configured or next(iter(known), "")
+    # Of several, none is taken by chance: it could be the one that people depend on.
+    only = next(iter(known)) if len(known) == 1 else ""
+    name = os.environ.get(VARIABLE) or configured or only
     if name in known:
         return known[name]
     raise TargetError(
-        f"no inventory {name}" if name else "no inventory",
-        do=f"choose one of: {', '.join(known) or 'none here; write inventories/NAME.yml'}",
+        f"no inventory {name}" if name else "which inventory?" if known else "no inventory here",
+        do=f"choose one, as in fab {next(iter(known))} plan: {', '.join(known)}"
+        if known
+        else "nodriza init, or write inventories/NAME.yml",
     )
 
 
@@ -136,11 +135,6 @@ def vault(cluster: Cluster) -> Vault:
     from nodriza.vault import Vault
 
     return Vault.beside(cluster.path)
-
-
-def say(line: str) -> None:
-    """A line at once, also into a pipe."""
-    print(line, flush=True)
 
 
 def sudo_password(c: Context) -> str | None:

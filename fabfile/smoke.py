@@ -6,6 +6,7 @@ from pathlib import Path
 
 from invoke import Context, Exit
 
+from .output import say
 from .session import command, reachable_cluster
 
 
@@ -24,11 +25,11 @@ def smoke(c: Context, junit: str = "", reboot: bool = False) -> None:
     site = Site(cluster)
     outcomes = []
     for outcome in run_checks(site, all_checks(cluster, site, reboot=reboot)):
-        print(outcome, flush=True)
+        say(str(outcome))
         outcomes.append(outcome)
     if junit:
         Path(junit).write_bytes(run.junit(outcomes, f"smoke.{cluster.name}"))
     failed = sum(bool(outcome.failed) for outcome in outcomes)
-    print(f"{len(outcomes) - failed} passed, {failed} failed")
+    say(f"{len(outcomes) - failed} passed, {failed} failed")
     if failed:
         raise Exit(code=1)

@@ -124,7 +124,8 @@ def _ignored(source: Path, found: list[Path]) -> set[str]:
             ["git", "-C", str(source), "check-ignore", "--stdin", "-z"],
             input="\0".join(map(str, found)),
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="surrogateescape",
             check=False,
         )
     except FileNotFoundError:

@@ -162,7 +162,7 @@ def pin(path: Path, name: str, key: paramiko.PKey) -> None:
     """Write a key to a file as the only one under ``name``; everything else stays."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with exclusively(path):
-        lines = path.read_text().splitlines() if path.exists() else []
+        lines = path.read_text("utf-8", "surrogateescape").splitlines() if path.exists() else []
         for number, entry in _entries(path):
             if _matches(entry, name):
                 lines[number - 1] = _without(entry, name)

@@ -12,7 +12,10 @@ import re
 from nodriza.errors import SecretError
 
 NAME = r"[a-z0-9_]+"
-TOKEN = re.compile(f"‹secret:({NAME})›")
+OTHER = ".other"
+"""After a name: the second value that is accepted while the secret is being rotated."""
+_TOKEN_NAME = rf"{NAME}(?:\.other)?"
+TOKEN = re.compile(f"‹secret:({_TOKEN_NAME})›")
 # What a token looks like after JSON, URL or HTML encoding, or a change of case.
 _TRACE = re.compile(r"(?:‹|\\u2039|%E2%80%B9|&lsaquo;|&#8249;)secret(?::|%3A)", re.IGNORECASE)
 
@@ -28,7 +31,7 @@ class Secret(str):
 
     def __new__(cls, name: str) -> Secret:
         """Refuses a name that no token could carry."""
-        if not re.fullmatch(NAME, name):
+        if not re.fullmatch(_TOKEN_NAME, name):
             raise SecretError(
                 f"{name!r} can't be the name of a secret",
                 do="use small letters, digits and underscores only",
@@ -49,6 +52,11 @@ class Secret(str):
 
 def secret(name: str) -> Secret:
     """The secret of that name; made when it is first needed."""
+    if name.endswith(OTHER):
+        raise SecretError(
+            f"{name} is there only while {name.removesuffix(OTHER)} is being rotated",
+            do=f'cluster.accepted("{name.removesuffix(OTHER)}") has every value that counts',
+        )
     return Secret(name)
 
 

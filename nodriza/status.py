@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
 from nodriza.plan import Plan, plan_node
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from nodriza.channel import Event
     from nodriza.inventory import Cluster, Node
     from nodriza.result import NodeResult
+
+
+NARROW = 90  # columns; below, a table would have to cut names
+COLUMNS = ("release", "up", "load", "mem", "disk", "last change")
 
 
 class Silent:
@@ -64,29 +69,48 @@ def healthy(result: NodeResult) -> bool:
 
 def show(cluster: Cluster, results: dict[str, NodeResult]) -> None:
     """One screen for the whole cluster."""
-    table = Table(title=f"{cluster.name} ({cluster.domain})", title_justify="left")
+    console = Console()
+    title = f"{cluster.name} ({cluster.domain})"
+    rows = [_row(cluster, name, result) for name, result in results.items()]
+    if console.width < NARROW:
+        console.print(Group(title, *(part for row in rows for part in _narrow(row))))
+        return
+    table = Table(title=title, title_justify="left")
     table.add_column("node", no_wrap=True)
     table.add_column("state", overflow="fold")
-    for column in ("release", "up", "load", "mem", "disk"):
+    for column in COLUMNS[:-1]:
         table.add_column(column, no_wrap=True)
-    table.add_column("last change", overflow="fold")
-    for name, result in results.items():
-        if result.error:
-            table.add_row(name, f"[red]{escape(result.error.what)}[/]")
-            continue
-        facts = result.facts
-        last = facts.get("last_run") or {}
-        table.add_row(
-            name,
-            _state(result),
-            _release(facts["links"].get(cluster.app.current)),
-            _span(facts["uptime"]),
-            f"{facts['load']:.1f}",
-            f"{facts['memory']} %",
-            f"{facts['disk']} %",
-            f"{last.get('when', 'never')[:16].replace('T', ' ')} {last.get('who', '')}".strip(),
-        )
-    Console().print(table)
+    table.add_column(COLUMNS[-1], overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def _row(cluster: Cluster, name: str, result: NodeResult) -> list[str]:
+    """Name, state, and what ``COLUMNS`` says, unless the node did not answer."""
+    if result.error:
+        return [name, f"[red]{escape(result.error.what)}[/]"]
+    facts = result.facts
+    last = facts.get("last_run") or {}
+    return [
+        name,
+        _state(result),
+        _release(facts["links"].get(cluster.app.current)),
+        _span(facts["uptime"]),
+        f"{facts['load']:.1f}",
+        f"{facts['memory']} %",
+        f"{facts['disk']} %",
+        f"{last.get('when', 'never')[:16].replace('T', ' ')} {last.get('who', '')}".strip(),
+    ]
+
+
+def _narrow(row: list[str]) -> list[RenderableType]:
+    """A few short lines for a node, where a table has no room."""
+    name, state, *rest = row
+    facts = [f"{word} {value}" for word, value in zip(COLUMNS, rest, strict=False)]
+    lines = [state, *facts[:1], ", ".join(facts[1:-1]), *facts[-1:]]
+    inside = "\n".join(line for line in lines if line)
+    return [f"[bold]{name}[/]", Padding(inside, (0, 0, 0, 2))]
 
 
 def as_json(results: dict[str, NodeResult]) -> str:

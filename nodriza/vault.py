@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 import secrets
 import string
 from collections.abc import Callable, Iterable
@@ -16,9 +17,11 @@ from pathlib import Path
 
 from pyrage import DecryptError, RecipientError, decrypt, encrypt, x25519
 
+from nodriza.agent.redact import Hidden
 from nodriza.errors import SecretError
 from nodriza.files import exclusively, write_whole
-from nodriza.secret import NAME
+from nodriza.pem import private_key
+from nodriza.secret import NAME, OTHER
 from nodriza.vault_key import Key, default_key_path
 
 Values = dict[str, str]
@@ -26,6 +29,9 @@ Values = dict[str, str]
 ALPHABET = string.ascii_letters + string.digits
 LENGTH = 40
 SHORTEST = 8
+NEXT = ".next"
+OLD = ".old"
+"""After a name, while it is being rotated: the value that comes, the one that goes."""
 _REFUSED = re.compile(r"""[^!-~]|["'`\\$%#;]""")
 
 
@@ -43,6 +49,7 @@ class Vault:
             self.path.name.removesuffix(".secrets.age") + ".recipients"
         )
         self._seen: dict[str, str] = {}  # value → name
+        self._hidden: Hidden | None = None
 
     @classmethod
     def beside(cls, inventory: Path) -> Vault:
@@ -79,23 +86,28 @@ class Vault:
         names = sorted(set(names))
         if not names:
             return {}
-        values = self.values()
-        missing = [name for name in names if name not in values]
-        if missing and keep:
-            values = self._change(lambda now: {**{name: _made_up() for name in names}, **now})
-        elif missing:
-            values = self._saw({**values, **{name: _made_up() for name in missing}})
-        return {name: values[name] for name in names}
 
-    def rotate(self, name: str) -> str:
-        """Give a secret that exists a new value."""
+        def complete(now: Values) -> Values:
+            return {**{_key(name, now): made_up() for name in names}, **now}
+
+        values = self.values()
+        if any(_key(name, values) not in values for name in names):
+            values = self.change(complete) if keep else self._saw(complete(values))
+        return {name: values[_key(name, values)] for name in names}
+
+    def replace_at_once(self, name: str) -> None:
+        """Give a secret that exists a new value; ``nodriza.rotation`` has the gentle way."""
         self.value(name)
-        return self._change(lambda now: {**now, name: _made_up()})[name]
+        gone = (name + NEXT, name + OLD)
+        self.change(
+            lambda now: {key: now[key] for key in now if key not in gone} | {name: made_up()}
+        )
 
     def set(self, name: str, value: str) -> None:
         """Take over a value from elsewhere. Refuses one that would need quoting."""
+        value = private_key(value) or value
         refuse_bad({name: value})
-        self._change(lambda now: {**now, name: value})
+        self.change(lambda now: {**now, name: value})
 
     def replace(self, before: Values, after: Values) -> None:
         """Put ``after`` in the place of ``before``, unless somebody was faster."""
@@ -110,26 +122,29 @@ class Vault:
                 )
             return after
 
+        after = {name: private_key(value) or value for name, value in after.items()}
         refuse_bad(after)
-        self._change(swap)
+        self.change(swap)
 
     def rekey(self) -> int:
         """Encrypt for everybody who is listed now; how many keys can open it then."""
-        self._change(lambda now: now)
+        self.change(lambda now: now)
         return len(self._recipients())
 
     def redact(self, text: str) -> str:
         """The text with tokens in the place of every value this vault has met."""
-        # The longest first: a value may be the beginning of another one.
-        for value in sorted(self._seen, key=len, reverse=True):
-            text = text.replace(value, f"‹secret:{self._seen[value]}›")
-        return text
+        if self._hidden is None:
+            self._hidden = Hidden(self._seen.items())
+        return self._hidden.text(text)
 
     def _saw(self, values: Values) -> Values:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold them
         self._seen.update({value: name for name, value in values.items()})
+        self._hidden = None
         return values
 
-    def _change(self, change: Callable[[Values], Values]) -> Values:
+    def change(self, change: Callable[[Values], Values]) -> Values:
+        """Put what ``change`` makes of the values in their place, at once; all of them."""
         with exclusively(self.path):
             before = self.values()
             after = self._saw(change(before))
@@ -140,7 +155,7 @@ class Vault:
         own = [identity.to_public() for identity in self.key.identities(make=True)]
         listed = []
         if self.recipients_path.exists():
-            for number, line in enumerate(self.recipients_path.read_text().splitlines(), 1):
+            for number, line in enumerate(self.recipients_path.read_text("utf-8").splitlines(), 1):
                 word = line.partition("#")[0].strip()
                 if word:
                     listed.append(_recipient(word, f"{self.recipients_path}:{number}"))
@@ -190,16 +205,17 @@ def refuse_bad(values: Values) -> None:
     """Raise ``SecretError`` for a name or a value that could not be used everywhere.
 
     Values go into nginx, SQL, systemd, ini and environment files and URLs; one that needs
-    quoting in any of them would sooner or later be quoted wrongly.
+    quoting in any of them would sooner or later be quoted wrongly. Private keys are the
+    exception: they go into files of their own.
     """
     for name, value in values.items():
-        if not re.fullmatch(NAME, name):
+        if not re.fullmatch(rf"{NAME}(?:\{NEXT}|\{OLD})?", name):
             raise SecretError(
                 f"{name!r} can't be the name of a secret",
                 kept="nothing was written",
                 do="use small letters, digits and underscores only",
             )
-        bad = _REFUSED.search(value)
+        bad = _REFUSED.search(value) if not private_key(value) else None
         why = "it holds a character that needs quoting somewhere" if bad else ""
         if len(value) < SHORTEST:
             why = f"it is shorter than {SHORTEST} characters"
@@ -212,8 +228,17 @@ def refuse_bad(values: Values) -> None:
             )
 
 
-def _made_up() -> str:
+def made_up() -> str:
+    """A value that nobody can guess."""
     return "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+
+
+def _key(name: str, values: Values) -> str:
+    """The key of what a token stands for: a second value is the next or the old one."""
+    if not name.endswith(OTHER):
+        return name
+    name = name.removesuffix(OTHER)
+    return name + OLD if name + OLD in values else name + NEXT
 
 
 def _recipient(word: str, where: str) -> x25519.Recipient:

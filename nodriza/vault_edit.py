@@ -36,13 +36,19 @@ def edit(vault: Vault) -> str:
         file = folder / "secrets.yml"
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
             out.write(HEAD.format(name=vault.path.name))
-            out.writelines(f"{name}: '{value}'\n" for name, value in sorted(before.items()))
+            out.writelines(_line(name, value) for name, value in sorted(before.items()))
         _run_editor(file, vault)
         after = parse(file.read_text(encoding="utf-8", errors="replace"))
     if after == before:
         return "nothing changed"
     vault.replace(before, after)
     return _what_changed(before, after)
+
+
+def _line(name: str, value: str) -> str:
+    if "\n" not in value:
+        return f"{name}: '{value}'\n"
+    return f"{name}: |-\n" + "".join(f"  {line}\n" for line in value.splitlines())
 
 
 def parse(text: str) -> Values:

@@ -39,6 +39,8 @@ def app(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
 def _share(cluster: Cluster) -> Iterator[Resource]:
     app = cluster.app
     yield Package("python3-venv")  # only here: the other nodes run what was built here
+    for name in app.build_packages:
+        yield Package(name)
     # Code is root's: who breaks into the application can't change it.
     yield Directory(app.releases)
     yield Directory(app.venvs)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from nodriza.inventory import Cluster, Node
 from nodriza.render import Template, template
 from nodriza.resources import Database, DatabaseUser, Package, Resource, Service
-from nodriza.secret import secret
 
 MEMORY_SHARE = 0.4
 """Of the node's memory, for InnoDB. The rest is Redis, the share, the system's page cache
@@ -33,11 +32,13 @@ def mysql(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         check=("mariadbd", "--help", "--verbose"),
     )
     yield Database(app.name)
+    password, *also = cluster.accepted("mysql_app")
     for other in cluster.nodes:
         yield DatabaseUser(
             app.name,
             host=other.private,
-            password=secret("mysql_app"),
+            password=password,
+            also=tuple(also),
             grants=((app.name, "ALL"),),
         )
 

@@ -19,4 +19,10 @@ def nginx(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         template("nginx/site.conf.j2", to=f"/etc/nginx/conf.d/{app.name}.conf"),
     )
     yield from files
-    yield Service("nginx", reload_on=files, check=("nginx", "-t"))
+    yield Service("nginx", reload_on=(*files, *_pair(cluster)), check=("nginx", "-t"))
+
+
+def _pair(cluster: Cluster) -> tuple[str, ...]:
+    """What the role tls has put there before; what comes by ACME is reloaded by itself."""
+    conf, pair = f"file:/etc/nginx/{cluster.app.name}.tls", "file:/etc/nginx/tls/site.pem"
+    return {"none": (), "files": (conf, pair), "acme": (conf,)}[cluster.tls.mode]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 
 from nodriza.inventory import Cluster, Node
@@ -18,15 +19,20 @@ def uwsgi(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     ini = template("uwsgi/app.ini.j2", to=f"/etc/uwsgi/{app.name}.ini")
     release = template("uwsgi/release.py.j2", to=f"/etc/uwsgi/{app.name}_release.py")
     follow = template("uwsgi/reload.py.j2", to=f"/etc/uwsgi/{app.name}_reload.py")
-    unit = template("uwsgi/uwsgi.service.j2", to="/etc/systemd/system/uwsgi.service")
+    own = repr(sorted(app.environment.items())).encode()
+    unit = template(
+        "uwsgi/uwsgi.service.j2",
+        to="/etc/systemd/system/uwsgi.service",
+        environment=hashlib.sha256(own).hexdigest()[:12],
+    )
     yield ini
     yield release
     yield follow
     yield unit
     yield Service(
         "uwsgi",
-        reload_on=(ini, release, follow),
-        restart_on=(unit, f"file:{app.environment_file}"),
+        reload_on=(ini, release, follow, f"file:{app.environment_file}"),
+        restart_on=(unit,),
         # Reads everything, refuses what it doesn't know (strict), and goes.
         check=("uwsgi-core", "--ini", f"/etc/uwsgi/{app.name}.ini", "--hook-asap", "exit:0"),
     )

@@ -149,7 +149,10 @@ class Converge:
         for resource, (_, now) in zip(resources, self._look(resources)):
             left = gap_between(resource, now)
             if left:
-                words = ", ".join(f"{key} is {seen!r}" for key, (seen, _) in left.items())
+                words = ", ".join(
+                    f"{key} is {'not as wanted' if key in resource.HIDDEN else repr(seen)}"
+                    for key, (seen, _) in left.items()
+                )
                 self.host.refuse(f"{resource.id} was changed, and still {words}")
 
     def _due(self, resource: Resource) -> Optional[str]:

@@ -7,10 +7,13 @@ every event.
 
 from __future__ import annotations
 
+import base64
+import html
 import re
-from typing import Any, Dict, List, Pattern, Set
+from typing import Any, Dict, Iterable, List, Pattern, Set, Tuple
+from urllib.parse import quote
 
-TOKEN = re.compile("‹secret:([a-z0-9_]+)›")
+TOKEN = re.compile("‹secret:([a-z0-9_.]+)›")
 HIDDEN = "‹hidden: this file holds secrets›"
 
 
@@ -19,8 +22,7 @@ class Redactor:
 
     def __init__(self, secrets: Dict[str, str]) -> None:
         self.secrets = secrets
-        # The longest first: a value may be the beginning of another one.
-        self._values = sorted(secrets.items(), key=lambda item: -len(item[1]))
+        self._hidden = Hidden((value, name) for name, value in secrets.items())
 
     def reveal(self, data: Any) -> Any:
         """The same data with the values in the place of the tokens."""
@@ -35,14 +37,58 @@ class Redactor:
     def hide(self, data: Any) -> Any:
         """The same data with tokens in the place of the values."""
         if isinstance(data, str):
-            for name, value in self._values:
-                data = data.replace(value, f"‹secret:{name}›")
-            return data
+            return self._hidden.text(data)
         if isinstance(data, (list, tuple)):
             return [self.hide(item) for item in data]
         if isinstance(data, dict):
             return {key: self.hide(value) for key, value in data.items()}
         return data
+
+
+class Hidden:
+    """Texts without some values, given as pairs of a value and its secret's name."""
+
+    def __init__(self, values: Iterable[Tuple[str, str]]) -> None:
+        forms = {
+            form: name
+            for value, name in values
+            for part in (value, *_lines(value))
+            for form in _forms(part)
+        }
+        # The longest first: a value may be the beginning of another one.
+        self._forms = sorted(forms.items(), key=lambda item: -len(item[0]))
+
+    def text(self, text: str) -> str:
+        """With a token in the place of each value, encoded ones too."""
+        for form, name in self._forms:
+            text = text.replace(form, f"‹secret:{name}›")
+        return text
+
+
+def _lines(value: str) -> List[str]:
+    # A private key is many lines, and a diff or an error may have any one of them.
+    lines = value.splitlines()
+    return [line for line in lines if len(line) >= 8 and line[0] != "-"] if lines[1:] else []
+
+
+def _forms(value: str) -> Set[str]:
+    """A value as it is, in a URL, in XML, in hexadecimal and within base64.
+
+    In JSON and in a shell's quotes it is as it is: the vault takes no character that
+    these would change.
+    """
+    data = value.encode()
+    forms = {value, quote(value, safe=""), quote(value), html.escape(value), data.hex()}
+    for before in range(3):
+        # What stands before it decides which bits share a letter; those are left out.
+        coded = base64.b64encode(b"\0" * before + data).decode()
+        begin = (0, 2, 3)[before]
+        end = (before + len(data)) * 8 // 6
+        forms |= {coded[begin:end], coded[begin:end].translate(URL_SAFE)}
+    return forms
+
+
+URL_SAFE = str.maketrans("+/", "-_")
 
 
 def holds_secrets(data: Any) -> bool:

@@ -22,6 +22,7 @@ from nodriza.inventory.model import (
 )
 from nodriza.inventory.roles import default_roles, merged_roles
 from nodriza.inventory.text import absolute
+from nodriza.inventory.tls import Tls
 
 
 def build(
@@ -43,6 +44,7 @@ def build(
         networks=settings.networks,
         app=App(**settings.app.model_dump(), source_path=source),
         share=share,
+        tls=_tls(settings, base),
         ssh=merge.ssh(settings.ssh),
         variables=settings.variables,
         nodes=tuple(merge.node(node.name, node.settings) for node in written if node.settings),
@@ -50,6 +52,14 @@ def build(
         lab=settings.lab,
         lab_overlay=overlay,
     )
+
+
+def _tls(settings: ClusterSettings, base: Path) -> Tls:
+    fields = settings.tls.model_dump()
+    for name in ("certificate", "ca"):
+        if fields[name]:
+            fields[name] = absolute(fields[name], base)
+    return Tls(**fields)
 
 
 class _Merge:
@@ -70,7 +80,7 @@ class _Merge:
         kind: KindSettings = getattr(self.settings.kinds, node.kind)
         self.count[node.kind] += 1
         digits = re.search(r"[0-9]+$", name)
-        defaults = default_roles(node.kind, self.share.engine)
+        defaults = default_roles(node.kind, self.share.engine, self.settings.tls.mode)
         return Node(
             name=name,
             kind=node.kind,

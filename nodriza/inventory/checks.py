@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
+from typing import Any
 
 from nodriza.inventory import marks
 from nodriza.inventory.draft import Draft, Written
@@ -13,7 +14,8 @@ from nodriza.inventory.model import Roles, Ssh
 from nodriza.inventory.roles import DEFAULT, known_roles
 from nodriza.inventory.targets import GROUPS
 from nodriza.inventory.text import absolute, is_node_name
-from nodriza.inventory.wording import did_you_mean
+from nodriza.inventory.variables import KnownVariables
+from nodriza.inventory.wording import check, did_you_mean
 
 
 def check_together(draft: Draft, inventory: Path) -> None:
@@ -24,7 +26,9 @@ def check_together(draft: Draft, inventory: Path) -> None:
     _check_addresses(draft)
     _check_gateways(draft)
     _check_roles(draft, inventory)
+    _check_variables(draft)
     _check_app(draft, inventory)
+    _check_tls(draft, inventory)
 
 
 def _check_names(draft: Draft) -> None:
@@ -132,6 +136,17 @@ def _check_roles(draft: Draft, inventory: Path) -> None:
                 )
 
 
+def _check_variables(draft: Draft) -> None:
+    levels: list[tuple[marks.Path, dict[str, Any]]] = [
+        ((), draft.everywhere.variables if draft.everywhere else {}),
+        *((("kinds", name), kind.variables) for name, kind in draft.kinds.items()),
+        *((node.path, node.settings.variables) for node in draft.nodes if node.settings),
+    ]
+    for path, variables in levels:
+        if not KnownVariables.model_fields.keys().isdisjoint(variables):
+            check(KnownVariables, variables, (*path, "variables"), draft.document)
+
+
 def _check_gateways(draft: Draft) -> None:
     names = {node.name for node in draft.nodes}
     for path, ssh, _ in _levels(draft):
@@ -189,6 +204,21 @@ def _check_app(draft: Draft, inventory: Path) -> None:
         if name and not _is_there((source / name).is_file):
             message = f'there is no file "{name}" in app/source{_near_path(source / name)}'
             draft.document.complain(("app", field), message)
+
+
+def _check_tls(draft: Draft, inventory: Path) -> None:
+    tls = draft.tls
+    if not tls:
+        return
+    if tls.mode == "files" and not tls.certificate:
+        message = 'mode: files needs "certificate", the file with the chain'
+        draft.document.complain(("tls", "mode"), message)
+    for field in ("certificate", "ca"):
+        name = getattr(tls, field)
+        path = absolute(name, inventory.parent) if name else None
+        if path and not _is_there(path.is_file):
+            message = f'there is no file "{str(name)[:200]}"{_near_path(path)}'
+            draft.document.complain(("tls", field), message)
 
 
 def _is_there(look: Callable[[], bool]) -> bool:

@@ -17,6 +17,7 @@ from nodriza.inventory.model import (
     Networks,
     NodeSettings,
 )
+from nodriza.inventory.tls import TlsSettings
 from nodriza.inventory.wording import check
 
 M = TypeVar("M", bound=BaseModel)
@@ -50,6 +51,7 @@ class Draft:
     settings: ClusterSettings | None
     networks: Networks | None
     app: AppSettings | None
+    tls: TlsSettings | None
     everywhere: KindSettings | None
     """What the cluster gives to each of its nodes."""
     kinds: dict[str, KindSettings]
@@ -77,7 +79,8 @@ def read_draft(document: Document) -> Draft:
         settings=check(ClusterSettings, top, (), document),
         networks=_salvaged(Networks, top.get("networks")),
         app=_salvaged(AppSettings, top.get("app")),
-        everywhere=_salvaged(KindSettings, {key: top.get(key) for key in ("ssh", "roles")}),
+        tls=_salvaged(TlsSettings, top.get("tls")),
+        everywhere=_salvaged(KindSettings, {key: top.get(key) for key in _EVERYWHERE}),
         kinds={
             name: _salvaged(KindSettings, kinds.get(name)) or KindSettings()
             for name in Kinds.model_fields
@@ -108,6 +111,7 @@ def _salvaged(model: type[M], value: Any) -> M | None:
     return result.model_copy(update={key: None for key in needed if key not in right})
 
 
+_EVERYWHERE = ("ssh", "variables", "roles")
 _STAND_INS: dict[type[BaseModel], dict[str, str]] = {
     Networks: {"private": "192.0.2.0/24"},
     NodeSettings: {"kind": "child", "private": "192.0.2.1"},

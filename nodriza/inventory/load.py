@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -16,9 +17,11 @@ from nodriza.inventory.draft import read_draft
 from nodriza.inventory.files import find_inventories
 from nodriza.inventory.marks import Document, read_marked
 from nodriza.inventory.model import Cluster, LabOverlay
+from nodriza.inventory.rotating import Rotating
 from nodriza.inventory.wording import did_you_mean
 
-MAX_BYTES = 8_000_000
+MAX_BYTES = 2_000_000
+"""Ten thousand nodes, each written out, are one."""
 _MAX_PROBLEMS = 100
 
 
@@ -35,13 +38,17 @@ def load_cluster(path: Path) -> Cluster:
     if document.problems or not draft.settings:
         raise InventoryError(_lines(document, path))
     overlay = _read_overlay(draft.settings.cluster) if draft.settings.lab else None
-    return build(draft.settings, draft.nodes, overlay, path)
+    cluster = build(draft.settings, draft.nodes, overlay, path)
+    return cluster.model_copy(update={"rotating": frozenset(Rotating.beside(path).read())})
 
 
 def _read(path: Path) -> str:
-    shown = _shown(path)
+    shown = short_path(path)
     try:
-        if path.stat().st_size > MAX_BYTES:
+        seen = path.stat()
+        if not (stat.S_ISREG(seen.st_mode) or stat.S_ISDIR(seen.st_mode)):
+            raise InventoryError([f"{shown}: is not a file"])
+        if seen.st_size > MAX_BYTES:
             raise InventoryError([f"{shown}: is larger than {MAX_BYTES // 1_000_000} MB"])
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -57,7 +64,7 @@ def _read(path: Path) -> str:
 
 
 def _lines(document: Document, path: Path) -> list[str]:
-    shown = _shown(path)
+    shown = short_path(path)
     # What comes through an anchor is wrong in every place where it is used, and said once.
     once = {(mark, message): path for mark, path, message in reversed(document.problems)}
     problems = sorted(once.items(), key=lambda problem: problem[0][0])
@@ -73,10 +80,13 @@ def _lines(document: Document, path: Path) -> list[str]:
 
 
 def _bounded(text: str) -> str:
+    # One problem is one line, whatever a key has in it.
+    text = re.sub(r"\s+", " ", text)
     return text if len(text) <= 120 else text[:120] + "…"
 
 
-def _shown(path: Path) -> str:
+def short_path(path: Path) -> str:
+    """As seen from here, if it is below."""
     try:
         return str(path.relative_to(Path.cwd()))
     except ValueError:

@@ -15,10 +15,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from nodriza.inventory.syntax import MAX_DEPTH, compose
-
-MAX_VALUES = 250_000
-"""More values than this come from anchors in anchors, not from a person."""
+from nodriza.inventory.syntax import MAX_DEPTH, MAX_VALUES, compose
 
 Path = tuple[str | int, ...]
 

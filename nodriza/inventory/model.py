@@ -11,41 +11,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from nodriza.inventory import text
+from nodriza.inventory.base import Model, whole
+from nodriza.inventory.tls import Tls, TlsSettings
+from nodriza.secret import OTHER, Secret
 
 Kind = Literal["central", "child", "video"]
 Engine = Literal["nfs", "glusterfs"]
 Variables = dict[text.VariableName, Any]
 Roles = Annotated[tuple[text.RoleName, ...], text.Items]
-
-
-def _whole(least: int, most: int) -> Any:
-    return Field(strict=True, ge=least, le=most)
-
-
-class Model(BaseModel):
-    """Frozen, and closed to unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty_is_absent(cls, data: Any) -> Any:
-        # "environment:" with every line below it commented out is not a mistake. Where
-        # the default is None, null stays: a node says so to undo what its kind has set.
-        if not isinstance(data, dict) or None not in data.values():
-            return data
-        fields = cls.model_fields
-        return {
-            key: value
-            for key, value in data.items()
-            if value is not None
-            or key not in fields
-            or fields[key].is_required()
-            or fields[key].default is None
-        }
 
 
 class Networks(Model):
@@ -64,12 +40,13 @@ class AppSettings(Model):
     settings: text.Module
     celery: text.Module | None = None
     requirements: text.InsidePath = "requirements.txt"
-    uid: Annotated[int, _whole(100, 59999)] = 800
-    processes: Annotated[int, _whole(1, 512)] = 2
-    threads: Annotated[int, _whole(1, 256)] = 2
-    max_upload_mb: Annotated[int, _whole(1, 1_000_000)] = 200
-    environment: dict[text.VariableName, text.VariableValue] = {}
+    uid: Annotated[int, whole(100, 59999)] = 800
+    processes: Annotated[int, whole(1, 512)] = 2
+    threads: Annotated[int, whole(1, 256)] = 2
+    max_upload_mb: Annotated[int, whole(1, 1_000_000)] = 200
+    environment: dict[text.VariableName, text.VariableValue] = Field(default={})
     packages: Annotated[tuple[text.PackageName, ...], text.Items] = ()
+    build_packages: Annotated[tuple[text.PackageName, ...], text.Items] = ()
     smoke: text.InsidePath | None = None
 
 
@@ -135,7 +112,7 @@ class Ssh(Model):
     """How to log in. ``host``: where to connect to, if not the private address."""
 
     user: text.UnixUser = "root"
-    port: Annotated[int, _whole(1, 65535)] = 22
+    port: Annotated[int, whole(1, 65535)] = 22
     key: text.LocalPath | None = None
     gateway: text.Gateway | None = None
     known_hosts: text.LocalPath | None = None
@@ -146,7 +123,7 @@ class KindSettings(Model):
     """What every node of one kind gets, unless the node says otherwise."""
 
     ssh: Ssh = Ssh()
-    variables: Variables = {}
+    variables: Variables = Field(default={})
     roles: Roles | None = None
 
 
@@ -164,9 +141,9 @@ class NodeSettings(Model):
     kind: Kind
     private: text.Address
     public: text.Address | None = None
-    memory_mb: Annotated[int, _whole(128, 16_777_216)] = 1024
+    memory_mb: Annotated[int, whole(128, 16_777_216)] = 1024
     ssh: Ssh = Ssh()
-    variables: Variables = {}
+    variables: Variables = Field(default={})
     roles: Roles | None = None
 
 
@@ -185,8 +162,9 @@ class ClusterSettings(Model):
     networks: Networks
     app: AppSettings
     share: Share = Share()
+    tls: TlsSettings = TlsSettings()
     ssh: Ssh = Ssh()
-    variables: Variables = {}
+    variables: Variables = Field(default={})
     roles: Roles | None = None
     kinds: Kinds = Kinds()
     nodes: dict[str, NodeSettings]
@@ -242,12 +220,14 @@ class Cluster(Model):
     networks: Networks
     app: App
     share: Share
+    tls: Tls = Tls()
     ssh: Ssh
     variables: dict[str, Any]
     nodes: tuple[Node, ...]
     path: Path
     lab: LabConfig | None = None
     lab_overlay: LabOverlay | None = None
+    rotating: frozenset[str] = frozenset()
 
     @cached_property
     def _by_name(self) -> dict[str, Node]:
@@ -282,6 +262,14 @@ class Cluster(Model):
     def videos(self) -> tuple[Node, ...]:
         """The nodes that make videos."""
         return self.nodes_of("video")
+
+    def accepted(self, name: str) -> tuple[Secret, ...]:
+        """The values of a secret that a server takes: the one in use comes first.
+
+        Two while it is being rotated (``nodriza.rotation``), else one.
+        """
+        both = (Secret(name), Secret(name + OTHER))
+        return both if name in self.rotating else both[:1]
 
     @property
     def private_addresses(self) -> tuple[str, ...]:

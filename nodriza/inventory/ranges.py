@@ -16,9 +16,9 @@ from typing import Any
 LIMIT = 10_000
 """Names in one range; more is a slip of the finger."""
 
-_NUMBER = r"[0-9]{1,9}"
-_ADDRESS = r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}"
-_RANGE = re.compile(rf"\[({_NUMBER}|{_ADDRESS}):({_NUMBER}|{_ADDRESS})\]")
+NUMBER = r"[0-9]{1,9}"
+ADDRESS = r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}"
+_RANGE = re.compile(rf"\[({NUMBER}|{ADDRESS}):({NUMBER}|{ADDRESS})\]")
 
 
 class RangeMistake(ValueError):

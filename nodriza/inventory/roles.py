@@ -13,12 +13,14 @@ DEFAULT = "default"
 """In a list of roles: the ones there would be without the list."""
 
 
-def default_roles(kind: Kind, engine: Engine) -> tuple[str, ...]:
+def default_roles(kind: Kind, engine: Engine, tls: str = "none") -> tuple[str, ...]:
     """What a node of a kind is made of when nobody says otherwise."""
     if kind == "central":
-        return ("base", "firewall", f"{engine}_server", "mysql", "redis", "app")
+        certbot = ("certbot",) if tls == "acme" else ()
+        return ("base", "firewall", f"{engine}_server", "mysql", "redis", "app", *certbot)
     if kind == "child":
-        return ("base", "firewall", f"{engine}_client", "app", "uwsgi", "nginx")
+        web = ("tls", "nginx") if tls != "none" else ("nginx",)
+        return ("base", "firewall", f"{engine}_client", "app", "uwsgi", *web)
     return ("base", "firewall", f"{engine}_client", "app", "celery")
 
 

@@ -10,6 +10,9 @@ import yaml
 MAX_DEPTH = 64
 """An inventory is seldom deeper than five; libyaml crashes on a hundred thousand."""
 
+MAX_VALUES = 250_000
+"""More than a person writes; and anchors in anchors make very much of very little."""
+
 _Fast: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # What PyYAML says (pattern), and what a person can do about it. {line}: where the
@@ -38,6 +41,10 @@ _WORDS = (
         "does not fit into what begins in line {line}: is it indented as its neighbours are?",
     ),
     (r"unexpected end of stream", "the file ends inside of quotes that begin in line {line}"),
+    (
+        r"while scanning an (alias|anchor)",
+        "text can't start with * or & in YAML: put it in quotes",
+    ),
     (r"found undefined alias (?P<c>\S+)", "no anchor of this name comes before it"),
     (r"found undefined alias", "no anchor of this name comes before it"),
     (r"found duplicate anchor", "this anchor is already used further up"),
@@ -61,7 +68,7 @@ def compose(text: str) -> yaml.Node | None:
     """
     _refuse_unprintable(text)
     try:
-        _refuse_depth(text, _Fast)
+        _refuse_size(text, _Fast)
         node: yaml.Node | None = yaml.compose(text, Loader=_Fast)
     except _Plain:
         raise
@@ -77,7 +84,7 @@ class _Plain(yaml.MarkedYAMLError):
 
 def _compose_slowly(text: str) -> yaml.Node | None:
     try:
-        _refuse_depth(text, yaml.SafeLoader)
+        _refuse_size(text, yaml.SafeLoader)
         return yaml.compose(text, Loader=yaml.SafeLoader)
     except _Plain:
         raise
@@ -97,15 +104,18 @@ def _plain(error: yaml.MarkedYAMLError) -> _Plain:
     return _Plain(None, None, f"is not YAML: {said.strip()}", place)
 
 
-def _refuse_depth(text: str, loader: Any) -> None:
-    depth = 0
+def _refuse_size(text: str, loader: Any) -> None:
+    depth = count = 0
     for event in yaml.parse(text, Loader=loader):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
+        count += isinstance(event, yaml.NodeEvent)
+        place: Any = event.start_mark
+        if count > MAX_VALUES:
+            raise _Plain(None, None, f"more than {MAX_VALUES} values", place)
         if depth > MAX_DEPTH:
-            place: Any = event.start_mark
             raise _Plain(None, None, f"more than {MAX_DEPTH} levels deep", place)
 
 

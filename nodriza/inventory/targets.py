@@ -81,6 +81,8 @@ def _refusal(cluster: Cluster, word: str, what: str) -> TargetError:
 
 def _near(cluster: Cluster, word: str) -> str:
     words = [*(node.name for node in cluster.nodes), *GROUPS]
+    if word.lower() in words:
+        return f", did you mean {word.lower()}?"
     near = difflib.get_close_matches(word.lower()[:64], words, n=3, cutoff=0.6)
     return f", did you mean {' or '.join(near)}?" if near else ""
 

@@ -8,56 +8,107 @@ what was written: a value is as it stands, or it is refused.
 from __future__ import annotations
 
 import ipaddress
+import keyword
 import re
+import unicodedata
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from nodriza.errors import SecretError
+from nodriza.inventory.shape import Shape
+from nodriza.secret import names_in
+
 T = TypeVar("T")
 
-_RESERVED = """
+_TAKEN = """
     root daemon bin sys sync games man lp mail news uucp proxy backup list irc nobody sudo adm
+    tty disk kmem dialout fax voice cdrom floppy tape audio dip operator src shadow utmp video
+    sasl plugdev staff users nogroup input sgx kvm render netdev crontab uuidd tss statd sshd
+    messagebus polkitd avahi dnsmasq postfix ntp ntpsec chrony postgres ganesha gluster ftp
     mysql mariadb performance_schema information_schema test redis nginx uwsgi celery glusterfs
-    gluster exports sshd ssh ssl apt cron default dpkg network nftables systemd messagebus perl
-    python3 skel udev alternatives nodriza
+    exports ssh ssl apt cron default dpkg network networks nftables systemd perl python3 skel udev
+    alternatives nodriza certbot letsencrypt dbus dhcp fstab group groff gss hostname hosts
+    inputrc iproute2 issue kernel ldap localtime logcheck magic motd mtab netconfig opt os
+    pam passwd polkit profile protocols rmt rpc security selinux services sgml shells subgid
+    subuid terminfo timezone ucf vim vulkan wgetrc xdg xml environment ethertypes fonts gshadow
+    docker libvirt apparmor binfmt init modules initramfs grub rsyslog logrotate locale sysctl
 """
-# Accounts, databases, and folders in /etc: an application's name becomes all three.
+# Accounts, groups, databases, and what is in /etc: an application's name becomes all four.
+RESERVED = frozenset(_TAKEN.split())
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+NODE_NAME = rf"(?=[^a-z]*[a-z]){_LABEL}"
+"""RFC 1123, in small letters; with a letter in it, because a bare number is an address."""
+NO_NODE = ("localhost", "ip6-localhost", "ip6-loopback")
+_DOMAIN = rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*"
+_DOMAIN_WORDS = (
+    "must be a host name in small letters, such as www.example.org (no http://, port, path or *)"
+)
+_APP_NAME = r"[a-z][a-z0-9_]{0,31}"
+_APP_WORDS = (
+    "can't name an application, its unix user and its database: "
+    "small letters, digits and underscores, a letter first, at most 32"
+)
+_OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4 = rf"{_OCTET}(\.{_OCTET}){{3}}"
 _IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
+_DOTTED = rf"{_IDENTIFIER}(\.{_IDENTIFIER})*"
+_MODULE_WORDS = "must be the dotted name of a Python module, such as shop.wsgi"
 _HOST = r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
 _UNIX_USER = r"[A-Za-z_][A-Za-z0-9_.-]{0,31}"
-
-
-def _matching(pattern: str, why: str) -> AfterValidator:
-    compiled = re.compile(pattern)
-
-    def check(value: str) -> str:
-        if not compiled.fullmatch(value):
-            raise ValueError(why)
-        return value
-
-    return AfterValidator(check)
+_GATEWAY = rf"({_UNIX_USER}@)?{_HOST}(:([0-9]{{1,5}}))?"
+_GATEWAY_WORDS = 'must be the name of a node, or "user@host" or "user@host:port"'
+_VALUE_WORDS = "must be one line: an environment file has one line for each variable"
 
 
 def is_node_name(value: str) -> str:
     """Nothing, or why ``value`` can't be the name of a node."""
-    if re.fullmatch(_LABEL, value) and re.search("[a-z]", value):
+    if value in NO_NODE:
+        return f'"{value}" is what every machine calls itself in /etc/hosts'
+    if re.fullmatch(NODE_NAME, value):
         return ""
+    near = ascii_name(value).replace("_", "-").replace(" ", "-").strip("-")
+    such = f', such as "{near}"' if re.fullmatch(NODE_NAME, near) else ""
     return (
         "a node's name becomes its hostname: small letters, digits and hyphens, at most 63, "
-        "with a letter in it and no hyphen at either end"
+        f"with a letter in it and no hyphen at either end{such}"
     )
 
 
+def ascii_name(value: str) -> str:
+    """The nearest in small ASCII letters: ``Ñandú-1`` is ``nandu-1``."""
+    parts = unicodedata.normalize("NFKD", value)
+    return "".join(c for c in parts if not unicodedata.combining(c)).lower()
+
+
+def _domain(value: str) -> str:
+    if re.fullmatch(_DOMAIN, value):
+        return value
+    near = punycode(value)
+    if near != value and re.fullmatch(_DOMAIN, near):
+        raise ValueError(f'must be written as DNS has it: "{near}"')
+    raise ValueError(_DOMAIN_WORDS)
+
+
+def punycode(domain: str) -> str:
+    """A domain as DNS has it: ``Straße.example`` is ``xn--strae-oqa.example``."""
+    import idna  # noqa: PLC0415  wanted only by those who see the message
+
+    try:
+        return idna.encode(domain, uts46=True).decode("ascii")
+    except idna.IDNAError:
+        return domain
+
+
 def _app_name(value: str) -> str:
-    if not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", value):
+    if not re.fullmatch(_APP_NAME, value):
+        raise ValueError(_APP_WORDS)
+    if value in RESERVED:
         raise ValueError(
-            "can't name an application, its unix user and its database: "
-            "small letters, digits and underscores, a letter first, at most 32"
+            f"is a name that the system or one of the services already uses: "
+            f"take another one, such as {value[:26]}_site"
         )
-    if value in _RESERVED.split():
-        raise ValueError("is a name that the system or one of the services already uses")
     return value
 
 
@@ -93,12 +144,15 @@ def _network(value: str) -> str:
 
 
 def _module(value: str) -> str:
-    if re.fullmatch(rf"{_IDENTIFIER}(\.{_IDENTIFIER})*", value):
+    if re.fullmatch(_DOTTED, value):
+        words = [word for word in value.split(".") if keyword.iskeyword(word)]
+        if words:
+            raise ValueError(f'can\'t be a module: "{words[0]}" is a word of Python itself')
         return value
     module = value.partition(":")[0]
-    if module != value and re.fullmatch(rf"{_IDENTIFIER}(\.{_IDENTIFIER})*", module):
+    if module != value and re.fullmatch(_DOTTED, module):
         raise ValueError(f'only the module is wanted, without what follows the colon: "{module}"')
-    raise ValueError("must be the dotted name of a Python module, such as shop.wsgi")
+    raise ValueError(_MODULE_WORDS)
 
 
 def _inside(value: str) -> str:
@@ -125,14 +179,22 @@ def _with_home(path: T) -> T:
 
 def _variable_value(value: str) -> str:
     if re.search(r"[\n\r\0]", value):
-        raise ValueError("must be one line: an environment file has one line for each variable")
+        raise ValueError(_VALUE_WORDS)
+    # systemd refuses a whole file with one of these in it (unichar_is_valid).
+    found = next((c for c in value if ord(c) & 0xFFFE == 0xFFFE or "\ufdd0" <= c <= "\ufdef"), "")
+    if found:
+        raise ValueError(f"has a character in it that no text has (U+{ord(found):04X})")
+    try:
+        names_in(value)
+    except SecretError as error:
+        raise ValueError(f"is no secret's token: {error.what}") from None
     return value
 
 
 def _gateway(value: str) -> str:
-    found = re.fullmatch(rf"({_UNIX_USER}@)?{_HOST}(:(\d{{1,5}}))?", value)
+    found = re.fullmatch(_GATEWAY, value)
     if not found or not 0 < int(found.group(4) or 22) < 65536:
-        raise ValueError('must be the name of a node, or "user@host" or "user@host:port"')
+        raise ValueError(_GATEWAY_WORDS)
     return value
 
 
@@ -146,57 +208,89 @@ def _items(value: object) -> object:
     return tuple(value)
 
 
-Address = Annotated[str, AfterValidator(_address)]
+Address = Annotated[str, Shape(_IPV4, "is not an IPv4 address, such as 192.0.2.11", _address)]
 """One IPv4 address."""
-Network = Annotated[str, AfterValidator(_network)]
+Network = Annotated[
+    str,
+    Shape(
+        rf"{_IPV4}/([89]|1[0-9]|2[0-9])",
+        "is not a network of /8 to /29: write it as 192.0.2.0/24",
+        _network,
+    ),
+]
 """One IPv4 network as address/prefix."""
-AppName = Annotated[str, AfterValidator(_app_name)]
+AppName = Annotated[
+    str, Shape(_APP_NAME, _APP_WORDS, _app_name, {"not": {"enum": sorted(RESERVED)}})
+]
 """Unix user, group and database at once."""
-Module = Annotated[str, AfterValidator(_module)]
+Module = Annotated[str, Shape(_DOTTED, _MODULE_WORDS, _module)]
 """A dotted Python name."""
-InsidePath = Annotated[str, AfterValidator(_inside)]
+InsidePath = Annotated[
+    str,
+    Shape(
+        r"(?!/)(?!(.*/)?\.\.(/|$))[A-Za-z0-9_./-]+",
+        "must be a path inside the application's folder: letters, digits and . _ - /",
+        _inside,
+    ),
+]
 """A path relative to the application's source, never leaving it."""
 VariableName = Annotated[
     str,
-    _matching(_IDENTIFIER, "must be letters, digits and underscores, no digit first"),
+    Shape(_IDENTIFIER, "must be letters, digits and underscores, no digit first"),
 ]
 """The name of an environment variable, or of a template's."""
-VariableValue = Annotated[str, BeforeValidator(_number_as_text), AfterValidator(_variable_value)]
+VariableValue = Annotated[
+    str,
+    Shape(r"[^\n\r]*", _VALUE_WORDS, _variable_value, {"type": ["string", "integer"]}),
+    BeforeValidator(_number_as_text),
+]
 """One line of text; a whole number is taken as its digits."""
 ClusterName = Annotated[
     str,
-    _matching(
+    Shape(
         r"[a-z]([a-z0-9-]{0,29}[a-z0-9])?",
         "can't name a cluster: small letters, digits and hyphens, a letter first, at most 31",
     ),
 ]
 """The cluster, also the name of its lab."""
-Domain = Annotated[
+Domain = Annotated[str, Shape(_DOMAIN, _DOMAIN_WORDS, _domain)]
+"""What users type."""
+SecretName = Annotated[
+    str, Shape(r"[a-z0-9_]+", "must be the name of a secret: small letters, digits and _")
+]
+"""What the vault knows a secret by."""
+Email = Annotated[
     str,
-    _matching(
-        rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*",
-        "must be a host name in small letters, such as www.example.org "
-        "(no http://, port, path or *)",
+    Shape(
+        rf"[A-Za-z0-9_][A-Za-z0-9._+-]{{0,63}}@{_LABEL}(\.{_LABEL})+", "must be an e-mail address"
     ),
 ]
-"""What users type."""
-HostName = Annotated[str, _matching(_HOST, "must be a host name or an address")]
+"""Who hears of a certificate that was not renewed."""
+HttpsUrl = Annotated[
+    str,
+    Shape(rf"https://{_HOST}(:\d{{1,5}})?(/[A-Za-z0-9._~/-]*)?", "must be an https:// address"),
+]
+"""An address on the web, without a question mark."""
+HostName = Annotated[str, Shape(_HOST, "must be a host name or an address")]
 """What SSH connects to."""
-UnixUser = Annotated[str, _matching(_UNIX_USER, "must be the name of a unix account")]
+UnixUser = Annotated[str, Shape(_UNIX_USER, "must be the name of a unix account")]
 """Who logs in."""
-Gateway = Annotated[str, AfterValidator(_gateway)]
+Gateway = Annotated[str, Shape(_GATEWAY, _GATEWAY_WORDS, _gateway)]
 """A node's name or [user@]host[:port]."""
 PackageName = Annotated[
-    str, _matching(r"[a-z0-9][a-z0-9+.-]+", "must be the name of a Debian package")
+    # apt-get removes what has a hyphen behind it (apt-get(8)).
+    str, Shape(r"[a-z0-9][a-z0-9+.-]*[a-z0-9+]", "must be the name of a Debian package")
 ]
 """One apt package."""
 MountOption = Annotated[
     str,
-    _matching(r"[A-Za-z0-9_.:=/-]+", "must be one mount option, such as nconnect=4, no commas"),
+    Shape(
+        r"[A-Za-z][A-Za-z0-9_.:=/-]*", "must be one mount option, such as nconnect=4, no commas"
+    ),
 ]
 """One mount option."""
 RoleName = Annotated[
-    str, _matching(r"[a-z][a-z0-9_]*", "must be the name of a module in roles/, such as nginx")
+    str, Shape(r"[a-z][a-z0-9_]*", "must be the name of a module in roles/, such as nginx")
 ]
 """A role's module."""
 LocalPath = Annotated[Path, AfterValidator(_with_home)]

@@ -12,7 +12,8 @@ from typing import Any, TextIO
 # cursor, change colours or set the terminal's title.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_PLAIN = str.maketrans("→…✓✗·━─‹›⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", ">.+x.=-<>" + "*" * 10)
+PLAIN = str.maketrans("→…✓✗·━─‹›⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", ">.+x.=-<>" + "*" * 10)
+"""The nearest in ASCII of what we ourselves say."""
 _GONE = (errno.EPIPE, errno.EIO, errno.EBADF)
 
 
@@ -46,7 +47,7 @@ class Output:
     def write(self, text: str) -> int:
         """Text as it is; on a stream without Unicode, the nearest there is."""
         if "utf" not in self.encoding.lower():
-            text = text.translate(_PLAIN)
+            text = text.translate(PLAIN)
         shown = text.encode(self.encoding, "replace").decode(self.encoding)
         self._try(self.stream.write, shown)
         return len(text)

@@ -7,9 +7,21 @@ batch mode with the statements on stdin.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Dict,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
 
 from nodriza.agent.host import CommandFailed
 from nodriza.resources.base import Resource, State
@@ -27,10 +39,7 @@ ACCOUNTS = r"""
 SELECT 'every', COUNT(*) FROM information_schema.COLUMNS
  WHERE TABLE_SCHEMA = 'mysql' AND TABLE_NAME = 'db'
    AND COLUMN_NAME LIKE '%\_priv' AND COLUMN_NAME <> 'Grant_priv';
-SELECT 'user', User, Host, IFNULL(JSON_VALUE(Priv, '$.plugin'), ''),
-       IFNULL(JSON_VALUE(Priv, '$.authentication_string'), ''),
-       IFNULL(JSON_LENGTH(Priv, '$.auth_or'), 1)
-  FROM mysql.global_priv;
+SELECT 'user', User, Host, Priv FROM mysql.global_priv;
 SELECT 'grant', GRANTEE, TABLE_SCHEMA, PRIVILEGE_TYPE, IS_GRANTABLE
   FROM information_schema.SCHEMA_PRIVILEGES;
 """
@@ -70,6 +79,8 @@ class Database(Resource):
 class DatabaseUser(Resource):
     """An account that may log in from ``host`` with ``password``, and no other way.
 
+    ``also``: more passwords that are as good, while one is being exchanged for another.
+
     ``grants``: pairs of a database and its privileges, "ALL" or "SELECT, INSERT". On
     databases that are not listed it loses what it has; privileges of other levels
     (global, of one table) are left alone.
@@ -79,13 +90,15 @@ class DatabaseUser(Resource):
     host: str
     password: str
     grants: Tuple[Tuple[str, str], ...] = ()
+    also: Tuple[str, ...] = ()
 
     HIDDEN: ClassVar[Tuple[str, ...]] = ("password",)
 
     def __post_init__(self) -> None:
         pairs = tuple((database, privileges) for database, privileges in self.grants)
         object.__setattr__(self, "grants", pairs)
-        if not self.password:
+        object.__setattr__(self, "also", tuple(self.also))
+        if not all(self._passwords):
             raise ValueError(f"{self.id} has no password")
         if "'" in self.name + self.host:
             raise ValueError(f"{self.id}: no quotes in the name of an account")
@@ -99,8 +112,13 @@ class DatabaseUser(Resource):
         return f"{self.name}@{self.host}"
 
     def wanted(self) -> State:
-        """The password as the server keeps it."""
-        return {"password": hashed(self.password), "grants": _shown(self._privileges())}
+        """The passwords as the server keeps them, in no order."""
+        either = " or ".join(sorted(map(hashed, self._passwords)))
+        return {"password": either, "grants": _shown(self._privileges())}
+
+    @property
+    def _passwords(self) -> Tuple[str, ...]:
+        return (self.password, *self.also)
 
     def _privileges(self) -> Dict[str, Set[str]]:
         """By the pattern that GRANT takes, in which "_" and "%" stand for others."""
@@ -123,7 +141,8 @@ class DatabaseUser(Resource):
         """Adds before it takes away, so that a service at work is not interrupted."""
         account = f"{string(self.name)}@{string(self.host)}"
         verb = "CREATE" if now is None else "ALTER"
-        login = f"IDENTIFIED VIA {PLUGIN} USING {string(hashed(self.password))}"
+        ways = [f"{PLUGIN} USING {string(hashed(password))}" for password in self._passwords]
+        login = f"IDENTIFIED VIA {' OR '.join(ways)}"
         there = _accounts(host).get((self.name, self.host), Account("", {}, 0)).grants
         wanted = self._privileges()
         statements = [f"{verb} USER {account} {login};"]
@@ -208,12 +227,20 @@ def _accounts(host: Host) -> Dict[Tuple[str, str], Account]:
         words.update({privilege} - {"USAGE"})
         words.update({GRANT_OPTION} if grantable == "YES" else ())
     accounts = {}
-    for _, name, address, plugin, secret, ways in (r for r in rows if r[0] == "user"):
-        # "auth_or" is a second way to log in (CREATE USER … IDENTIFIED VIA … OR …).
-        password = secret if plugin in ("", PLUGIN) and ways == "1" else f"{plugin} or others"
+    for _, name, address, priv in (r for r in rows if r[0] == "user"):
         of_it = grants.get(f"'{name}'@'{address}'", {})
-        accounts[name, address] = Account(password, of_it, every)
+        accounts[name, address] = Account(_password(json.loads(priv)), of_it, every)
     return accounts
+
+
+def _password(priv: Dict[str, Any]) -> str:
+    """How an account logs in; ``priv`` is its row of mysql.global_priv."""
+    # IDENTIFIED VIA … OR …: all the ways, {} is the one that stands outside of the list.
+    ways = [way or priv for way in priv.get("auth_or", [{}])]
+    for way in ways:
+        if way.get("plugin", "") not in ("", PLUGIN):
+            return f"{way['plugin']} or others"
+    return " or ".join(sorted(way.get("authentication_string", "") for way in ways))
 
 
 def _shown(grants: Dict[str, Set[str]]) -> str:

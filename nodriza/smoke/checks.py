@@ -11,6 +11,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import httpx
+
 from nodriza import status
 from nodriza.errors import NodrizaError
 from nodriza.smoke.site import Child, Failed, Site
@@ -24,7 +26,7 @@ SHARE_PORTS = {"nfs": (2049, 111), "glusterfs": (24007, 49152)}
 
 
 def every_child_answers(site: Site) -> None:
-    """every child answers over HTTP and says its own name"""
+    """every child answers on the web and says its own name"""
     for child in site.children:
         # A release that was switched to just now reaches a child within seconds.
         site.wait(30, lambda child=child: _names_itself(site, child), f"{child.name} serving")  # type: ignore[misc]
@@ -73,6 +75,19 @@ CHECKS: list[Check] = [
     share_refuses_strangers,
     children_offer_the_web_only,
 ]
+
+
+def children_send_visitors_to_https(site: Site) -> None:
+    """every child sends visitors without TLS to the site's HTTPS"""
+    for child in site.children:
+        answer = httpx.get(f"http://{child.address}/a?b=c", trust_env=False, timeout=20)
+        wanted, got = f"https://{site.cluster.domain}/a?b=c", answer.headers.get("Location")
+        if answer.status_code != 301 or got != wanted:
+            raise Failed(
+                f"301 to {wanted} from http://{child.address}",
+                f"{answer.status_code} to {got}",
+                f"/etc/nginx/conf.d on {child.name}",
+            )
 
 
 def reboot_checks(site: Site) -> list[Check]:

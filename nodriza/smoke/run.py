@@ -11,7 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nodriza.errors import SmokeError
-from nodriza.smoke.checks import CHECKS, Check, reboot_checks
+from nodriza.smoke.checks import (
+    CHECKS,
+    Check,
+    children_send_visitors_to_https,
+    reboot_checks,
+)
 from nodriza.smoke.site import Failed, Site
 
 if TYPE_CHECKING:
@@ -37,7 +42,8 @@ class Outcome:
 
 def all_checks(cluster: Cluster, site: Site, *, reboot: bool = False) -> list[Check]:
     """The cluster's own, the application's, and the ones that reboot machines."""
-    checks = [*CHECKS, *_application_checks(cluster)]
+    own = [*CHECKS, children_send_visitors_to_https] if cluster.tls.on else CHECKS
+    checks = [*own, *_application_checks(cluster)]
     return [*checks, *reboot_checks(site)] if reboot else checks
 
 

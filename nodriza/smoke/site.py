@@ -19,6 +19,7 @@ import httpx
 
 from nodriza.connection import connect
 from nodriza.errors import HostRefused, SmokeError
+from nodriza.smoke.browser import browser, origin
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
@@ -97,8 +98,11 @@ class Site:
             if token is None:
                 raise Failed(f"a form on {path}", f"{page.status}: {page.text[:200]}")
             data = {**fields, "csrfmiddlewaretoken": token.group(1)}
+            sent_from = {"Referer": f"{origin(self.cluster)}{path}"}
             return self._answer(
-                child, path, lambda: browser.post(path, data=data, files=files or None)
+                child,
+                path,
+                lambda: browser.post(path, data=data, files=files or None, headers=sent_from),
             )
 
     def wait(self, seconds: float, function: Callable[[], T], what: str) -> T:
@@ -136,6 +140,13 @@ class Site:
         except OSError:
             return False
 
+    @property
+    def _look_for_certificate(self) -> str:
+        if self.cluster.tls.mode != "acme":
+            return ""
+        unit = f"{self.cluster.app.name}-certificate"
+        return f"; whether the certificate has come: journalctl -u {unit} on the central node"
+
     @functools.cached_property
     def _sample(self) -> bytes:
         with tempfile.TemporaryDirectory() as folder:
@@ -165,7 +176,14 @@ class Site:
 
     def _program(self, *argv: str) -> str:
         try:
-            done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+            done = subprocess.run(
+                argv,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=60,
+                check=False,
+            )
         except FileNotFoundError:
             raise SmokeError(
                 f"{argv[0]} is not installed here", do="apt-get install ffmpeg"
@@ -175,21 +193,15 @@ class Site:
         return done.stdout
 
     def _browser(self, child: Child) -> httpx.Client:
-        return httpx.Client(
-            base_url=f"http://{child.address}",
-            headers={"Host": self.cluster.domain},
-            timeout=20,
-            follow_redirects=False,
-            trust_env=False,  # a proxy of the operator's is not how visitors come
-        )
+        return browser(self.cluster, child.address)
 
     def _answer(self, child: Child, path: str, ask: Callable[[], httpx.Response]) -> Response:
         try:
             answer = ask()
         except httpx.HTTPError as error:
             raise Failed(
-                f"an answer from http://{child.address}{path}",
+                f"an answer from {origin(self.cluster, child.address)}{path}",
                 f"{type(error).__name__}: {error}",
-                f"fab status; journalctl -u nginx on {child.name}",
+                f"fab status; journalctl -u nginx on {child.name}{self._look_for_certificate}",
             ) from None
         return Response(answer.status_code, answer.headers, answer.content)

@@ -10,6 +10,7 @@ alone as well, and in any order.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -135,7 +136,9 @@ def first_deploy(provisioned: Project) -> Result:
 def deployed(provisioned: Project, first_deploy: Result) -> Project:
     """The cluster, serving the application."""
     first_deploy.well()
-    wait_for("answer of every child", 30, lambda: serving(provisioned.cluster))
+    # Worker after worker takes it over, and each one has to.
+    answers = (serving(provisioned.cluster) for _ in itertools.count())
+    wait_for("answers of every worker", 30, lambda: all(itertools.islice(answers, 10)))
     return provisioned
 
 

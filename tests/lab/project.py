@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
@@ -84,6 +84,7 @@ class Project:
     folder: Path
     name: str
     data: dict[str, Any]
+    program: Path = FAB
     times: dict[str, float] = field(default_factory=dict)
 
     @classmethod
@@ -151,15 +152,19 @@ class Project:
 
     @contextlib.contextmanager
     def start(
-        self, *words: str, inside: bool = False, env: dict[str, str] | None = None
+        self,
+        *words: str,
+        inside: bool = False,
+        env: dict[str, str] | None = None,
+        stdin: IO[str] | int = subprocess.DEVNULL,
     ) -> Iterator[subprocess.Popen[str]]:
         """A command that runs meanwhile; killed at the end if it still does."""
         way = ["nsenter", f"--net=/run/netns/{self.netns}"] if inside else []
         process = subprocess.Popen(
-            [*way, str(FAB), *words],
+            [*way, str(self.program), *words],
             cwd=self.folder,
             env={**self._environment, **(env or {})},
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -206,6 +211,16 @@ class Project:
         for pid, argv in self.processes(node):
             if argv.startswith("python3\0-I\0-S\0-B"):
                 return pid
+        return None
+
+    def agent_with_lock(self, node: str) -> int | None:
+        """The same, once it holds the host."""
+        pid = self.agent(node)
+        if pid is not None:
+            with contextlib.suppress(OSError):
+                for fd in Path(f"/proc/{pid}/fd").iterdir():
+                    if str(fd.readlink()).endswith("/var/lib/nodriza/lock"):
+                        return pid
         return None
 
     def power_cut(self, node: str) -> None:

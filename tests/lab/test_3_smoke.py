@@ -14,6 +14,11 @@ from nodriza.smoke.checks import CHECKS
 from tests.lab.conftest import NODES
 from tests.lab.project import EXAMPLE, Project, Result
 
+OPEN = """
+nft insert rule inet nodriza input tcp dport 9090 accept
+systemd-run --unit=door python3 -m http.server 9090 --directory /mnt
+sleep 1
+"""
 REBOOTS = [f"after a reboot of {node} every child serves again" for node in NODES]
 
 
@@ -61,13 +66,16 @@ def test_smoke__has_exactly_these_checks_and_ends_with_0(
     assert result.exit == 0
 
 
-def test_smoke__fails_in_words_when_a_child_does_not_serve(deployed: Project) -> None:
-    deployed.on("server-3", "systemctl stop nginx")
+def test_smoke__fails_in_words_when_a_door_is_open_that_should_not_be(deployed: Project) -> None:
+    deployed.on("server-3", OPEN)
     try:
         result = deployed.fab("smoke", "--junit", str(deployed.folder / "bad.xml"))
     finally:
-        deployed.on("server-3", "systemctl start nginx")
+        deployed.on("server-3", "systemctl stop door; systemctl reload nftables")
     assert result.exit == 1
-    assert "expected: " in result.stdout
-    assert "look at: fab status; journalctl -u nginx on server-3" in result.stdout
-    assert ET.parse(deployed.folder / "bad.xml").getroot().get("failures") != "0"
+    assert "FAIL children offer nothing but the web and SSH" in result.stdout
+    assert "expected: no connection from here to server-3" in result.stdout
+    assert "198.18.27.13:9090 open" in result.stdout
+    assert "look at: nft list table inet nodriza; ss -ltnp on server-3" in result.stdout
+    assert f"{len(SENTENCES) - len(REBOOTS) - 1} passed, 1 failed" in result.stdout
+    assert ET.parse(deployed.folder / "bad.xml").getroot().get("failures") == "1"

@@ -2,72 +2,105 @@
 
 from __future__ import annotations
 
-import time
+import contextlib
+from collections.abc import Iterator
 
 from tests.lab.project import Project
 from tests.lab.visitor import Visitor, serving, upload_is_refused
 
-FILES = "cat /etc/nginx/nginx.conf /etc/nginx/conf.d/videoteca.conf /etc/nginx/videoteca.headers"
-BROKEN = "/etc/nginx/conf.d/zz-broken.conf"
+SITE = "/etc/nginx/conf.d/videoteca.conf"
+DATABASE = "/etc/mysql/mariadb.conf.d/60-cluster.cnf"
+MB = 1024 * 1024
+
+
+@contextlib.contextmanager
+def beside(project: Project, node: str, path: str, text: str) -> Iterator[None]:
+    """A file that somebody else has put there, and that the program does not like."""
+    project.on(node, f"cat >{path}", stdin=text)
+    try:
+        yield
+    finally:
+        project.on(node, f"rm {path}")
+
+
+def whole(project: Project, node: str, path: str) -> str:
+    return project.on(node, f"stat -c '%n %U %G %a' {path}; cat {path}")
 
 
 def test_rejected_nginx_configuration__goes_back_and_everything_serves_on(mended: Project) -> None:
-    before = mended.on("server-2", f"{FILES}; stat -c '%n %U %G %a' /etc/nginx/conf.d/*")
-    mended.on("server-2", f"echo 'no_such_word on;' >{BROKEN}")
+    before = whole(mended, "server-2", SITE)
+    stray = "/etc/nginx/conf.d/zz-stray.conf"
     mended.write(max_upload_mb=222)
-    result = mended.fab("provision")
-
-    assert result.exit == 1
-    assert f'unknown directive "no_such_word" in {BROKEN}:1' in result.said, "nginx's own words"
-    assert "/etc/nginx/conf.d/videoteca.conf as before this run" in result.said
-    assert "roles/nginx.py:" in result.said
-    assert "1 of 4 nodes failed: server-2" in result.said
-    assert serving(mended.cluster)
-    # The other child has it, this one has what it had.
-    assert not upload_is_refused(mended.cluster, "server-3", 223 * 1024 * 1024)
-    assert upload_is_refused(mended.cluster, "server-2", 223 * 1024 * 1024)
-
-    mended.on("server-2", f"rm {BROKEN}")
-    assert mended.on("server-2", f"{FILES}; stat -c '%n %U %G %a' /etc/nginx/conf.d/*") == before
+    with beside(mended, "server-2", stray, "no_such_word on;\n"):
+        result = mended.fab("provision")
+        assert result.exit == 1
+        assert whole(mended, "server-2", SITE) == before
+        assert serving(mended.cluster)
+        # The other child has the new one, this one runs with what it had.
+        assert not upload_is_refused(mended.cluster, "server-3", 223 * MB)
+        assert upload_is_refused(mended.cluster, "server-2", 223 * MB)
+        assert f'unknown directive "no_such_word" in {stray}:1' in result.said, "its own words"
+        assert "roles/nginx.py:" in result.said
+        assert "1 of 4 nodes failed: server-2" in result.said
+        assert f"{SITE} as before this run" in result.said
     mended.fab("provision").well()
-    assert not upload_is_refused(mended.cluster, "server-2", 223 * 1024 * 1024)
+    assert not upload_is_refused(mended.cluster, "server-2", 223 * MB)
     assert mended.fab("provision", "--json").well().changed() == {}
 
 
-def test_rejected_configuration_of_the_central__leaves_the_other_nodes_alone(
+def test_rejected_database_configuration__goes_back_and_the_database_is_left_running(
     mended: Project,
 ) -> None:
-    broken, conf = "/etc/mysql/mariadb.conf.d/zz.cnf", "/etc/mysql/mariadb.conf.d/60-cluster.cnf"
-    before = mended.on("server-1", f"cat {conf}")
-    mended.on("server-1", f"printf '[mariadbd]\\nno-such-word = 1\\n' >{broken}")
+    before = whole(mended, "server-1", DATABASE)
+    main = "systemctl show -P MainPID mariadb"
+    process = mended.on("server-1", main)
     mended.write(processes=3)  # more connections for the database
-    with Visitor(mended.cluster) as visitor:
-        result = mended.fab("provision")
-    mended.on("server-1", f"rm {broken}")
+    stray = "/etc/mysql/mariadb.conf.d/zz-stray.cnf"
+    with beside(mended, "server-1", stray, "[mariadbd]\nno-such-word = 1\n"):
+        with Visitor(mended.cluster) as visitor:
+            result = mended.fab("provision")
+        assert result.exit == 1
+        assert visitor.bad == []
+        assert visitor.answers > 0
+        assert mended.on("server-1", main) == process, "the same process as before"
+        assert whole(mended, "server-1", DATABASE) == before
+        assert "no-such-word" in result.said, "its own words"
+        assert f"{DATABASE} as before this run" in result.said
+        assert "left alone, because server-1 failed" in result.said
+    mended.fab("provision").well()
+    assert mended.fab("provision", "--json").well().changed() == {}
 
-    assert result.exit == 1
-    assert "no-such-word" in result.said, "MariaDB's own words"
-    assert f"{conf} as before this run" in result.said
-    assert "left alone, because server-1 failed" in result.said
-    assert "3 of 4 nodes" not in result.said
-    assert mended.on("server-1", f"cat {conf}") == before
-    assert visitor.bad == []
-    assert visitor.answers > 0
 
-
-def test_changed_configuration__is_taken_over_without_a_failed_request_by_nginx(
+def test_service_that_does_not_come_up_with_it__runs_again_with_the_old_one(
     mended: Project,
 ) -> None:
-    mended.data["domain"], before = "other.test", mended.data["domain"]
+    # Redis's checker likes the file; the unit then does not start with it.
+    conf, redis = "/etc/redis/redis.conf", "systemctl is-active redis-server"
+    before = whole(mended, "server-1", conf)
+    drop_in = "/etc/systemd/system/redis-server.service.d/zz-stray.conf"
+    # "+": Debian's unit lets Redis's own programs run only.
+    grep = "ExecStartPre=+/bin/sh -c '! grep -q \"^maxmemory 204mb\" /etc/redis/redis.conf'"
+    mended.data["nodes"]["server-1"]["memory_mb"] = 2048
     try:
         mended.write()
-        site = mended.cluster.model_copy(update={"domain": "server-2"})  # a name that stays known
+        with beside(mended, "server-1", drop_in, f"[Service]\n{grep}\n"):
+            result = mended.fab("provision:server-1")
+            assert result.exit == 1
+            assert whole(mended, "server-1", conf) == before
+            assert mended.on("server-1", redis) == "active\n"
+            assert "redis-server.service failed" in result.said
+            assert f"{conf} as before this run" in result.said
+    finally:
+        mended.data["nodes"]["server-1"]["memory_mb"] = 1024
+
+
+def test_change_of_every_service__is_foretold_by_the_check(mended: Project) -> None:
+    mended.data["domain"], before = "other.test", mended.data["domain"]
+    try:
+        mended.write(threads=3, max_upload_mb=111)
         predicted = mended.fab("provision", "--check", "--json").well()
-        with Visitor(site) as visitor:
-            time.sleep(0.5)
-            done = mended.fab("provision", "--json").well()
-            time.sleep(1)
+        done = mended.fab("provision", "--json").well()
         assert predicted.changed() == done.changed()
-        assert visitor.answers > 0
+        assert {"service:nginx", "service:uwsgi"} <= set(done.changed()["server-2"])
     finally:
         mended.data["domain"] = before

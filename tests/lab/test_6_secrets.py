@@ -2,107 +2,185 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import pytest
+import yaml
+
 from tests.lab.conftest import NODES
+from tests.lab.leaks import (
+    Artefacts,
+    files_with,
+    found_in,
+    open_to_all,
+    said_on,
+    sampling,
+    values,
+)
 from tests.lab.project import Project, wait_for
 from tests.lab.visitor import serving
 
 NAMES = ["django_secret_key", "mysql_app", "redis"]
-# As somebody without rights; what to look for comes on stdin.
-READABLE = (
-    "setpriv --reuid=65534 --regid=65534 --clear-groups"
-    " grep -rlsF -f - /etc /var /srv /run /tmp /opt /usr/local /home"
+APPLICATION = 800  # the user id of the application, as in the inventory
+# What may hold them on a node, and for whom it may be readable.
+PLACES = {
+    r"/etc/videoteca/videoteca\.env": ("640", "root"),
+    r"/etc/redis/users\.acl": ("640", "root"),
+    r"/var/lib/nodriza/runs/[^/]+/\d{4}": ("600", "root"),
+}
+CORES = (
+    "find / /root /var /var/lib/systemd/coredump -xdev -maxdepth 3 -name 'core*' -type f -size +0"
+    " -not -path '/proc/*' -not -path '/usr/*' 2>/dev/null | sort -u"
 )
-LOGS = "journalctl --no-pager -o cat; cat /var/log/*.log /var/log/*/*.log"
-RUNS = "cat /var/lib/nodriza/runs/*/run.json /var/lib/nodriza/lock"
+# A role of the operator's that goes wrong in ways that say as much as possible.
+TELLS = '''
+from nodriza.resources import Command, File
+from nodriza.secret import secret
 
 
-class Argv(threading.Thread):
-    """Looks at the argv of every process of this computer, the machines' included."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: set[str] = set()
-        self.leave = threading.Event()
-
-    def run(self) -> None:
-        while not self.leave.wait(0.01):
-            for file in Path("/proc").glob("[0-9]*/cmdline"):
-                with contextlib.suppress(OSError):
-                    self.seen.add(file.read_bytes().decode("utf-8", "replace"))
+def tells(node, cluster):
+    """What a program writes that fails."""
+    script = "cd /etc; cat videoteca/videoteca.env; base64 -w0 videoteca/videoteca.env; exit 1"
+    if "MODE" == "crash":
+        yield File("/root/never", "", mode=secret("redis"))  # a mistake that the agent trips over
+    if "MODE" == "bug":
+        raise RuntimeError(f"{cluster} {secret('redis')}")
+    yield Command("tells", argv=("sh", "-c", script), unless=("false",))
+'''
 
 
-@contextlib.contextmanager
-def watching() -> Iterator[Argv]:
-    watcher = Argv()
-    watcher.start()
-    try:
-        yield watcher
-    finally:
-        watcher.leave.set()
-        watcher.join()
+@pytest.fixture
+def tells(mended: Project) -> Iterator[Project]:
+    """A project whose children have that role as well."""
+    child = mended.cluster.children[0]
+    plain = yaml.safe_load(mended.inventory.read_text())
+    kinds = {"child": {"roles": [*child.roles, "tells"]}}
+    (mended.folder / "roles").mkdir()
+    role = mended.folder / "roles" / "tells.py"
+    role.write_text(TELLS.replace("MODE", "fail"))
+    mended.inventory.write_text(yaml.safe_dump({**plain, "kinds": kinds}, sort_keys=False))
+    yield mended
+    mended.write()
+    for left in sorted(role.parent.rglob("*"), reverse=True):
+        left.rmdir() if left.is_dir() else left.unlink()
+    role.parent.rmdir()
 
 
-def values(project: Project) -> dict[str, str]:
-    """By the command that shows them on request."""
-    names = project.fab("secrets.show").well().stdout.split()
-    return {
-        name: project.fab("secrets.show", "--name", name).well().stdout.strip() for name in names
-    }
+def everything(project: Project, secrets: list[str], texts: Artefacts) -> None:
+    """A day's work with all that prints, with old and new secrets; adds both to ``secrets``."""
+    junit = project.folder / "junit.xml"
+    secrets += values(project).values()
+    texts.keep("--debug", project.fab("--debug", "provision:server-2", "--diff").well().said)
+    texts.keep("deploy", project.fab("deploy").well().said)
+    texts.keep("smoke", project.fab("smoke", "--junit", str(junit)).well().said)
+    texts.keep("junit", junit.read_text())
+    texts.keep("status", project.fab("status").said + project.fab("status", "--json").said)
+    texts.keep("plan", project.fab("plan", "--json").well().said)
+    texts.keep("render", project.fab("render").well().said)
+    texts.keep("rotate", project.fab("secrets.rotate", "mysql_app", "--diff").well().said)
+    kept = project.fab("secrets.rotate", "django_secret_key", "--keep-old", "--diff").well()
+    texts.keep("keep-old", kept.said)
+    secrets += values(project).values()
+    both = project.fab("secrets.show").well().stdout.split()
+    assert "rotation" in " ".join(both)
+    texts.keep("end", project.fab("secrets.rotate", "django_secret_key", "--diff").well().said)
+    for name in ("redis", "django_secret_key"):
+        texts.keep("at once", project.fab("secrets.rotate", name, "--at-once").well().said)
+    secrets += values(project).values()
+    texts.keep("check", project.fab("provision", "--check", "--diff").well().said)
+    texts.keep("json", project.fab("provision", "--json", "--diff").well().said)
 
 
-def found_in(text: str, secrets: list[str]) -> list[str]:
-    return [secret for secret in secrets if secret in text]
+def mistakes(project: Project, texts: Artefacts) -> None:
+    """What goes wrong, and says so: on a host, in the agent, on this computer."""
+    role = project.folder / "roles" / "tells.py"
+    for options in ([], ["--json"], ["--diff"]):
+        failed = project.fab("provision:server-2", *options)
+        texts.keep("failing program", failed.said)
+        assert failed.exit == 1
+        assert "‹secret:mysql_app›" in failed.said  # it did tell, and was cut short
+    role.write_text(TELLS.replace("MODE", "crash"))
+    crashed = project.fab("provision:server-2", "--json")
+    texts.keep("crash of the agent", crashed.said)
+    assert "invalid literal" in crashed.said
+    role.write_text(TELLS.replace("MODE", "bug"))
+    bug = project.fab("provision:server-2")
+    texts.keep("bug in a role", bug.said)
+    assert bug.exit != 0
 
 
-def test_secrets__rotate_and_no_value_shows_anywhere(mended: Project) -> None:
-    old = values(mended)
-    assert sorted(old) == NAMES
-    for name in NAMES:
-        rotated = mended.fab("secrets.rotate", name).well()
-        assert found_in(rotated.said, [*old.values(), *values(mended).values()]) == []
-    new = values(mended)
-    assert not set(new.values()) & set(old.values())
-    secrets = [*old.values(), *new.values()]
+def test_secrets__are_in_no_artefact_of_a_day_of_work(tells: Project) -> None:
+    project = tells
+    secrets: list[str] = []
+    texts = Artefacts()
+    ours = yaml.safe_load(project.inventory.read_text())
+    with sampling() as sampler:
+        project.write()
+        everything(project, secrets, texts)
+        project.inventory.write_text(yaml.safe_dump(ours, sort_keys=False))
+        mistakes(project, texts)
+    assert len(set(secrets)) == 7  # three, of which each was replaced, one of them twice
+    wait_for("answer of every child", 30, lambda: serving(project.cluster))
 
-    with watching() as watcher:
-        checked = mended.fab("provision", "--check", "--diff").well()
-        done = mended.fab("provision", "--diff").well()
-        as_json = mended.fab("provision", "--json", "--diff").well()
-    assert len(watcher.seen) > 100
-    for name, text in {
-        "check": checked.said,
-        "provision": done.said,
-        "json": as_json.said,
-        "argv": "\n".join(watcher.seen),
-    }.items():
-        assert found_in(text, secrets) == [], name
+    assert texts.leaks(secrets) == {}
     # What changed is shown, with a name in the place of the values.
-    assert 'DATABASE_PASSWORD="‹secret:mysql_app›"' in done.stdout
-    assert "databaseuser:videoteca@198.18.27.12" in done.stdout
-    wait_for("answer of every child", 30, lambda: serving(mended.cluster))
-    assert mended.fab("provision", "--json").well().changed() == {}
+    assert 'DATABASE_PASSWORD="‹secret:mysql_app›"' in texts.texts["rotate"]
+    assert "databaseuser:videoteca@198.18" in texts.texts["rotate"]
 
+    assert len(sampler.argv) > 100
+    assert found_in("\n".join(sampler.argv), secrets) == []
+    assert sampler.users_with(secrets) <= {0, APPLICATION}
+    assert APPLICATION in sampler.users_with(secrets)  # where it belongs, and where we did look
+
+    beside = (file for file in project.folder.rglob("*") if file.is_file())
+    written = "".join(file.read_bytes().decode("latin-1") for file in beside)
+    assert found_in(written, secrets) == [], "files of the project"
     for node in NODES:
-        assert found_in(mended.on(node, LOGS, check=False), secrets) == [], f"logs of {node}"
-        assert found_in(mended.on(node, RUNS, check=False), secrets) == [], f"history of {node}"
-        # `grep` ends with 2 for folders it may not enter, with 0 when it found something.
-        readable = mended.on(node, READABLE, stdin="\n".join(secrets) + "\n", check=False)
-        assert readable == "", f"files of {node} that everybody may read"
+        look_on(project, node, secrets)
+    for history in (".bash_history", ".python_history", ".mysql_history"):
+        file = Path.home() / history
+        assert not file.exists() or found_in(file.read_text(errors="replace"), secrets) == []
 
 
-def test_files_with_secrets__are_really_found_by_this_search(deployed: Project) -> None:
+def look_on(project: Project, node: str, secrets: Iterable[str]) -> None:
+    """They are in a few files of a node, and nobody else can read or hear them."""
+    secrets = list(secrets)
+    for path, mode_and_owner in files_with(project, node, secrets).items():
+        place = next((place for place in PLACES if re.fullmatch(place, path)), path)
+        assert PLACES.get(place) == mode_and_owner, path
+    assert open_to_all(project, node, secrets) == ""
+    assert said_on(project, node, secrets) == {}
+    assert project.on(node, CORES) == ""
+    modes = project.on(node, "stat -c %a /var/lib/nodriza /var/lib/nodriza/runs")
+    assert set(modes.split()) == {"700"}
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_secrets__are_in_a_few_files_of_a_node_and_nobody_else_reads_them(
+    deployed: Project, node: str
+) -> None:
+    look_on(deployed, node, values(deployed).values())
+
+
+def test_search__really_finds_what_it_looks_for(deployed: Project) -> None:
     secret = values(deployed)["redis"]
-    deployed.on("server-2", "cat >/tmp/leak", stdin=secret)
+    node = "server-2"
+    # Written, logged, said; plain and within base64.
+    leak = "read -r word; for to in /tmp/leak /root/.bash_history; do echo x$word >$to; done;"
+    leak += 'printf "user:%s" $word | base64 -w0 >/srv/leak; echo "a $word" | systemd-cat'
+    deployed.on(node, leak, stdin=f"{secret}\n")
     try:
-        found = deployed.on("server-2", READABLE, stdin=f"{secret}\n", check=False)
+        found = files_with(deployed, node, [secret])
+        assert {"/tmp/leak", "/root/.bash_history", "/srv/leak"} <= set(found)
+        readable = open_to_all(deployed, node, [secret]).split()
+        assert {"/tmp/leak", "/srv/leak"} <= set(readable)
+        wait_for("line in the journal", 10, lambda: said_on(deployed, node, [secret]))
     finally:
-        deployed.on("server-2", "rm /tmp/leak")
-    assert found == "/tmp/leak\n"
+        deployed.on(node, "rm /tmp/leak /root/.bash_history /srv/leak")
+        # So that the search of others is not for what this test has written.
+        deployed.on(node, "journalctl --rotate && journalctl --vacuum-time=1s")
 
 
 def test_vault__holds_no_plain_value_and_the_key_is_outside_the_repository(

@@ -64,8 +64,9 @@ def upload_is_refused(cluster: Cluster, child: str, size: int) -> bool:
 class Visitor:
     """Asks every child again and again, and remembers what was not 200."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, path: str = "/whoami") -> None:
         self.cluster = cluster
+        self.path = path
         self.answers = 0
         self.bad: list[str] = []
         self._leave = threading.Event()
@@ -77,7 +78,7 @@ class Visitor:
     def _visit(self, child: str, address: str) -> None:
         while not self._leave.is_set():
             began = time.strftime("%H:%M:%S")
-            status, _, text = get(address, "/whoami", self.cluster.domain)
+            status, _, text = get(address, self.path, self.cluster.domain)
             self.answers += 1
             if status != 200:
                 self.bad.append(f"{began} {child}: {status} {text[:200]}")

@@ -37,6 +37,7 @@ if not SECRET_KEY:
     if IN_CLUSTER:
         raise ImproperlyConfigured("DJANGO_SECRET_KEY is not set, but DATABASE_HOST is")
     SECRET_KEY = "a checkout keeps no secrets"  # noqa: S105
+SECRET_KEY_FALLBACKS = os.environ.get("DJANGO_SECRET_KEY_FALLBACKS", "").split()
 
 ALLOWED_HOSTS = words("DJANGO_ALLOWED_HOSTS", "" if IN_CLUSTER else "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS")

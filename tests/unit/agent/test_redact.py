@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import difflib
+import html
+import json
+import shlex
+from urllib.parse import quote
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +37,38 @@ def test_reveal__goes_into_lists_and_dicts():
 def test_hide__takes_the_longest_value_first():
     redactor = Redactor({"short": "password", "long": "password-and-more"})
     assert redactor.hide("password-and-more") == "‹secret:long›"
+
+
+@given(st.text("abcXYZ019._~-+=!*", min_size=8, max_size=20), st.binary(max_size=7), TEXTS)
+def test_hide__knows_a_value_in_other_clothes(value, before, after):
+    redactor = Redactor({"redis": value})
+    data = before + value.encode() + after.encode()
+    clothes = {
+        "url": quote(value, safe=""),
+        "path": quote(value),
+        "xml": html.escape(value),
+        "hex": data.hex(),
+        "base64": base64.b64encode(data).decode(),
+        "base64 for URLs": base64.urlsafe_b64encode(data).decode(),
+        "json": json.dumps(value),
+        "shell": shlex.quote(value),
+        "repr": repr(value),
+    }
+    for name, text in clothes.items():
+        assert "‹secret:redis›" in redactor.hide(f"x {text} y"), name
+
+
+def test_hide__leaves_other_texts_alone():
+    redactor = Redactor({"redis": "abcdefgh"})
+    text = "YWJj abcdefg bcdefgh 6162 %61"
+    assert redactor.hide(text) == text
+
+
+def test_reveal__opens_the_second_value_of_a_secret_in_rotation():
+    redactor = Redactor({"redis": "in-use-1", "redis.other": "the-other"})
+    data = redactor.reveal("›‹secret:redis› ‹secret:redis.other›")
+    assert data == "›in-use-1 the-other"
+    assert redactor.hide(data) == "›‹secret:redis› ‹secret:redis.other›"
 
 
 def test_holds_secrets__looks_everywhere():

@@ -91,6 +91,7 @@ def test_mistakes__are_all_told_at_once_with_line_and_column(mistakes, tmp_path)
         ('a: "b\n', "2:1 inventory: the file ends inside of quotes that begin in line 1"),
         ("a: @b\n", "1:4 inventory: text can't start with @"),
         ("a: *b\n", "1:4 inventory: no anchor of this name"),
+        ("a: *.b\n", "1:5 inventory: text can't start with * or &"),
         ('a: "\\d"\n', "1:6 inventory: a backslash"),
         ("a: 1\n---\nb: 2\n", "2:1 inventory: a second document"),
         ("a: &a [*a]\n", "1:4 inventory: this anchor contains itself"),

@@ -141,6 +141,31 @@ def test_user__loses_a_second_way_to_log_in(host):
     assert apply(host, user) == {}
 
 
+def test_user__logs_in_with_either_password_while_there_are_two(host):
+    before = DatabaseUser("both", "localhost", "first-one")
+    during = DatabaseUser("both", "localhost", "first-one", also=("second-one",))
+    swapped = DatabaseUser("both", "localhost", "second-one", also=("first-one",))
+    after = DatabaseUser("both", "localhost", "second-one")
+
+    assert apply(host, before) == {}
+    assert list(gap_between(during, look(host, during))) == ["password"]
+    assert apply(host, during) == {}
+    assert can_log_in(host, "both", "first-one")
+    assert can_log_in(host, "both", "second-one")
+    assert not can_log_in(host, "both", "third-one")
+    assert gap_between(swapped, look(host, swapped)) == {}  # which comes first is all the same
+    assert apply(host, after) == {}
+    assert can_log_in(host, "both", "second-one")
+    assert not can_log_in(host, "both", "first-one")
+
+
+def test_user__with_two_passwords_is_made_at_once(host):
+    user = DatabaseUser("born", "localhost", "first-one", also=("second-one",))
+    assert apply(host, user) == {}
+    assert can_log_in(host, "born", "first-one")
+    assert can_log_in(host, "born", "second-one")
+
+
 def test_user__of_two_addresses_is_two_accounts(host):
     many = [DatabaseUser("app", address, "p") for address in ("198.18.7.12", "198.18.7.13")]
     assert len({user.id for user in many}) == 2

@@ -5,7 +5,13 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import os
 import re
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
 
 import pytest
 
@@ -20,7 +26,7 @@ MODULES = sorted(
     path.stem for path in (ROOT / "roles").glob("*.py") if not path.stem.startswith("_")
 )
 ROLES = [name for name in MODULES if name != "release"]  # that is a plan of its own: a deploy
-PURE = {"__future__", "collections.abc", "re", "nodriza.inventory", "nodriza.render"}
+PURE = {"__future__", "collections.abc", "hashlib", "re", "nodriza.inventory", "nodriza.render"}
 PURE |= {"nodriza.resources", "nodriza.secret"}
 
 
@@ -103,7 +109,9 @@ def test_templates__are_in_the_folder_of_the_role_that_uses_them_and_none_is_lef
     three_node, gluster
 ):
     used = set()
-    for cluster in (three_node, gluster):
+    tls = {"mode": "acme", "ca": ROOT / "setup.py"}
+    with_tls = remake(three_node, tls=three_node.tls.model_copy(update=tls))
+    for cluster in (three_node, gluster, with_tls):
         for node in cluster.nodes:
             for name in ROLES:
                 for item in role(name)(node, cluster):
@@ -155,15 +163,45 @@ def test_central__serves_the_other_nodes_at_its_private_address_only(three_node)
     rules = settings(content(three_node, "server-1", "/etc/nftables.conf"))
     assert (
         "ip saddr { 198.18.7.12, 198.18.7.13, 198.18.7.21 } ip daddr 198.18.7.11"
-        " tcp dport { 3306, 6379, 2049 } accept"
+        " tcp dport { 2049 } accept"
     ) in rules
+
+
+def private_doors(cluster, name):
+    """Port to the addresses that it is open to, besides those that are open to all."""
+    rules = settings(content(cluster, name, "/etc/nftables.conf"))
+    pattern = r"ip saddr { (.*) } ip daddr \S+ tcp dport { (.*) } accept"
+    found = [match for match in (re.fullmatch(pattern, rule) for rule in rules) if match]
+    return {port: set(m[1].split(", ")) for m in found for port in m[2].split(", ")}
+
+
+def test_each_node__reaches_only_what_its_own_work_needs(three_node):
+    everybody = {"198.18.7.12", "198.18.7.13", "198.18.7.21"}
+    doors = private_doors(three_node, "server-1")
+    assert doors == {"3306": everybody, "6379": everybody, "2049": everybody}
+    without = remake(three_node, app=three_node.app.model_copy(update={"celery": None}))
+    doors = private_doors(without, "server-1")
+    assert "198.18.7.21" in doors["2049"]  # ffmpeg's films
+    assert doors["3306"] == doors["6379"] == everybody - {"198.18.7.21"}
+    assert private_doors(three_node, "server-2") == private_doors(three_node, "video-1") == {}
+
+
+def test_variable_needs__opens_a_door_for_a_role_of_ones_own(three_node):
+    without = three_node.app.model_copy(update={"celery": None})
+    video = three_node.videos[0].model_copy(update={"variables": {"needs": ["mysql"]}})
+    fields = {k: getattr(three_node, k) for k in type(three_node).model_fields}
+    nodes = (*three_node.nodes[:3], video)
+    cluster = type(three_node)(**fields | {"app": without, "nodes": nodes})
+    doors = private_doors(cluster, "server-1")
+    assert video.private in doors["3306"]
+    assert video.private not in doors["6379"]
 
 
 def test_child__is_open_for_the_web_and_for_nothing_else(cluster):
     rules = settings(content(cluster, "server-2", "/etc/nftables.conf"))
     assert [line for line in rules if "tcp dport" in line] == [
         "tcp dport { 22 } accept",
-        "tcp dport { 80, 443 } accept",
+        "tcp dport { 80 } accept",
     ]
 
 
@@ -220,7 +258,7 @@ def test_mysql_and_redis__listen_on_the_private_network_only(three_node):
     assert "bind-address = 198.18.7.11" in settings(text)
     redis = settings(content(three_node, "server-1", "/etc/redis/redis.conf"))
     assert "bind 198.18.7.11 127.0.0.1" in redis
-    assert "requirepass ‹secret:redis›" in redis
+    assert "aclfile /etc/redis/users.acl" in redis
 
 
 # The share
@@ -295,6 +333,143 @@ def test_environment__reads_back_as_it_was_meant(three_node, tmp_path):
     assert found["NODE_NAME"] == "mine"  # the inventory has the last word
     assert found["DATABASE_HOST"] == "198.18.7.11"
     assert found["CELERY_BROKER_URL"] == "redis://:‹secret:redis›@198.18.7.11:6379/0"
+
+
+def test_environment__is_read_by_a_reloaded_worker_as_systemd_reads_it(three_node):
+    odd = {"ODD": 'a "b" \\c $HOME `id` #x = y\\', "EMPTY": ""}
+    app = three_node.app.model_copy(update={"environment": odd})
+    cluster = remake(three_node, app=app, rotating=frozenset({"django_secret_key"}))
+    text = content(cluster, "server-2", "/etc/videoteca/videoteca.env")
+    loader = ast.parse(content(cluster, "server-2", "/etc/uwsgi/videoteca_release.py"))
+    names = {"re": re}
+    for node in loader.body:
+        if isinstance(node, ast.FunctionDef) and node.name == "variables":
+            exec(compile(ast.Module([node], []), "release.py", "exec"), names)
+    assert names["variables"](text) == parse_environment(text)
+    assert names["variables"](text)["ODD"] == odd["ODD"]
+
+
+def test_uwsgi__is_reloaded_for_a_password_and_restarted_for_what_only_a_start_can_see(
+    three_node,
+):
+    def service(cluster):
+        return next(s for s in resources(cluster, "server-2", Service) if s.unit == "uwsgi")
+
+    def unit(cluster):
+        return content(cluster, "server-2", "/etc/systemd/system/uwsgi.service")
+
+    assert "file:/etc/videoteca/videoteca.env" in service(three_node).reload_on
+    assert service(three_node).restart_on == ("file:/etc/systemd/system/uwsgi.service",)
+    rotating = remake(three_node, rotating=frozenset({"mysql_app", "django_secret_key"}))
+    assert unit(rotating) == unit(three_node)
+    app = three_node.app.model_copy(update={"environment": {"MALLOC_ARENA_MAX": "2"}})
+    assert unit(remake(three_node, app=app)) != unit(three_node)
+
+
+# Secrets that are being rotated
+
+
+def accepted(cluster, node):
+    """What the servers of a node take, as they are told."""
+    users = resources(cluster, node, DatabaseUser)
+    return {
+        "mysql": {(user.password, *user.also) for user in users},
+        "redis": [
+            line
+            for file in resources(cluster, node, File)
+            if file.path == "/etc/redis/users.acl"
+            for line in file.content.splitlines()
+        ],
+    }
+
+
+def test_servers__accept_one_value_and_two_while_it_is_rotated(three_node):
+    assert accepted(three_node, "server-1") == {
+        "mysql": {("‹secret:mysql_app›",)},
+        "redis": [
+            "user default on >‹secret:redis› ~* &* +@all",
+            "user reload on nopass -@all +acl|load",
+        ],
+    }
+    rotating = remake(three_node, rotating=frozenset({"mysql_app", "redis"}))
+    both = accepted(rotating, "server-1")
+    assert both["mysql"] == {("‹secret:mysql_app›", "‹secret:mysql_app.other›")}
+    assert both["redis"][0] == (
+        "user default on >‹secret:redis› >‹secret:redis.other› ~* &* +@all"
+    )
+
+
+def test_programs__use_one_value_also_while_it_is_rotated(three_node):
+    rotating = remake(three_node, rotating=frozenset({"mysql_app", "redis"}))
+    for node in three_node.nodes:
+        path = "/etc/videoteca/videoteca.env"
+        assert content(rotating, node.name, path) == content(three_node, node.name, path)
+
+
+def test_django__accepts_what_the_other_key_has_signed(three_node):
+    def keys(cluster):
+        found = parse_environment(content(cluster, "server-2", "/etc/videoteca/videoteca.env"))
+        return found["DJANGO_SECRET_KEY"], found["DJANGO_SECRET_KEY_FALLBACKS"].split()
+
+    assert keys(three_node) == ("‹secret:django_secret_key›", [])
+    rotating = remake(three_node, rotating=frozenset({"django_secret_key"}))
+    assert keys(rotating) == ("‹secret:django_secret_key›", ["‹secret:django_secret_key.other›"])
+
+
+@pytest.fixture
+def redis_folder(tmp_path):
+    # A short path: a socket's may have 107 characters only.
+    folder = Path(tempfile.mkdtemp(prefix="nodriza-redis-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_redis__takes_both_passwords_and_forgets_the_old_one_in_a_reload(three_node, redis_folder):
+    """The real server, over a socket."""
+    values = {"redis": "in-use-password", "redis.other": "other-password"}
+    users, socket = redis_folder / "users.acl", redis_folder / "socket"
+
+    def write(cluster):
+        text = content(cluster, "server-1", "/etc/redis/users.acl")
+        users.write_text(re.sub("‹secret:(.*?)›", lambda match: values[match[1]], text))
+
+    def ask(password, *words):
+        done = subprocess.run(
+            ["redis-cli", "-s", str(socket), *words],
+            env={"REDISCLI_AUTH": password, "PATH": os.environ["PATH"]},
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+        return done.stdout.strip()
+
+    write(remake(three_node, rotating=frozenset({"redis"})))
+    argv = ["redis-server", "--port", "0", "--unixsocket", str(socket), "--save", ""]
+    argv += ["--aclfile", str(users), "--dir", str(redis_folder)]
+    unit = content(
+        three_node, "server-1", "/etc/systemd/system/redis-server.service.d/cluster.conf"
+    )
+    reload = re.search("^ExecReload=(.*)$", unit, re.MULTILINE)[1].split()[1:]
+    with subprocess.Popen(argv, stdout=subprocess.DEVNULL) as server:
+        try:
+            deadline = time.monotonic() + 10
+            while not socket.exists():
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            assert [ask(value, "PING") for value in values.values()] == ["PONG", "PONG"]
+            write(three_node)
+            assert ask("", *reload) == "OK"
+            assert ask("in-use-password", "PING") == "PONG"
+            assert ask("other-password", "PING") != "PONG"
+            # The user of the reload can do nothing else.
+            as_reload = [word for word in reload if word not in ("ACL", "LOAD")]
+            for words in (["PING"], ["GET", "x"], ["ACL", "LIST"], ["SHUTDOWN"]):
+                assert "OK" not in ask("", *as_reload, *words)
+                assert "PONG" not in ask("", *as_reload, *words)
+            assert ask("in-use-password", "PING") == "PONG"
+        finally:
+            server.terminate()
 
 
 def test_environment__names_every_child_as_a_host(three_node):

@@ -1,0 +1,25 @@
+"""fab inventory.check, inventory.schema"""
+
+from __future__ import annotations
+
+from invoke import Context
+
+from .session import command, current_cluster
+
+
+@command
+def check(c: Context) -> None:
+    """Say what the inventory makes, or everything that is wrong with it; no host is asked."""
+    from nodriza.inventory.summary import summary
+    from nodriza.provision import plan_all
+
+    cluster = current_cluster(c)
+    print("\n".join(summary(cluster, plan_all(cluster, cluster.nodes))))
+
+
+@command
+def schema(c: Context) -> None:  # noqa: ARG001
+    """Print the JSON Schema of an inventory, for editors: > inventories/schema.json"""
+    from nodriza.inventory.schema import as_json
+
+    print(as_json(), end="")

@@ -1,0 +1,73 @@
+"""Words reach whoever reads them: any locale, a pipe that closes early, a narrow terminal."""
+
+from __future__ import annotations
+
+import atexit
+import codecs
+import io
+import os
+import select
+import shutil
+import sys
+from types import TracebackType
+
+ERRORS = "nodriza.plain"
+GONE = 141  # as a shell has it for who dies of SIGPIPE
+
+
+def prepare() -> None:
+    """Once, before anything is printed."""
+    codecs.register_error(ERRORS, _plain)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and "utf" not in stream.encoding.lower():
+            stream.reconfigure(errors=ERRORS)
+    sys.excepthook = _unread
+    atexit.register(is_read)
+
+
+def is_read() -> bool:
+    """Whether somebody still reads stdout; once nobody does, it goes nowhere, in silence."""
+    try:
+        sys.stdout.flush()
+        watch = select.poll()
+        watch.register(sys.stdout.fileno(), 0)
+        gone = any(what & select.POLLERR for _, what in watch.poll(0))
+    except BrokenPipeError:
+        gone = True
+    except (OSError, ValueError):  # not a stream of this machine, or closed
+        return True
+    if gone:
+        # What is still buffered needs a place to go: Python flushes once more at its end.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+    return not gone
+
+
+def say(line: str) -> None:
+    """A line at once, also into a pipe; nobody needs to read it for the work to go on."""
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        if is_read():
+            raise
+
+
+def width() -> int:
+    """Of the terminal; without one, as wide as anybody likes."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """The nearest in ASCII."""
+    from nodriza.report.clean import PLAIN
+
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end].translate(PLAIN)
+    return "".join(char if char.isascii() else "?" for char in text), error.end
+
+
+def _unread(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if not isinstance(error, BrokenPipeError) or is_read():
+        sys.__excepthook__(kind, error, trace)

@@ -1,0 +1,83 @@
+"""What each key of an inventory means, in a line: what editors show beside it."""
+
+from __future__ import annotations
+
+_SSH = "How to log in. The nearest to the node wins, key by key: node, then kind, then cluster."
+_VARIABLES = (
+    "Values for roles and templates, as {{ node.variables.NAME }}. The nearest to the node wins."
+)
+_ROLES = (
+    "What nodes are made of, by the names of modules in roles/. `default` stands for the roles "
+    "there would be without this list."
+)
+_KIND = "What every node of this kind gets."
+
+KEYS = {
+    "ClusterSettings.cluster": "The cluster's name.",
+    "ClusterSettings.domain": "What users type into their browser: what nginx answers to.",
+    "ClusterSettings.networks": "Where nodes talk to each other, and where users come in.",
+    "ClusterSettings.app": "The Django application.",
+    "ClusterSettings.share": "The network file system for code, static files and media.",
+    "ClusterSettings.tls": "How the children speak HTTPS.",
+    "ClusterSettings.ssh": _SSH,
+    "ClusterSettings.variables": _VARIABLES,
+    "ClusterSettings.roles": _ROLES,
+    "ClusterSettings.kinds": "What all nodes of one kind get.",
+    "ClusterSettings.nodes": (
+        "The nodes by name, which becomes the hostname. server-[2:50] is as many nodes as it has "
+        "numbers; every text of such a node may have ranges of the same length."
+    ),
+    "ClusterSettings.lab": "That `fab lab.up` may make this cluster on your own machine, and how.",
+    "Networks.private": "For the share, MariaDB and Redis: they listen here and nowhere else.",
+    "Networks.public": "Where users come in. Without it children serve on their private address.",
+    "AppSettings.name": "Its unix user and group, its database, /srv/NAME and /etc/NAME.",
+    "AppSettings.source": "The folder with manage.py on this machine, relative to this file.",
+    "AppSettings.wsgi": "The module that has `application` in it.",
+    "AppSettings.settings": "DJANGO_SETTINGS_MODULE.",
+    "AppSettings.celery": "The application for `celery -A`. Without it there is no Celery.",
+    "AppSettings.requirements": "What pip installs, relative to source.",
+    "AppSettings.uid": "The number of its unix user and group, the same on all nodes.",
+    "AppSettings.processes": "uwsgi workers on each child.",
+    "AppSettings.threads": "Threads in each worker.",
+    "AppSettings.max_upload_mb": "The largest request that nginx lets through, in MiB.",
+    "AppSettings.environment": "More environment variables, one line each. Nothing secret here.",
+    "AppSettings.packages": "Debian packages for every node that runs the application.",
+    "AppSettings.build_packages": "Debian packages for pip, on the central node, which builds.",
+    "AppSettings.smoke": "The application's own checks for `fab smoke`, relative to source.",
+    "Share.engine": "What the share is made with.",
+    "Share.options": "Mount options added to those of the role.",
+    "TlsSettings.mode": "none: HTTP; files: a certificate that you have; acme: one is fetched.",
+    "TlsSettings.certificate": "For files: the chain in PEM, relative to this file.",
+    "TlsSettings.key": "For files: the name of the secret that is the private key.",
+    "TlsSettings.email": "For acme: who hears of trouble with the certificate.",
+    "TlsSettings.directory": "For acme: the address of the authority.",
+    "TlsSettings.ca": "Certificates in PEM of an authority that browsers don't know.",
+    "TlsSettings.hsts": "Seconds for which browsers refuse to come without HTTPS. 0 is off.",
+    "Ssh.user": "Any other than root needs sudo on the node.",
+    "Ssh.port": "Where sshd listens.",
+    "Ssh.key": "The private key, relative to this file or below ~.",
+    "Ssh.gateway": "The way in: a node's name, user@host or user@host:port. null: none.",
+    "Ssh.known_hosts": "The file with the keys of the hosts.",
+    "Ssh.host": "The address to connect to, if it is not the private one.",
+    "KindSettings.ssh": _SSH,
+    "KindSettings.variables": _VARIABLES,
+    "KindSettings.roles": _ROLES,
+    "Kinds.central": _KIND,
+    "Kinds.child": _KIND,
+    "Kinds.video": _KIND,
+    "NodeSettings.kind": (
+        "central: the share, the database, the broker; there is one. child: serves users. "
+        "video: makes videos."
+    ),
+    "NodeSettings.private": "Its address in networks/private.",
+    "NodeSettings.public": "Its address in networks/public.",
+    "NodeSettings.memory_mb": "In MiB: sizes MariaDB and Redis; a lab's machines get it.",
+    "NodeSettings.ssh": _SSH,
+    "NodeSettings.variables": _VARIABLES,
+    "NodeSettings.roles": _ROLES,
+    "LabConfig.release": "The Debian release of its machines.",
+    "LabConfig.driver": "nspawn: containers with systemd; vagrant: virtual machines.",
+    "KnownVariables.timezone": "The clock of the node's logs.",
+    "KnownVariables.celery_concurrency": "Tasks of a video node at once.",
+    "KnownVariables.needs": "Listening roles that a role of your own uses, such as [mysql].",
+}

@@ -1,0 +1,1 @@
+"""A user's own repository: what ``nodriza init`` finds there and writes there."""

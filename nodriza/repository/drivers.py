@@ -1,0 +1,39 @@
+"""What Python's drivers for MySQL need from Debian."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+PURE = ("pymysql", "mysql-connector-python")
+COMPILED = "mysqlclient"
+BUILD = ("gcc", "libmariadb-dev", "pkg-config", "python3-dev")
+RUN = ("libmariadb3",)
+
+Finding = tuple[str, tuple[str, ...], str]
+
+
+def look(requirements: Path) -> tuple[list[Finding], list[str]]:
+    """Packages for the inventory (key, packages, why), and what is missing."""
+    names = set(_names(requirements, set()))
+    if COMPILED in names:
+        why = f"{COMPILED} is compiled against it"
+        return [("packages", RUN, why), ("build_packages", BUILD, why)], []
+    if names.isdisjoint(PURE):
+        return [], [f"a driver for MySQL in {requirements.name}: mysqlclient, or PyMySQL"]
+    return [], []
+
+
+def _names(path: Path, seen: set[Path]) -> Iterator[str]:
+    """The distributions that a requirements file names, in the files it includes too."""
+    if path in seen or not path.is_file():
+        return
+    seen.add(path)
+    for line in path.read_text("utf-8", errors="replace").splitlines():
+        included = re.match(r"\s*(?:-r|--requirement)[\s=]*(\S+)", line)
+        named = re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", line)
+        if included:
+            yield from _names((path.parent / included[1]).resolve(), seen)
+        elif named:
+            yield re.sub(r"[-_.]+", "-", named[1]).lower()

@@ -1,0 +1,100 @@
+"""Write the few files of an own repository; nothing that is there is ever touched."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+
+from nodriza.repository.source import Source
+
+FILES = Path(__file__).with_name("files")
+NOTHING: dict[str, str | tuple[str, ...]] = {
+    **dict.fromkeys(("wsgi", "settings", "celery", "requirements"), ""),
+    **dict.fromkeys(("packages", "build_packages"), ()),
+}
+"""For what was not found; where a key is needed the inventory says so."""
+PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./-]*")
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What ``nodriza init`` asks for."""
+
+    name: str
+    domain: str
+    source: Source
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file, and whether it was there before; then it is as it was."""
+
+    path: Path
+    kept: bool
+
+
+def write(folder: Path, answers: Answers) -> list[Written]:
+    """The files of a repository; ``folder`` and ``inventories`` are made if need be."""
+    (folder / "inventories").mkdir(parents=True, exist_ok=True)
+    names = {
+        "fabfile.py": "fabfile.py.j2",
+        f"inventories/{answers.name}.yml": "inventory.yml.j2",
+        ".gitignore": "gitignore.j2",
+        "README.rst": "README.rst.j2",
+    }
+    if any(folder.glob("README*")):
+        del names["README.rst"]
+    return [_write(folder / to, _render(name, folder, answers)) for to, name in names.items()]
+
+
+def _write(path: Path, text: str) -> Written:
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        return Written(path, kept=True)
+    return Written(path, kept=False)
+
+
+def _render(name: str, folder: Path, answers: Answers) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FILES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701  YAML and Python, not HTML
+    )
+    environment.filters["yaml"] = _yaml
+    return environment.get_template(name).render(
+        name=answers.name,
+        domain=answers.domain,
+        source=os.path.relpath(_place(answers.source.folder), (folder / "inventories").resolve()),
+        app={**NOTHING, **{found.key: found.value for found in answers.source.found}},
+        third=_third(answers.name),
+    )
+
+
+def _place(path: Path) -> Path:
+    """Where it is; a link to a project stays that link."""
+    path = Path(os.path.abspath(path))  # noqa: PTH100  resolve() would follow it
+    return path.parent.resolve() / path.name
+
+
+def _third(name: str) -> int:
+    """Every lab has addresses of its own, 198.18.<third>.0/24 and the next one."""
+    return 60 + 2 * (zlib.crc32(name.encode()) % 80)
+
+
+def _yaml(value: str | tuple[str, ...]) -> str:
+    """As YAML on one line; quoted only where it has to be."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(value)}]"
+    plain = PLAIN.fullmatch(value) and value.lower() not in {"yes", "no", "on", "off", "true"}
+    return value if plain else json.dumps(value, ensure_ascii=False)

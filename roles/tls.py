@@ -1,0 +1,54 @@
+"""tls: what nginx needs to speak HTTPS: a certificate and its key, from files or ACME."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nodriza.inventory import Cluster, Node
+from nodriza.render import Template, template
+from nodriza.resources import Absent, Command, Directory, File, Package, Resource, Service
+from nodriza.secret import secret
+
+FOLDER = "/etc/nginx/tls"
+PAIR = f"{FOLDER}/site.pem"
+"""The chain and the key in one file, so that no one ever sees one without the other."""
+
+# Until there is a certificate: nginx would not start without one, and without nginx nobody
+# answers the challenge.
+STAND_IN = """cd "$1" && umask 077
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 \\
+    -subj "/CN=$2" -addext "subjectAltName=DNS:$2" -keyout key.new -out certificate.new
+cat certificate.new key.new >site.new && mv site.new site.pem
+rm certificate.new key.new"""
+
+
+def tls(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
+    """The pair is the inventory's, or what the central node got and left on the share."""
+    app = cluster.app
+    yield Directory(FOLDER, mode="0700")
+    if cluster.tls.mode == "files":
+        yield Absent(f"{FOLDER}/passphrase")  # what follows the share then leaves it alone
+        yield File(PAIR, f"{cluster.tls.chain}{secret(cluster.tls.key)}\n", mode="0600")
+    if cluster.tls.mode == "acme":
+        yield from _follow(cluster)
+    yield template("tls/tls.conf.j2", to=f"/etc/nginx/{app.name}.tls", pair=PAIR)
+
+
+def _follow(cluster: Cluster) -> Iterator[Resource | Template]:
+    name = f"{cluster.app.name}-tls"
+    yield Package("openssl")
+    yield Command(
+        "stand-in-certificate",
+        argv=("sh", "-e", "-c", STAND_IN, "sh", FOLDER, cluster.domain),
+        creates=PAIR,
+    )
+    yield File(f"{FOLDER}/passphrase", f"{secret('tls_passphrase')}\n", mode="0600")
+    script = template("tls/follow.sh.j2", to=f"/usr/local/sbin/{name}", mode="0755", folder=FOLDER)
+    unit = template(
+        "tls/follow.service.j2", to=f"/etc/systemd/system/{name}.service", folder=FOLDER
+    )
+    timer = template("tls/follow.timer.j2", to=f"/etc/systemd/system/{name}.timer")
+    yield script
+    yield unit
+    yield timer
+    yield Service(f"{name}.timer", restart_on=(timer, unit), check=("sh", "-n", script.path))

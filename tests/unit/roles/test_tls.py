@@ -1,0 +1,195 @@
+"""HTTPS: what the roles make of it, and what is refused before any host is touched."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from nodriza.errors import InventoryError
+from nodriza.inventory import load_cluster
+from nodriza.inventory.roles import default_roles
+from nodriza.plan import plan_node
+from nodriza.resources import File, Service
+from nodriza.resources.command import parse_environment
+from nodriza.tls import refuse_bad_pair
+from nodriza.vault import Vault
+from tests.unit.roles.test_roles import content, settings
+
+DOMAIN = "videoteca.test"
+NOW = datetime.datetime(2024, 5, 1, tzinfo=datetime.timezone.utc)
+DAY = datetime.timedelta(days=1)
+
+
+def make_pair(names=(DOMAIN,), begins=NOW - DAY, ends=NOW + DAY, issuer="self"):
+    """A certificate and its key, as text."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, names[0])])
+    issued = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, issuer)])
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject if issuer == "self" else issued)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begins)
+        .not_valid_after(ends)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False
+        )
+    )
+    certificate = builder.sign(key, hashes.SHA256())
+    form = serialization.PrivateFormat.PKCS8
+    pem = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+    return certificate.public_bytes(serialization.Encoding.PEM).decode(), pem.decode()
+
+
+@pytest.fixture
+def shop(three_node, tmp_path, monkeypatch):
+    """An inventory with a certificate beside it, and its vault."""
+    monkeypatch.setenv("NODRIZA_AGE_KEY_FILE", str(tmp_path / "age.key"))
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "requirements.txt").touch()
+    inventory = tmp_path / "shop.yml"
+    inventory.write_text(
+        f"cluster: shop\ndomain: {DOMAIN}\nnetworks: {{private: 198.18.7.0/24}}\n"
+        "app: {name: shop, source: app, wsgi: shop.wsgi, settings: shop.settings}\n"
+        "tls:\n  mode: files\n  certificate: site.pem\n  key: tls_key\n"
+        "nodes:\n  server-1: {kind: central, private: 198.18.7.11}\n"
+        "  server-2: {kind: child, private: 198.18.7.12}\n"
+    )
+
+    def make(certificate, key=""):
+        (tmp_path / "site.pem").write_text(certificate)
+        vault = Vault.beside(inventory)
+        if key:
+            vault.set("tls_key", key)
+        return load_cluster(inventory), vault
+
+    return make
+
+
+def with_tls(cluster, mode, **changes):
+    """The cluster with another ``tls`` and the roles that go with it."""
+    tls = cluster.tls.model_copy(update={"mode": mode, **changes})
+    nodes = tuple(
+        node.model_copy(update={"roles": default_roles(node.kind, cluster.share.engine, mode)})
+        for node in cluster.nodes
+    )
+    fields = {name: getattr(cluster, name) for name in type(cluster).model_fields}
+    return type(cluster)(**fields | {"tls": tls, "nodes": nodes})
+
+
+def test_good_pair__is_planned_with_its_key_as_a_token_and_closed_to_all(shop):
+    certificate, key = make_pair()
+    cluster, vault = shop(certificate, key)
+    refuse_bad_pair(cluster, vault, NOW)
+    plan = plan_node(cluster.node("server-2"), cluster)
+    pair = next(p.resource for p in plan.resources if p.resource.id.endswith("/tls/site.pem"))
+    assert pair == File("/etc/nginx/tls/site.pem", f"{certificate}‹secret:tls_key›\n", mode="0600")
+    assert "tls_key" in plan.secrets
+    assert "PRIVATE KEY" not in str(plan.to_data())
+
+
+def test_key__is_hidden_line_by_line(shop):
+    _, key = make_pair()
+    _, vault = shop("", key)
+    assert vault.value("tls_key") == key.strip()
+    line = key.splitlines()[1]
+    assert vault.redact(f"+{line}\n") == "+‹secret:tls_key›\n"
+
+
+@pytest.mark.parametrize(
+    ("pair", "line", "words"),
+    [
+        (make_pair(ends=NOW - DAY / 2), 7, "site.pem: expired on 2024-04-30 12:00 UTC"),
+        (make_pair(begins=NOW + DAY / 2), 7, "is not valid before 2024-05-01 12:00 UTC"),
+        (make_pair(["other.test"]), 7, "is not for videoteca.test, but for other.test"),
+        ((make_pair()[0], make_pair()[1]), 8, "is not the key of this certificate"),
+        ((make_pair()[0], ""), 8, "there is no secret tls_key"),
+        ((make_pair()[0], "not-a-key"), 8, "is no private key in PEM"),
+        (("nonsense", ""), 7, "is no certificate in PEM"),
+        (("".join(make_pair()), ""), 7, "has a private key in it"),
+        ((make_pair()[0] + make_pair(["root"])[0], make_pair()[1]), 7, "did not issue"),
+    ],
+)
+def test_bad_pair__is_refused_with_the_line_of_the_inventory(shop, pair, line, words):
+    cluster, vault = shop(*pair)
+    with pytest.raises(InventoryError) as refused:
+        refuse_bad_pair(cluster, vault, NOW)
+    assert words in str(refused.value)
+    assert f"shop.yml:{line}:" in str(refused.value)
+    assert refused.value.exit_code == 2
+
+
+def test_wildcard__is_for_the_names_one_level_below(shop):
+    cluster, vault = shop(*make_pair(["*.test"]))
+    refuse_bad_pair(cluster, vault, NOW)
+
+
+def test_files_without_a_certificate__is_a_mistake_in_the_inventory(shop, tmp_path):
+    shop("")
+    path = tmp_path / "shop.yml"
+    path.write_text(path.read_text().replace("  certificate: site.pem\n", ""))
+    with pytest.raises(InventoryError, match=r'shop.yml:6:9 tls/mode: .*needs "certificate"'):
+        load_cluster(path)
+    path.write_text(path.read_text().replace("mode: files", "mode: acme\n  ca: nowhere.pem"))
+    with pytest.raises(InventoryError, match=r'tls/ca: there is no file "nowhere.pem"'):
+        load_cluster(path)
+
+
+def test_without_tls__nothing_of_it_is_there(three_node):
+    for node in three_node.nodes:
+        plan = str(plan_node(node, three_node).to_data())
+        assert "443" not in plan
+        assert "/tls" not in plan
+        assert "DJANGO_SECURE" not in plan
+
+
+@pytest.mark.parametrize("mode", ["files", "acme"])
+def test_with_tls__plain_http_is_sent_on_and_django_knows(three_node, mode):
+    cluster = with_tls(three_node, mode)
+    site = settings(content(cluster, "server-2", "/etc/nginx/conf.d/videoteca.conf"))
+    assert "listen 443 ssl http2 default_server;" in site
+    assert "return 301 https://videoteca.test$request_uri;" in site
+    assert ("location ^~ /.well-known/acme-challenge/ {" in site) == (mode == "acme")
+    rules = settings(content(cluster, "server-2", "/etc/nftables.conf"))
+    assert "tcp dport { 80, 443 } accept" in rules
+    env = parse_environment(content(cluster, "server-2", "/etc/videoteca/videoteca.env"))
+    assert env["DJANGO_SECURE"] == "1"
+    assert env["CSRF_TRUSTED_ORIGINS"] == "https://videoteca.test"
+    headers = content(cluster, "server-2", "/etc/nginx/videoteca.headers")
+    assert "Strict-Transport-Security" not in headers
+
+
+def test_hsts__is_told_when_it_is_asked_for(three_node):
+    cluster = with_tls(three_node, "acme", hsts=300)
+    headers = settings(content(cluster, "server-2", "/etc/nginx/videoteca.headers"))
+    assert 'add_header Strict-Transport-Security "max-age=300" always;' in headers
+
+
+def test_nginx__follows_the_pair_of_the_inventory(three_node):
+    cluster = with_tls(three_node, "files")
+    plan = plan_node(cluster.node("server-2"), cluster)
+    nginx = next(
+        p.resource
+        for p in plan.resources
+        if isinstance(p.resource, Service) and p.resource.unit == "nginx"
+    )
+    assert "file:/etc/nginx/tls/site.pem" in nginx.reload_on
+
+
+def test_acme__is_the_business_of_the_central_and_of_the_children(three_node):
+    cluster = with_tls(three_node, "acme")
+    roles = {node.name: set(node.roles) & {"certbot", "tls"} for node in cluster.nodes}
+    assert roles == {
+        "server-1": {"certbot"},
+        "server-2": {"tls"},
+        "server-3": {"tls"},
+        "video-1": set(),
+    }
+    # Encrypted on the share; who only mounts it has no passphrase.
+    assert "tls_passphrase" not in plan_node(cluster.node("video-1"), cluster).secrets

@@ -1,0 +1,199 @@
+"""``nodriza init``: what it finds in a Django project, asks, writes and leaves alone."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nodriza.inventory import load_cluster
+from nodriza.repository.source import read_source
+from tests.unit.conftest import ROOT
+
+WSGI = """
+import os
+from django.core.wsgi import get_wsgi_application
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings.dev")
+application = get_wsgi_application()
+"""
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A Django project of the usual shape, as far as it is read."""
+    files = {
+        "manage.py": 'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings.dev")\n',
+        "shop/__init__.py": "",
+        "shop/wsgi.py": WSGI,
+        "shop/settings/base.py": 'DATABASE = os.environ["DATABASE_HOST"]\n',
+        "shop/settings/dev.py": "from .base import *\n",
+        "shop/settings/production.py": "from .base import *\n",
+        "requirements.txt": "Django\nPyMySQL==1.2  # plain Python\n",
+        "venv/lib/other/wsgi.py": "application = None\n",
+    }
+    for name, text in files.items():
+        path = tmp_path / "src" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path / "src"
+
+
+def init(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "nodriza", "init", *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def found(project: Path) -> dict[str, object]:
+    return {item.key: item.value for item in read_source(project).found}
+
+
+def test_project__is_read_without_running_it(project):
+    assert found(project) == {
+        "name": "shop",
+        "wsgi": "shop.wsgi",
+        "settings": "shop.settings.production",
+        "requirements": "requirements.txt",
+    }
+    assert read_source(project).missing == ()
+
+
+def test_settings__are_those_that_wsgi_names_unless_they_are_for_a_desk(project):
+    (project / "shop/settings/production.py").unlink()
+    assert found(project)["settings"] == "shop.settings.dev"
+    (project / "shop/wsgi.py").write_text(WSGI.replace("settings.dev", "settings.base"))
+    assert found(project)["settings"] == "shop.settings.base"
+
+
+def test_celery__is_found_by_its_file(project):
+    (project / "shop/celery.py").write_text('app = Celery("shop")\n')
+    assert found(project)["celery"] == "shop"
+
+
+def test_mysqlclient__brings_what_it_is_compiled_with(project):
+    (project / "requirements").mkdir()
+    (project / "requirements/base.txt").write_text("mysqlclient>=2\n")
+    (project / "requirements/production.txt").write_text("-r base.txt\n")
+    assert found(project)["requirements"] == "requirements/production.txt"
+    assert found(project)["packages"] == ("libmariadb3",)
+    assert "gcc" in str(found(project)["build_packages"])
+
+
+def test_missing__is_told_in_words(project):
+    (project / "requirements.txt").write_text("Django\n")
+    (project / "shop/settings/base.py").write_text("DATABASES = {}\n")
+    driver, variables = read_source(project).missing
+    assert "a driver for MySQL" in driver
+    assert "neither DATABASE_HOST nor DATABASE_URL" in variables
+    (project / "requirements.txt").unlink()
+    assert "a requirements file" in read_source(project).missing[0]
+
+
+def test_init__writes_what_loads_at_once(project, tmp_path):
+    done = init(tmp_path, "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "app.settings: shop.settings.production  (wsgi.py says dev)" in done.stdout
+    assert len((tmp_path / "fabfile.py").read_text().splitlines()) == 2
+    cluster = load_cluster(tmp_path / "inventories/shop.yml")
+    assert (cluster.name, cluster.domain) == ("shop", "shop.test")
+    assert cluster.app.source_path == project
+    assert [node.kind for node in cluster.nodes] == ["central", "child", "child"]
+    assert cluster.lab is not None
+
+
+def test_init__with_celery_has_a_video_node(project, tmp_path):
+    (project / "shop/celery.py").write_text('app = Celery("shop")\n')
+    init(tmp_path, "--yes", "--name", "films", "--domain", "films.example.org")
+    cluster = load_cluster(tmp_path / "inventories/films.yml")
+    assert cluster.app.celery == "shop"
+    assert cluster.domain == "films.example.org"
+    assert [node.name for node in cluster.videos] == ["video-1"]
+
+
+def test_init__in_another_folder_finds_its_way_back(project, tmp_path):
+    done = init(tmp_path, "a b/c", "--yes", "--source", "src")
+    assert done.returncode == 0, done.stderr
+    assert load_cluster(tmp_path / "a b/c/inventories/shop.yml").app.source_path == project
+    assert "cd 'a b/c' && fab plan" in done.stdout
+
+
+def test_init__never_touches_a_file_that_is_there(project, tmp_path):
+    for name in ("fabfile.py", ".gitignore", "README.md"):
+        (tmp_path / name).write_text("mine\n")
+    first = init(tmp_path, "--yes")
+    assert "kept   fabfile.py\n" in first.stdout
+    assert "from nodriza.fabfile import ns" in first.stdout
+    for name in ("fabfile.py", ".gitignore", "README.md"):
+        assert (tmp_path / name).read_text() == "mine\n"
+    assert not (tmp_path / "README.rst").exists()
+    inventory = tmp_path / "inventories/shop.yml"
+    inventory.write_text(inventory.read_text().replace("shop.test", "mine.test"))
+    again = init(tmp_path, "--yes")
+    assert again.returncode == 0
+    assert "kept   inventories/shop.yml\n" in again.stdout
+    assert load_cluster(inventory).domain == "mine.test"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--name", "Shop!"], '--name "Shop!" can\'t name a cluster'),
+        (["--domain", "http://shop"], "must be a host name"),
+        (["--source", "."], "next: nodriza init --source src"),
+        (["--source", "https://git.example.org/shop"], "clone it first"),
+    ],
+)
+def test_init__refuses_what_does_not_fit_and_writes_nothing(project, tmp_path, words, said):
+    done = init(tmp_path, "--yes", *words)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "kept: nothing was written" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["src"]
+
+
+def test_init__without_a_project_says_what_it_needs(tmp_path):
+    done = init(tmp_path, "--yes")
+    assert done.returncode == 2
+    assert "nodriza init --source FOLDER" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_init__with_a_project_that_lacks_something_says_where(project, tmp_path):
+    (project / "requirements.txt").unlink()
+    done = init(tmp_path, "--yes")
+    assert done.returncode == 2
+    assert "to do  a requirements file" in done.stdout
+    assert 'no file "requirements.txt"' in done.stderr
+    assert "kept: what was written above" in done.stderr
+
+
+def test_init__on_a_terminal_asks_three_questions(project, tmp_path):
+    ours, theirs = pty.openpty()
+    os.write(ours, b"\nfilms\nfilms.example.org\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "nodriza", "init"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=theirs,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    os.close(ours)
+    os.close(theirs)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("]: ") == 3
+    assert "[src]" in done.stdout
+    assert load_cluster(tmp_path / "inventories/films.yml").domain == "films.example.org"

@@ -1,0 +1,61 @@
+"""Private keys: the one secret with more than one line, from file to vault to editor."""
+
+from __future__ import annotations
+
+import pytest
+
+from nodriza.agent.redact import Redactor
+from nodriza.errors import SecretError
+from nodriza.pem import private_key
+from nodriza.vault import Vault
+from nodriza.vault_edit import edit
+from tests.unit.roles.test_tls import make_pair
+
+KEY = make_pair()[1]
+RSA = "-----BEGIN RSA PRIVATE KEY-----\nMIIB\nQUJD\n-----END RSA PRIVATE KEY-----"
+LOCKED = KEY.replace("PRIVATE", "ENCRYPTED PRIVATE")
+PARAMETERS = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
+
+
+@pytest.fixture
+def vault(tmp_path):
+    return Vault(tmp_path / "shop.secrets.age", tmp_path / "age.key")
+
+
+@pytest.mark.parametrize("text", [KEY, RSA, KEY.replace("\n", "\r\n"), f"\n  {RSA}\n\n"])
+def test_private_key__is_known_however_its_lines_end(text):
+    assert private_key(text).splitlines() == [line.strip() for line in text.strip().splitlines()]
+
+
+def test_private_key__is_taken_out_of_what_openssl_writes_around_it():
+    assert private_key(PARAMETERS + KEY) == KEY.strip()
+
+
+@pytest.mark.parametrize("text", ["", "x", LOCKED, KEY + KEY, "password\n" + KEY, KEY[:80]])
+def test_private_key__is_nothing_else(text):
+    assert private_key(text) == ""
+
+
+def test_vault__keeps_a_private_key_and_no_other_text_of_many_lines(vault):
+    vault.set("tls_key", KEY)
+    assert vault.value("tls_key") == KEY.strip()
+    with pytest.raises(SecretError, match="needs quoting"):
+        vault.set("password", "one-line-of\nmany-lines")
+
+
+def test_editor__brings_a_private_key_back_as_it_was(vault, monkeypatch):
+    vault.set("tls_key", KEY)
+    monkeypatch.setenv("VISUAL", "true")
+    assert edit(vault) == "nothing changed"
+    monkeypatch.setenv("VISUAL", "sed -i '$aredis: another-password'")
+    assert edit(vault) == "new: redis"
+    assert vault.value("tls_key") == KEY.strip()
+
+
+def test_agent__hides_each_line_of_a_private_key():
+    redactor = Redactor({"tls_key": KEY.strip()})
+    content = redactor.reveal("chain\n‹secret:tls_key›\n")
+    assert KEY.strip() in content
+    assert redactor.hide(content) == "chain\n‹secret:tls_key›\n"
+    for line in KEY.splitlines()[1:-2]:
+        assert redactor.hide(f"+{line}") == "+‹secret:tls_key›"
