@@ -7,13 +7,17 @@ PACKAGES := python3-venv mmdebstrap systemd-container iproute2 nftables openssh-
 # A database without its service, for the tests of the database nouns.
 TEST_PACKAGES := mariadb-server-core mariadb-client-core
 
-.PHONY: demo test unit lab-test lint format clean
+.PHONY: demo test unit chaos lint format clean
 
 demo: .venv/ready $(SYSTEM)
 	$(SUDO) $(FAB) demo
 
 test: .venv/ready $(SYSTEM) $(SYSTEM)-test lint
 	$(SUDO) .venv/bin/pytest
+
+# Two hundred accidents, each followed by a run that mends it; about an hour.
+chaos: .venv/ready $(SYSTEM)
+	$(SUDO) NODRIZA_CHAOS=$(or $(ACCIDENTS),100) .venv/bin/pytest -q tests/lab/test_chaos.py
 
 unit: .venv/ready
 	.venv/bin/pytest tests/unit

@@ -96,15 +96,17 @@ def _events(channel: Any) -> Iterator[Event]:
         waiting += decode(data)
         *lines, waiting = waiting.split("\n")
         for line in lines:
-            _, mark, record = line.partition(RS)
+            _, mark, record = line.rpartition(RS)  # JSON has no RS in it
             if mark:
-                yield json.loads(record)
+                with contextlib.suppress(ValueError):  # noise that has one
+                    yield json.loads(record)
 
 
 def _explain(channel: Any, connection: fabric.Connection, errors: str, last: Event) -> None:
     where = f"{connection.user}@{connection.host}"
     words = "\n".join(errors.strip().splitlines()[-15:])
-    ended = channel.exit_status_ready()
+    channel.status_event.wait(5)  # comes after the end of the output
+    ended = channel.exit_status != -1  # -1: no news, or killed by a signal
     if last or not ended:
         what = "the run on the host was ended" if ended else "the line to the host broke"
         raise ConnectionFailed(

@@ -5,6 +5,7 @@ Pure: no host, no clock, no network. The same inventory gives the same bytes.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import runpy
 from collections.abc import Callable, Iterable, Iterator
@@ -122,9 +123,13 @@ def with_origin(declared: Iterator[Declared]) -> Iterator[tuple[Declared, str]]:
             frame.gi_yieldfrom, "gi_frame"
         ):
             frame = frame.gi_yieldfrom
-        path = Path(frame.gi_frame.f_code.co_filename)
-        shown = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
-        yield item, f"{shown}:{frame.gi_frame.f_lineno}"
+        yield item, f"{_shown(frame.gi_frame.f_code.co_filename)}:{frame.gi_frame.f_lineno}"
+
+
+@functools.cache
+def _shown(file: str) -> str:
+    path = Path(file)
+    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
 
 
 def _gather_packages(planned: Iterable[Planned]) -> list[Planned]:

@@ -24,7 +24,7 @@ def app(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         to=application.environment_file,
         group=application.user,
         mode="0640",
-        hosts=",".join(hosts(cluster)),
+        hosts=",".join(hosts(node, cluster)),
         environment={key: quoted(value) for key, value in application.environment.items()},
     )
     if node.kind == "central":
@@ -49,12 +49,13 @@ def _share(cluster: Cluster) -> Iterator[Resource]:
     yield Touch(app.reload)
 
 
-def hosts(cluster: Cluster) -> list[str]:
-    """What may stand in a request's Host: the site, and each child for those who test it."""
-    names = [cluster.domain]
-    for child in cluster.children:
-        names += [child.name, child.web_address, child.private]
-    return list(dict.fromkeys([*names, "localhost", "127.0.0.1"]))
+def hosts(node: Node, cluster: Cluster) -> list[str]:
+    """What may stand in a request's Host: the site, and the node itself for those who test it.
+
+    Not the siblings: a cluster that grows must not restart the children it has.
+    """
+    own = [node.name, node.web_address, node.private] if node.kind == "child" else []
+    return list(dict.fromkeys([cluster.domain, *own, "localhost", "127.0.0.1"]))
 
 
 def quoted(value: str) -> str:

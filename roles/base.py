@@ -32,7 +32,10 @@ def base(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         argv=("hostname", node.name),
         unless=("grep", "-qx", node.name, "/proc/sys/kernel/hostname"),
     )
-    yield template("base/hosts.j2", to="/etc/hosts")
+    # Everybody talks to the central node. That a cluster grows changes nothing on the
+    # children it has.
+    known = cluster.nodes if node.kind == "central" else (cluster.central, node)
+    yield template("base/hosts.j2", to="/etc/hosts", known=known)
 
     # The same number everywhere: files on the share belong to numbers, not to names.
     yield Group(app.user, gid=app.uid)

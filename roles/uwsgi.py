@@ -19,6 +19,7 @@ def uwsgi(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     ini = template("uwsgi/app.ini.j2", to=f"/etc/uwsgi/{app.name}.ini")
     release = template("uwsgi/release.py.j2", to=f"/etc/uwsgi/{app.name}_release.py")
     follow = template("uwsgi/reload.py.j2", to=f"/etc/uwsgi/{app.name}_reload.py")
+    yield template("uwsgi/ready.py.j2", to=f"/etc/uwsgi/{app.name}_ready.py")
     own = repr(sorted(app.environment.items())).encode()
     unit = template(
         "uwsgi/uwsgi.service.j2",

@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set,
 from nodriza.agent.host import Host, HostError
 from nodriza.agent.journal import Journal
 from nodriza.agent.transaction import Followers, Rejected, settle
+from nodriza.agent.words import told
 from nodriza.resources.base import Gap, Resource, State, gap_between
 from nodriza.resources.service import Service
 
@@ -104,7 +105,7 @@ class Converge:
             self._failed(resource, gap, diff, str(error), began)
             return False
         except (HostError, OSError) as error:
-            self._failed(resource, gap, diff, str(error), began)
+            self._failed(resource, gap, diff, told(error, resource.subject), began)
             return False
         self._changed(resource, gap, diff, done or due, began)
         return True
@@ -124,7 +125,7 @@ class Converge:
                 type(group[0]).fix_together(self.host, missing)  # type: ignore[attr-defined]
                 self._see_again(missing)
             except (HostError, OSError) as error:
-                words = str(error)
+                words = told(error, group[0].subject)
         for resource in group:
             if resource not in missing:
                 self._say(resource, "ok")
@@ -170,7 +171,7 @@ class Converge:
         try:
             return resource.diff(self.host, now) if self.diff else ""
         except (HostError, OSError) as error:
-            return f"no diff: {error}"
+            return f"no diff: {told(error, resource.subject)}"
 
     def _changed(
         self, resource: Resource, gap: Gap, diff: str, due: Optional[str], began: float

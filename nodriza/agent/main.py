@@ -23,8 +23,9 @@ from nodriza import resources as nouns
 from nodriza.agent.converge import Converge
 from nodriza.agent.facts import facts, refuse_unknown_system
 from nodriza.agent.host import Host, HostError
-from nodriza.agent.journal import Busy, Journal
+from nodriza.agent.journal import HOME, Busy, Journal
 from nodriza.agent.redact import Redactor, hide_old_values, holds_secrets
+from nodriza.agent.words import told
 
 
 class Line:
@@ -70,7 +71,7 @@ def main(body: bytes, stdin: int) -> None:
     try:
         code = _serve(request, line, lambda: stopping.is_set() or line.broken)
     except (HostError, OSError) as error:
-        line.emit({"event": "error", "words": str(error)})
+        line.emit({"event": "error", "words": told(error, HOME)})
         code = 1
     except Exception:  # noqa: BLE001  a mistake of ours is told, too
         line.emit({"event": "error", "words": traceback.format_exc(limit=-4)})

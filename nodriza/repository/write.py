@@ -11,6 +11,7 @@ from pathlib import Path
 
 import jinja2
 
+from nodriza.inventory import schema
 from nodriza.repository.source import Source
 
 FILES = Path(__file__).with_name("files")
@@ -50,7 +51,9 @@ def write(folder: Path, answers: Answers) -> list[Written]:
     }
     if any(folder.glob("README*")):
         del names["README.rst"]
-    return [_write(folder / to, _render(name, folder, answers)) for to, name in names.items()]
+    texts = {to: _render(name, folder, answers) for to, name in names.items()}
+    texts["inventories/schema.json"] = schema.as_json()  # for editors
+    return [_write(folder / to, text) for to, text in texts.items()]
 
 
 def _write(path: Path, text: str) -> Written:
@@ -73,6 +76,7 @@ def _render(name: str, folder: Path, answers: Answers) -> str:
     )
     environment.filters["yaml"] = _yaml
     return environment.get_template(name).render(
+        schema=schema.LINE,
         name=answers.name,
         domain=answers.domain,
         source=os.path.relpath(_place(answers.source.folder), (folder / "inventories").resolve()),

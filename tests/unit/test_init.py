@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from nodriza.inventory import load_cluster
+from nodriza.inventory import Cluster, load_cluster
+from nodriza.inventory.schema import as_json
+from nodriza.provision import plan_all
 from nodriza.repository.source import read_source
 from tests.unit.conftest import ROOT
 
@@ -55,6 +57,11 @@ def init(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def plans(cluster: Cluster) -> list[set[str]]:
+    every = plan_all(cluster, cluster.nodes)
+    return [{planned.resource.id for planned in plan.resources} for plan in every]
+
+
 def found(project: Path) -> dict[str, object]:
     return {item.key: item.value for item in read_source(project).found}
 
@@ -87,7 +94,11 @@ def test_mysqlclient__brings_what_it_is_compiled_with(project):
     (project / "requirements/production.txt").write_text("-r base.txt\n")
     assert found(project)["requirements"] == "requirements/production.txt"
     assert found(project)["packages"] == ("libmariadb3",)
-    assert "gcc" in str(found(project)["build_packages"])
+    assert init(project, "--yes").returncode == 0
+    cluster = load_cluster(project / "inventories/shop.yml")
+    central, child, _ = plans(cluster)
+    assert "package:gcc" in central - child
+    assert "package:libmariadb3" in central & child
 
 
 def test_missing__is_told_in_words(project):
@@ -110,6 +121,8 @@ def test_init__writes_what_loads_at_once(project, tmp_path):
     assert cluster.app.source_path == project
     assert [node.kind for node in cluster.nodes] == ["central", "child", "child"]
     assert cluster.lab is not None
+    assert (tmp_path / "inventories/schema.json").read_text() == as_json()
+    assert "$schema=schema.json" in (tmp_path / "inventories/shop.yml").read_text()[:60]
 
 
 def test_init__with_celery_has_a_video_node(project, tmp_path):

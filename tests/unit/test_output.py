@@ -135,7 +135,9 @@ def test_no_locale__rendered_files_are_the_same(tmp_path):
 
 def test_no_locale__an_inventory_with_other_letters_is_read_and_told(tmp_path):
     text = (ROOT / "inventories" / "three-node.yml").read_text("utf-8")
-    text = text.replace("../examples", f"{ROOT}/examples").replace("videoteca.test", "ni\u00f1o.test")
+    text = text.replace("../examples", f"{ROOT}/examples").replace(
+        "videoteca.test", "ni\u00f1o.test"
+    )
     (tmp_path / "inventories").mkdir()
     (tmp_path / "inventories" / "mine.yml").write_text(text, encoding="utf-8")
     (tmp_path / "fabfile.py").write_text("from nodriza.fabfile import ns\n")
@@ -184,7 +186,13 @@ def test_forty_columns__status_shows_every_node_and_what_is_wrong():
     said = on_terminal([sys.executable, "-c", STATUS], 40)
     plain = re.sub(r"\x1b\[[0-9;]*m", "", said)
     assert max(len(line.rstrip()) for line in plain.splitlines()) <= 40
-    for words in ("server-1\n", "7 of 7 well", "service:uwsgi is owed", "video-1\n", "\u2039no way"):
+    for words in (
+        "server-1\n",
+        "7 of 7 well",
+        "service:uwsgi is owed",
+        "video-1\n",
+        "\u2039no way",
+    ):
         assert words in re.sub(r" +\n", "\n", plain)
     assert "20261121-081500-abcdef" in plain
 

@@ -23,7 +23,18 @@ def problems(file):
 
 @pytest.mark.parametrize(
     "name",
-    ["3com", "x", "a" * 63, "a--b", "0x1f", "1e5", "xn--andu-hqa", "server-1-1", "nan", "7-eleven"],
+    [
+        "3com",
+        "x",
+        "a" * 63,
+        "a--b",
+        "0x1f",
+        "1e5",
+        "xn--andu-hqa",
+        "server-1-1",
+        "nan",
+        "7-eleven",
+    ],
 )
 def test_node_name__odd_but_legal_is_taken(write, name):
     cluster = load_cluster(write(GOOD + f"  '{name}': {{kind: child, private: 10.0.0.9}}\n"))
@@ -86,7 +97,9 @@ def test_app_name__that_the_system_has_is_refused_with_another(mistakes, write, 
     assert said.endswith(f"such as {name}_site")
 
 
-@pytest.mark.parametrize("package", ["nginx-", "Foo", "a b", "foo=1", "--purge", "foo/trixie", "x"])
+@pytest.mark.parametrize(
+    "package", ["nginx-", "Foo", "a b", "foo=1", "--purge", "foo/trixie", "x"]
+)
 def test_package__that_apt_would_read_as_something_else_is_refused(mistakes, package):
     (said,) = mistakes(GOOD.replace("  name: shop", f"  packages: ['{package}']\n  name: shop"))
     assert said.startswith("5:14 app/packages/1: ")
@@ -117,11 +130,15 @@ def test_variable__that_a_shipped_role_reads_is_checked(mistakes, variable, said
     line, name = level % variable, variable.partition(":")[0]
     (found,) = mistakes(f"{GOOD}{line}\n")
     value = variable.removeprefix(f"{name}:").lstrip() or "}"
-    assert found.startswith(f"12:{line.index(value, line.index(name)) + 1} {path}variables/{name}: ")
+    assert found.startswith(
+        f"12:{line.index(value, line.index(name)) + 1} {path}variables/{name}: "
+    )
     assert said in found
 
 
-@pytest.mark.parametrize("value", ["‹secret:NO›", "‹secret:a b›", r"\\u2039secret:x", "\U0001fffe"])
+@pytest.mark.parametrize(
+    "value", ["‹secret:NO›", "‹secret:a b›", r"\\u2039secret:x", "\U0001fffe"]
+)
 def test_environment__what_would_break_the_file_is_refused(mistakes, value):
     text = GOOD.replace("  name: shop", f"  environment: {{A: '{value}'}}\n  name: shop")
     (said,) = mistakes(text)

@@ -112,7 +112,10 @@ def test_schema__accepts_what_is_right_with_every_section_empty(validator, write
         ("localhost: {kind: child, private: 10.0.1.9}", False),
         ("3com: {kind: child, private: 10.0.1.9, ssh: {gateway: ~}, memory_mb: }", True),
         ("x: {kind: child, private: }", False),
-        ("x: {kind: child, private: 10.0.1.9, variables: {celery_concurrency: '1; reboot'}}", False),
+        (
+            "x: {kind: child, private: 10.0.1.9, variables: {celery_concurrency: '1; reboot'}}",
+            False,
+        ),
         ("x: {kind: child, private: 10.0.1.9, variables: {own: [1, {a: b}]}}", True),
     ],
 )

@@ -504,9 +504,11 @@ def test_children__are_the_same_but_for_their_own_names(three_node):
 
 def test_uwsgi__follows_the_reload_file_worker_after_worker(three_node):
     ini = settings(content(three_node, "server-2", "/etc/uwsgi/videoteca.ini"))
-    assert "touch-chain-reload = /srv/videoteca/reload" in ini
+    assert "mule = /etc/uwsgi/videoteca_reload.py" in ini
+    follow = content(three_node, "server-2", "/etc/uwsgi/videoteca_reload.py")
+    assert 'RELOAD = "/srv/videoteca/reload"' in follow
     assert "lazy-apps = true" in ini
-    assert not [line for line in ini if line.startswith(("touch-reload", "vacuum", "chdir"))]
+    assert not [line for line in ini if line.startswith(("touch-", "vacuum", "chdir"))]
 
 
 def test_nginx__accepts_what_the_inventory_allows_to_upload(three_node):
