@@ -118,7 +118,7 @@ def test_no_locale__everything_is_said_in_ascii(words):
     assert done.returncode in (0, 2)
     assert len(said) > 50
     assert "Traceback" not in said
-    assert "\\u" not in said.replace("\\u2039", "") if "--json" in words else "\\u" not in said
+    assert "--json" in words or "\\u" not in said  # there it is how JSON has it
 
 
 def test_no_locale__a_plan_for_machines_loses_nothing():
@@ -141,7 +141,6 @@ def test_no_locale__an_inventory_with_other_letters_is_read_and_told(tmp_path):
     (tmp_path / "inventories").mkdir()
     (tmp_path / "inventories" / "mine.yml").write_text(text, encoding="utf-8")
     (tmp_path / "fabfile.py").write_text("from nodriza.fabfile import ns\n")
-    done = run([FAB, "--search-root", tmp_path, "plan"], **ASCII)
     done = subprocess.run(
         [FAB, "plan"], cwd=tmp_path, env={**os.environ, **ASCII}, capture_output=True, check=False
     )
@@ -149,9 +148,8 @@ def test_no_locale__an_inventory_with_other_letters_is_read_and_told(tmp_path):
     assert b'domain: "ni?o.test" must be written as DNS has it: "xn--nio-8ma.test"' in done.stderr
 
 
-@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("words", READING[:6], ids=" ".join)
-@pytest.mark.parametrize("reader", ["head -1", "true"])
+@pytest.mark.parametrize(("reader", "unbuffered"), [("true", ""), ("head -1", "1")])
 def test_closed_pipe__ends_quietly(words, reader, unbuffered):
     line = f"{FAB} {' '.join(words)} | {reader} >/dev/null; exit ${{PIPESTATUS[0]}}"
     done = run(["bash", "-c", line], PYTHONUNBUFFERED=unbuffered)

@@ -472,12 +472,13 @@ def test_redis__takes_both_passwords_and_forgets_the_old_one_in_a_reload(three_n
             server.terminate()
 
 
-def test_environment__names_every_child_as_a_host(three_node):
+def test_environment__names_the_site_and_the_child_itself_as_hosts(three_node):
+    """Not its siblings: a cluster that grows changes nothing on the children it has."""
     text = content(three_node, "server-3", "/etc/videoteca/videoteca.env")
     hosts = parse_environment(text)["DJANGO_ALLOWED_HOSTS"].split(",")
-    assert hosts[0] == three_node.domain
-    assert {child.web_address for child in three_node.children} <= set(hosts)
-    assert three_node.central.private not in hosts
+    assert "videoteca.test" in hosts
+    assert {"server-3", "198.18.8.13"} <= set(hosts)
+    assert "server-2" not in hosts
 
 
 def test_central__change_of_address_reaches_the_children_in_the_same_run(three_node):
