@@ -51,6 +51,7 @@ setup(
     ],
     extras_require={
         "test": [
+            "docutils>=0.20",
             "hypothesis>=6.100",
             "mypy>=1.11",
             "pytest>=8.2",

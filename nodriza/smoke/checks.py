@@ -40,7 +40,7 @@ def touched_reload_file_reloads_uwsgi(site: Site) -> None:
     for child in site.children:
         node = cluster.node(child.name)
         site.wait(
-            40,
+            90,
             lambda node=node: not before[node.name] & _workers(site, node),  # type: ignore[misc]
             f"new uwsgi workers on {child.name} after a touch of {cluster.app.reload}",
         )

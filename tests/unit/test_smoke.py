@@ -72,3 +72,20 @@ def test_wait__returns_the_first_answer(three_node):
 def test_is_open__is_false_where_nobody_listens(three_node, monkeypatch):
     monkeypatch.undo()  # loopback only, and nothing answers there
     assert not Site(three_node).is_open("127.0.0.1", 1)
+
+
+def test_https__is_how_a_visitor_comes_where_the_inventory_asks_for_it(three_node):
+    from nodriza.smoke.browser import browser, origin
+
+    tls = three_node.tls.model_copy(update={"mode": "acme"})
+    secure = three_node.model_copy(update={"tls": tls})
+    assert origin(three_node) == "http://videoteca.test"
+    assert origin(secure, "198.18.8.12") == "https://198.18.8.12"
+    with browser(secure, "198.18.8.12") as visitor:
+        request = visitor.build_request("GET", "/")
+    assert str(request.url) == "https://198.18.8.12/"
+    assert request.headers["Host"] == "videoteca.test"
+    more = set(all_checks(secure, Site(secure))) - set(all_checks(three_node, Site(three_node)))
+    assert "every child sends visitors without TLS to the site's HTTPS" in {
+        check.__doc__ for check in more
+    }

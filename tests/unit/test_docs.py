@@ -1,0 +1,106 @@
+"""What the documents say is there, and what is there is in the documents."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import docutils.core
+import docutils.utils
+import pytest
+import yaml
+
+from nodriza.inventory import load_cluster
+from nodriza.plan import plan_node
+from nodriza.resources import KINDS
+from tests.unit.conftest import ROOT
+
+PAGES = sorted([*ROOT.glob("*.rst"), *(ROOT / "docs").glob("*.rst")])
+LANGUAGES = {"jinja", "python", "sh", "yaml"}
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_page__is_restructuredtext_without_a_warning(page: Path):
+    docutils.core.publish_doctree(
+        page.read_text("utf-8"),
+        source_path=str(page),
+        settings_overrides={"halt_level": 2, "report_level": 2, "syntax_highlight": "none"},
+    )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_page__names_only_files_that_are_there(page: Path):
+    text = page.read_text("utf-8")
+    for name in re.findall(r"``((?:nodriza|tests|fabfile)/[\w./-]+)``", text):
+        if "NAME" not in name:
+            assert (ROOT / name).exists(), f"{page.name} names {name}"
+    for name in re.findall(r"``([\w-]+\.rst)``", text):
+        folders = (ROOT, ROOT / "docs")
+        assert any((folder / name).exists() for folder in folders) or name == "README.rst"
+
+
+def test_every_role__has_a_row():
+    rows = set(re.findall(r"^``(\w+)`` ", read("docs/roles.rst"), re.MULTILINE))
+    assert rows == {path.stem for path in (ROOT / "roles").glob("[a-z]*.py")}
+
+
+def test_every_noun__is_named_where_roles_are_explained():
+    text = read("docs/writing-a-role.rst")
+    shipped = [n for n, noun in KINDS.items() if noun.__module__.startswith("nodriza.")]
+    assert not [noun for noun in shipped if f"``{noun}``" not in text]
+
+
+def test_every_command__is_in_the_readme_by_name_or_family():
+    said = subprocess.run(
+        [Path(sys.executable).with_name("fab"), "--list"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    commands = re.findall(r"^  (\w[\w.-]*) ", said, re.MULTILINE)
+    text = read("README.rst")
+    inventories = {path.stem for path in (ROOT / "inventories").glob("*.yml")}
+    for name in set(commands) - inventories:
+        assert f"fab {name.split('.')[0]}" in text or f"make {name}" in text, name
+
+
+def test_every_key_of_an_inventory__is_in_its_table():
+    text = read("docs/inventory.rst")
+    for key, value in yaml.safe_load(read("inventories/production.example.yml")).items():
+        assert f"``{key}``" in text, key
+        if key in ("app", "tls", "ssh", "share"):
+            assert not [name for name in value if f"``{name}``" not in text]
+
+
+def test_make_targets_of_the_documents__are_there():
+    makefile = read("Makefile")
+    for page in PAGES:
+        for target in re.findall(r"(?:``|\$ )make (\w+)", page.read_text("utf-8")):
+            assert f"\n{target}:" in makefile, f"{page.name}: make {target}"
+
+
+def test_role_of_the_page_about_roles__plans(tmp_path, monkeypatch):
+    monkeypatch.setenv("NODRIZA_LAB_STATE", str(tmp_path))
+    page = read("docs/writing-a-role.rst")
+    blocks = re.findall(r"\.\. code-block:: (\w+)\n\n((?:   .*\n|\n)+)", page)
+    code = {language: re.sub(r"(?m)^   ", "", text) for language, text in blocks}
+    assert set(code) <= LANGUAGES
+    for folder in ("roles", "templates/munin", "inventories"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "roles/munin.py").write_text(code["python"])
+    (tmp_path / "templates/munin/munin-node.conf.j2").write_text(code["jinja"])
+    inventory = tmp_path / "inventories/mine.yml"
+    lab = read("inventories/three-node.yml").replace("../examples/", f"{ROOT}/examples/")
+    inventory.write_text(f"{lab}\n{code['yaml']}")
+    cluster = load_cluster(inventory)
+    plan = plan_node(cluster.node("server-2"), cluster)
+    conf = next(p for p in plan.resources if p.resource.id == "file:/etc/munin/munin-node.conf")
+    assert "allow 10\\.0\\.0\\.9" in conf.resource.content
+    assert plan.resources[-1].resource.id == "service:munin-node"
