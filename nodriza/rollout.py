@@ -210,9 +210,11 @@ def _interrupted(result: NodeResult, run: Run) -> NodrizaError:
 
 
 def _busy(holder: dict[str, Any]) -> NodrizaError:
+    who = "it has just begun"  # between taking the lock and writing its name down
+    if holder:
+        who = f"{holder.get('who')} from {holder.get('from')}, since {holder.get('since')}"
     return HostRefused(
-        f"another run is at work on this host: {holder.get('who')} from"
-        f" {holder.get('from')}, since {holder.get('since')}",
+        f"another run is at work on this host: {who}",
         kept="nothing was changed by this run",
         do="wait for it to end and run the same command again",
     )

@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 from nodriza.inventory import text
 from nodriza.inventory.base import Model, whole
 
-
 _CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
 
 

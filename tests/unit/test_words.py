@@ -34,7 +34,10 @@ from tests.unit.test_commands import fab, project  # noqa: F401  a fixture
         ("lab", "next: fab lab.down, fab lab.ssh"),
         ("lab.staus", "did you mean lab.status"),
         ("plan smok", "did you mean smoke?"),
-        ("plan --jsno", "plan has no flag --jsno\n  kept: nothing was done\n  next: did you mean --json?"),
+        (
+            "plan --jsno",
+            "plan has no flag --jsno\n  kept: nothing was done\n  next: did you mean --json?",
+        ),
         ("--bogus plan", "fab has no flag --bogus"),
         ("provision --parallel many", "'many' is not a whole number"),
         ("provision --parallel", "--parallel needs a value behind it"),
@@ -65,7 +68,12 @@ def test_help__is_not_taken_for_a_slip(line):
 
 @pytest.mark.parametrize(
     "line",
-    ["vagrant plan:server-2", "'plan: server-2 , server-3'", "plan --target server-n", "plan plan"],
+    [
+        "vagrant plan:server-2",
+        "'plan: server-2 , server-3'",
+        "plan --target server-n",
+        "plan plan",
+    ],
 )
 def test_what_is_meant__is_done(line):
     done = fab(*shlex.split(line))

@@ -254,7 +254,7 @@ def check_text(name, plain, text):
             check_text(name, one, another)
     elif isinstance(text, str) and name != "content":
         assert not re.search(r"[\x00-\x1f\x7f]", text) or text == plain
-        if name == "path" or plain.startswith("/") and "\n" not in plain:
+        if name == "path" or (plain.startswith("/") and "\n" not in plain):
             assert text == posixpath.normpath(text)
             assert text.count("/") == plain.count("/") or "zoneinfo" in text
             assert not re.search(r"\s", text)
