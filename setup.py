@@ -51,13 +51,17 @@ setup(
     ],
     extras_require={
         "test": [
+            "crossplane>=0.5",
             "docutils>=0.20",
             "hypothesis>=6.100",
+            "jsonschema>=4.20",
             "mypy>=1.11",
             "pytest>=8.2",
             "ruff>=0.6",
             "setuptools>=70.1",  # builds the wheel, for the test of what is in it
             "types-PyYAML",
+            "types-docutils",
+            "types-jsonschema",
             "types-paramiko",
         ],
     },

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from nodriza.lab import programs
+from nodriza.lab import programs, state
 from tests.lab.project import Project, Result, wait_for
 from tests.lab.visitor import serving
 
@@ -34,6 +34,7 @@ find /etc /root /var/lib /usr/local /srv -xdev -not -path '/var/lib/private*' \
 systemctl list-unit-files --no-legend --no-pager
 getent passwd; getent group
 """
+LOCK = Path("/run/lock/nodriza-lab-tests.lock")
 VERBOSE = "/etc/ssh/sshd_config.d/20-verbose.conf"
 
 
@@ -79,9 +80,15 @@ def project(
     """An operator's folder; its lab is up, of machines that nobody has touched."""
     project = Project.make(tmp_path_factory.mktemp("operator"), "nodriza-test", 27)
     project.times = times
+    # Held until the end: a second run of these tests must not take this one's lab away.
+    with state.locked(LOCK, busy="another run of the lab tests is at work", seconds=1):
+        yield from _lab(project)
+
+
+def _lab(project: Project) -> Iterator[Project]:
     project.fab("lab.down").well()  # what a run before this one may have left
     try:
-        times["lab.up"] = project.fab("lab.up").well().seconds
+        project.times["lab.up"] = project.fab("lab.up").well().seconds
         for node in NODES:
             # sshd then tells every session that it starts.
             verbose = f"echo LogLevel VERBOSE >{VERBOSE} && systemctl restart ssh"
