@@ -10,7 +10,7 @@ from invoke import Collection, Exit
 from invoke.tasks import Task as AnyTask
 
 from .session import inventories, inventory_word, with_target
-from .words import refuse_slips, taken
+from .words import is_word, refuse_slips, spell_out
 
 
 class Commands(Collection):
@@ -24,7 +24,7 @@ class Commands(Collection):
         for task in list(self._own_tasks()):
             self._add_own(task)
         for name, path in inventories().items():
-            if not taken(name, self):
+            if is_word(name, self):
                 self.add_task(inventory_word(name, path))
         self._aim(sys.argv[1:])
         refuse_slips(self, inventories())
@@ -53,5 +53,9 @@ class Commands(Collection):
     def _aim(self, words: list[str]) -> None:
         for word in words:
             command, colon, target = word.partition(":")
-            if colon and getattr(self.tasks.get(command), "takes_target", False):
+            if not (colon and getattr(self.tasks.get(command), "takes_target", False)):
+                continue
+            if {".", "_"} & set(word):  # which Invoke reads as a group's dot and as a hyphen
+                spell_out(word)
+            else:
                 self.add_task(with_target(self.tasks[command], word, target))

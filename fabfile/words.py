@@ -20,6 +20,20 @@ def taken(name: str, commands: Collection) -> bool:
     return name in commands.tasks or name in commands.collections
 
 
+def is_word(name: str, commands: Collection) -> bool:
+    """Whether an inventory of this name can have a word: dots are for groups of commands."""
+    return bool(re.fullmatch(r"\w[\w-]*", name)) and not taken(name, commands)
+
+
+def spell_out(word: str) -> None:
+    """``provision:a.b`` as if it had been typed ``provision --target a.b``."""
+    typed = getattr(getattr(program, "core", None), "unparsed", [])
+    command, _, target = word.partition(":")
+    while word in typed:
+        at = typed.index(word)
+        typed[at : at + 1] = [command, "--target", target]
+
+
 def refuse_slips(commands: Collection, inventories: Words[str]) -> None:
     """Stop, with exit code 2, at anything that can't be meant as it was typed.
 
@@ -48,7 +62,8 @@ def _refuse_doubles(typed: list[str], wordless: Words[str], commands: Collection
     """An inventory that has the name of a command, and has therefore no word."""
     for name in typed:
         if name in wordless:
-            why = "is a command" if taken(name, commands) else "is no plain word"
+            is_command = taken(name, commands) or name in commands.task_names
+            why = "is a command" if is_command else "is no plain word"
             raise _no(
                 f"{name} {why}, so it can't stand for inventories/{name}.yml",
                 f"give the file another name, and {name}.* beside it",

@@ -299,7 +299,7 @@ def test_stand_in__lets_nginx_start_before_there_is_a_certificate(
 
 def test_units__are_as_closed_as_the_documentation_says(project: Project, issued: int) -> None:
     text = (Path(__file__).parents[2] / "docs" / "security.rst").read_text()
-    told = dict(re.findall(r"^\s+``([a-z<>-]+)\.service``\s+\S+\s+(\d\.\d)", text, re.MULTILINE))
+    told = dict(re.findall(r"^``([a-z<>-]+)\.service``\s+\S+\s+(\d\.\d)", text, re.MULTILINE))
     units = {
         "server-1": ["<app>-certificate"],
         "server-2": ["uwsgi", "<app>-share", "<app>-tls"],

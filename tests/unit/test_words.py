@@ -6,7 +6,10 @@ import shlex
 
 import pytest
 
-from tests.unit.test_commands import fab, project  # noqa: F401  a fixture
+from tests.unit import test_commands
+from tests.unit.test_commands import fab
+
+project = test_commands.project
 
 
 @pytest.mark.parametrize(
@@ -81,7 +84,8 @@ def test_what_is_meant__is_done(line):
     assert "server-2: " in done.stdout
 
 
-@pytest.mark.parametrize("name", ["plan", "lab", "lab.up", "a.b", "provision"])
+# Only names of commands that could do no harm here if they were not refused.
+@pytest.mark.parametrize("name", ["plan", "lab", "inventory.schema", "a.b", "smoke"])
 def test_inventory_called_like_a_command__is_refused_when_its_name_is_typed(project, name):
     (project / "inventories" / "mine.yml").rename(project / "inventories" / f"{name}.yml")
     done = fab(name, "plan", folder=project)

@@ -78,7 +78,8 @@ def unit(text: str) -> list:
             found.append(line)
             continue
         key, equals, value = line.partition("=")
-        assert equals and re.fullmatch(r"[A-Za-z0-9]+", key), line
+        assert equals, line
+        assert re.fullmatch(r"[A-Za-z0-9]+", key), line
         words = shlex.split(value) if key.startswith("Exec") else value.split()
         # A specifier or a variable would be replaced.
         found.append((key, len(words), value.count("%"), value.count("$")))

@@ -219,6 +219,10 @@ def test_file__that_may_not_be_read_is_told(write, tmp_path):
         "except InventoryError as error: print(error)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program, str(file)], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-c", program, str(file)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert "can't be read: Permission denied" in done.stdout, done.stderr
