@@ -40,6 +40,7 @@ setup(
     install_requires=[
         "fabric>=3.2,<4",
         "httpx>=0.27,<1",
+        "idna>=3.4",
         "invoke>=2.2,<4",
         "jinja2>=3.1,<4",
         "paramiko>=3.4",

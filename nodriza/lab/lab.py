@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from nodriza.inventory.model import Cluster, Node
 
 BOOT_SECONDS = 60
+RUNNING = Path("/run/nodriza/labs")
 AT_ONCE = 16
 """Machines that are started, or asked, side by side."""
 
@@ -45,8 +46,11 @@ def up(cluster: Cluster, say: Callable[[str], None]) -> None:
     network.leave(wires.netns_of(cluster.name))
     place = state.Place(cluster.name)
     with state.one_at_a_time(cluster.name):
+        mark = _mark(cluster, place)
         wiring = wires.plan(cluster)
         place.make()
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.write_text(f"{place.folder}\n")
         if not place.key.exists():
             disk.make_key(place.key, f"lab {cluster.name}")
         network.ensure(wiring, place)
@@ -76,6 +80,7 @@ def down(cluster: Cluster, say: Callable[[str], None]) -> None:
     network.leave(wires.netns_of(cluster.name))
     place = state.Place(cluster.name)
     with state.one_at_a_time(cluster.name):
+        mark = _mark(cluster, place)
         machines = nspawn.machines(place)
         # First, so that a command started now finds no lab instead of half a one.
         place.overlay.unlink(missing_ok=True)
@@ -87,7 +92,25 @@ def down(cluster: Cluster, say: Callable[[str], None]) -> None:
         network.remove(wires.traces(cluster, place), place)
         if place.folder.exists():
             shutil.rmtree(place.folder)
+        mark.unlink(missing_ok=True)
         say(f"lab {cluster.name}: {len(machines)} machines gone")
+
+
+def _mark(cluster: Cluster, place: state.Place) -> Path:
+    """Where a lab that is up says whose it is: its machines and network are known by name.
+
+    Raises ``LabError`` when it is another state folder's, which would be taken over.
+    """
+    mark = RUNNING / cluster.name
+    other = mark.read_text().strip() if mark.exists() else ""
+    up_now = wires.namespace_file(wires.netns_of(cluster.name)).exists()
+    if up_now and other not in ("", str(place.folder)):
+        raise LabError(
+            f"another lab of the name {cluster.name} is up, with its state in {other}",
+            kept="it was left alone",
+            do=f"choose another name, or: NODRIZA_LAB_STATE={Path(other).parent} fab lab.down",
+        )
+    return mark
 
 
 def status(cluster: Cluster) -> list[MachineStatus]:
