@@ -34,6 +34,15 @@ find /etc /root /var/lib /usr/local /srv -xdev -not -path '/var/lib/private*' \
 systemctl list-unit-files --no-legend --no-pager
 getent passwd; getent group
 """
+LONG = {
+    "test_chaos.py",
+    "test_own_repository.py",
+    "test_rotation.py",
+    "test_strangers.py",
+    "test_tls.py",
+    "test_trixie.py",
+}
+"""Each with a cluster of its own, or a great many runs: ``make test-long``."""
 LOCK = Path("/run/lock/nodriza-lab-tests.lock")
 VERBOSE = "/etc/ssh/sshd_config.d/20-verbose.conf"
 
@@ -43,6 +52,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     ours = [item for item in items if HERE in item.path.parents]
     for item in ours:
         item.add_marker(pytest.mark.lab)
+        if item.path.name in LONG:
+            item.add_marker(pytest.mark.long)
     if os.environ.get("NODRIZA_NO_LAB") == "1" and ours:
         items[:] = [item for item in items if item not in ours]
         config.hook.pytest_deselected(items=ours)
