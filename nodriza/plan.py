@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import importlib
 import runpy
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,12 +62,23 @@ class Plan:
 
 def plan_node(node: Node, cluster: Cluster, renderer: Renderer | None = None) -> Plan:
     """What the roles of ``node`` ask for."""
-    declared = (
-        item
-        for name in node.roles
-        for item in with_origin(find_role(name, cluster)(node, cluster))
-    )
+    declared = (item for name in node.roles for item in _declared(name, node, cluster))
     return make_plan(declared, node, cluster, renderer or Renderer.of(cluster))
+
+
+def _declared(name: str, node: Node, cluster: Cluster) -> Iterator[tuple[Declared, str]]:
+    """What a role yields; a mistake in it is told with its line, not with a traceback."""
+    try:
+        yield from with_origin(find_role(name, cluster)(node, cluster))
+    except NodrizaError:
+        raise
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        raise NodrizaError(
+            f"the role {name} does not work for {node.name}: {type(error).__name__}: {error}",
+            where=f"{_shown(last.filename)}:{last.lineno}",
+            kept="no host was touched",
+        ) from error
 
 
 def make_plan(

@@ -9,6 +9,9 @@ from nodriza.inventory import Cluster, Node
 from nodriza.render import Template, template
 from nodriza.resources import Directory, Package, Resource, Service
 
+PATIENCE = 240
+"""Seconds for all workers of a node to begin anew; what reloads them waits at most 300."""
+
 
 def uwsgi(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     """Serves the current release, and follows the reload file worker after worker."""
@@ -20,15 +23,19 @@ def uwsgi(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     release = template("uwsgi/release.py.j2", to=f"/etc/uwsgi/{app.name}_release.py")
     follow = template("uwsgi/reload.py.j2", to=f"/etc/uwsgi/{app.name}_reload.py")
     yield template("uwsgi/ready.py.j2", to=f"/etc/uwsgi/{app.name}_ready.py")
+    renew = template("uwsgi/renew.py.j2", to=f"/etc/uwsgi/{app.name}_renew.py", patience=PATIENCE)
     own = repr(sorted(app.environment.items())).encode()
     unit = template(
         "uwsgi/uwsgi.service.j2",
         to="/etc/systemd/system/uwsgi.service",
         environment=hashlib.sha256(own).hexdigest()[:12],
+        renew=renew.path,
+        patience=PATIENCE,
     )
     yield ini
     yield release
     yield follow
+    yield renew
     yield unit
     yield Service(
         "uwsgi",

@@ -151,3 +151,14 @@ def test_own_role_and_template__win_over_the_shipped_ones(project):
     assert own["content"] == "own server-1\n"
     assert own["origin"].endswith("roles/redis.py:3")
     assert not [item for item in plan if item["id"] == "package:redis-server"]
+
+
+def test_mistake_in_an_own_role__is_told_with_its_line_and_no_traceback(project):
+    (project / "roles").mkdir()
+    (project / "roles" / "redis.py").write_text(
+        "def redis(node, cluster):\n    yield node.variables['nobody']\n"
+    )
+    done = fab("plan:server-1", folder=project)
+    assert done.returncode == 1
+    assert "roles/redis.py:2: the role redis does not work for server-1: KeyError" in done.stderr
+    assert "Traceback" not in done.stderr
