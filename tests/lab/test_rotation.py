@@ -70,7 +70,6 @@ def restless(mended_at_the_end: Project) -> Iterator[Project]:
     settings.write_text(text.replace('"CONN_MAX_AGE": 60', '"CONN_MAX_AGE": 0'))
     project.fab("deploy").well()
     wait_for("answer of every child", 60, lambda: serving(project.cluster))
-    time.sleep(5)  # worker after worker
     yield project
     settings.write_text(text)
     project.fab("deploy").well()
@@ -95,6 +94,8 @@ def good(visitor: Visitor, least: int) -> bool:
 def test_rotation__loses_no_request_and_ends_the_old_value(restless: Project, name: str) -> None:
     old = values(restless)[name]
     assert accepts(restless, name, old)
+    # Workers are being replaced when it begins.
+    restless.on("server-1", "touch /srv/videoteca/reload")
     with Visitor(restless.cluster, PAGE) as visitor:
         rotated = restless.fab("secrets.rotate", name).well()
         time.sleep(2)
@@ -128,6 +129,37 @@ def test_rotation__keeps_the_old_value_as_long_as_it_is_asked_to(restless: Proje
     assert good(visitor, 50)
     assert values(restless)[name] == new
     assert not accepts(restless, name, old)
+
+
+@pytest.mark.parametrize("configuration", [False, True], ids=["workers", "master"])
+def test_reload__of_uwsgi_while_workers_are_replaced_is_neither_lost_nor_noticed(
+    restless: Project, configuration: bool
+) -> None:
+    """With a change of uWSGI's own configuration there is a new master, too."""
+    with Visitor(restless.cluster, PAGE) as visitor:
+        for pause in (0.5, 1.5, 2.5):
+            restless.on("server-1", "touch /srv/videoteca/reload")
+            time.sleep(pause)
+            if configuration:
+                restless.on("server-2", "touch /etc/uwsgi/videoteca.ini")
+            before = processes(restless)
+            restless.on("server-2", "systemctl reload uwsgi")
+            after = processes(restless)
+            for kind in ("worker", "mule"):
+                assert len(after[kind]) == len(before[kind])
+            assert not after["worker"] & before["worker"]
+            assert (after["mule"] != before["mule"]) == configuration
+    assert good(visitor, 50)
+
+
+def processes(project: Project) -> dict[str, set[str]]:
+    """The process ids of uWSGI's workers and of its mule."""
+    found: dict[str, set[str]] = {"worker": set(), "mule": set(), "master": set()}
+    listing = project.on("server-2", "pgrep -a --full '^videoteca uWSGI '")
+    for line in listing.splitlines():
+        pid, _, _, kind = line.split()[:4]
+        found[kind].add(pid)
+    return found
 
 
 def finished(project: Project, name: str) -> Result | None:
