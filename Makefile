@@ -3,8 +3,9 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 FAB := .venv/bin/fab
 SYSTEM := /var/lib/nodriza/controller-packages
 # python3-venv: the project itself; mmdebstrap … nftables: the lab; ffmpeg: the smoke test.
-PACKAGES := python3-venv mmdebstrap systemd-container iproute2 nftables openssh-client ffmpeg
-# A database without its service, for the tests of the database nouns.
+PACKAGES := python3-venv mmdebstrap systemd-container iproute2 nftables openssh-client ffmpeg \
+    git util-linux debian-archive-keyring
+# A database without its service, for the tests of the database nouns, and Redis for its role's.
 TEST_PACKAGES := mariadb-server-core mariadb-client-core
 
 .PHONY: demo test test-long unit chaos lint format clean
@@ -52,7 +53,12 @@ $(SYSTEM): Makefile
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $(PACKAGES)
 	$(SUDO) mkdir -p $(@D) && $(SUDO) touch $@
 
+# Redis comes with a service; on a computer that did not have it, it stays off.
 $(SYSTEM)-test: Makefile
 	$(SUDO) apt-get update -q
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $(TEST_PACKAGES)
+	dpkg-query -s redis-server >/dev/null 2>&1 || { \
+	    $(SUDO) env DEBIAN_FRONTEND=noninteractive SYSTEMD_OFFLINE=1 \
+	        apt-get install -qy --no-install-recommends redis-server \
+	    && $(SUDO) systemctl disable --quiet redis-server; }
 	$(SUDO) mkdir -p $(@D) && $(SUDO) touch $@
