@@ -19,7 +19,7 @@ nft insert rule inet nodriza input tcp dport 9090 accept
 systemd-run --unit=door python3 -m http.server 9090 --directory /mnt
 sleep 1
 """
-REBOOTS = [f"after a reboot of {node} every child serves again" for node in NODES]
+REBOOTS = [f"after a reboot of {node} everything is back" for node in NODES]
 
 
 def sentence(check: Callable[[Any], None]) -> str:
