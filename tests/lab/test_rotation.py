@@ -145,10 +145,12 @@ def test_reload__of_uwsgi_while_workers_are_replaced_is_neither_lost_nor_noticed
             before = processes(restless)
             restless.on("server-2", "systemctl reload uwsgi")
             after = processes(restless)
-            for kind in ("worker", "mule"):
-                assert len(after[kind]) == len(before[kind])
             assert not after["worker"] & before["worker"]
-            assert (after["mule"] != before["mule"]) == configuration
+            assert not after["mule"] & before["mule"] or not configuration
+            # None is lost. (One may be on its way: the touch is followed by itself.)
+            wait_for(
+                "as many workers as before", 60, lambda: len(processes(restless)["worker"]) == 2
+            )
     assert good(visitor, 50)
 
 
