@@ -35,12 +35,19 @@ systemctl list-unit-files --no-legend --no-pager
 getent passwd; getent group
 """
 LONG = {
+    "test_4_killed.py",
+    "test_5_refused.py",
+    "test_6_secrets.py",
+    "test_7_ways_in.py",
+    "test_8_hosts_down.py",
+    "test_9_new_node.py",
     "test_chaos.py",
     "test_own_repository.py",
     "test_rotation.py",
     "test_strangers.py",
     "test_tls.py",
     "test_trixie.py",
+    "test_weather.py",
 }
 """Each with a cluster of its own, or a great many runs: ``make test-long``."""
 LOCK = Path("/run/lock/nodriza-lab-tests.lock")

@@ -10,6 +10,33 @@ from typing import Any
 from tests.lab.project import Project
 
 NAME = "stranger"
+ACME = "198.18.68.66"
+# Debian's pebble: the ACME server that Let's Encrypt's own clients are tested with. It looks
+# the site up in /etc/hosts, where it finds both children.
+AUTHORITY = f"""
+mkdir -p /root/acme && cd /root/acme
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=acme \
+    -addext subjectAltName=IP:{ACME} -keyout key.pem -out cert.pem 2>/dev/null
+cat >config.json <<END
+{{"pebble": {{"listenAddress": "{ACME}:14000", "managementListenAddress": "{ACME}:15000",
+ "certificate": "cert.pem", "privateKey": "key.pem", "httpPort": 80, "tlsPort": 443}}}}
+END
+printf '198.18.68.12 videoteca.test\n198.18.68.13 videoteca.test\n' >>/etc/hosts
+systemd-run --quiet --unit=acme --working-directory=/root/acme --setenv=PEBBLE_VA_NOSLEEP=1 \
+    pebble -config config.json
+cat cert.pem
+python3 - <<END
+import ssl, time, urllib.request
+for _ in range(50):
+    try:
+        trusting = ssl._create_unverified_context()
+        root = urllib.request.urlopen("https://{ACME}:15000/roots/0", context=trusting).read()
+        break
+    except OSError:
+        time.sleep(0.1)
+print(root.decode())
+END
+"""
 
 
 def make(
@@ -45,3 +72,9 @@ def install(outside: Project, packages: Sequence[str]) -> None:
         "DEBIAN_FRONTEND=noninteractive SYSTEMD_OFFLINE=1"
         f" apt-get -qqy install --no-install-recommends {words} >/dev/null",
     )
+
+
+def acme_authority(outside: Project) -> str:
+    """An ACME authority on the stranger's machine; its certificates, in PEM."""
+    install(outside, ["pebble", "openssl"])
+    return outside.on(NAME, AUTHORITY)

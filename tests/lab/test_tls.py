@@ -21,33 +21,6 @@ from tests.lab.visitor import get
 from tests.unit.roles.test_tls import DAY, make_pair
 
 CHILDREN = ("server-2", "server-3")
-ACME = "198.18.68.66"
-# Debian's pebble: the ACME server that Let's Encrypt's own clients are tested with. It looks
-# the site up in /etc/hosts, where it finds both children.
-AUTHORITY = f"""
-mkdir -p /root/acme && cd /root/acme
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=acme \
-    -addext subjectAltName=IP:{ACME} -keyout key.pem -out cert.pem 2>/dev/null
-cat >config.json <<END
-{{"pebble": {{"listenAddress": "{ACME}:14000", "managementListenAddress": "{ACME}:15000",
- "certificate": "cert.pem", "privateKey": "key.pem", "httpPort": 80, "tlsPort": 443}}}}
-END
-printf '198.18.68.12 videoteca.test\n198.18.68.13 videoteca.test\n' >>/etc/hosts
-systemd-run --quiet --unit=acme --working-directory=/root/acme --setenv=PEBBLE_VA_NOSLEEP=1 \
-    pebble -config config.json
-cat cert.pem
-python3 - <<END
-import ssl, time, urllib.request
-for _ in range(50):
-    try:
-        trusting = ssl._create_unverified_context()
-        root = urllib.request.urlopen("https://{ACME}:15000/roots/0", context=trusting).read()
-        break
-    except OSError:
-        time.sleep(0.1)
-print(root.decode())
-END
-"""
 
 
 @pytest.fixture(scope="module")
@@ -196,10 +169,9 @@ def test_key__is_nowhere_but_on_the_children(project: Project, served: tuple[str
 def authority(both: tuple[Project, Project], served: tuple[str, str]) -> str:
     """The certificates of an ACME authority on the stranger's machine; the site uses it."""
     project, outside = both
-    stranger.install(outside, ["pebble", "openssl"])
-    certificates = outside.on(stranger.NAME, AUTHORITY)
+    certificates = stranger.acme_authority(outside)
     project.inventory.with_name("acme-ca.pem").write_text(certificates)
-    directory = f"https://{ACME}:14000/dir"
+    directory = f"https://{stranger.ACME}:14000/dir"
     project.data["tls"] = {"mode": "acme", "directory": directory, "ca": "acme-ca.pem"}
     project.write()
     project.fab("provision").well()
