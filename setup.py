@@ -38,6 +38,7 @@ setup(
     },
     entry_points={"console_scripts": ["nodriza = nodriza.cli:main"]},
     install_requires=[
+        "cryptography>=42",
         "fabric>=3.2,<4",
         "httpx>=0.27,<1",
         "idna>=3.4",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,14 @@ def fab(*words: str, folder: Path = ROOT, **env: str) -> subprocess.CompletedPro
         timeout=60,
         check=False,
     )
+
+
+def seconds(*words: str, **options) -> float:
+    """Of the processor: what a busy machine adds by the clock is not ours."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    fab(*words, **options)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 @pytest.fixture
@@ -49,22 +57,14 @@ def test_list__names_every_command_on_a_line_with_words_and_no_node():
 
 
 def test_list__takes_well_under_half_a_second():
-    def once() -> float:
-        began = time.monotonic()
-        fab("--list")
-        return time.monotonic() - began
-
-    assert min(once() for _ in range(5)) < 0.5
+    assert min(seconds("--list") for _ in range(3)) < 0.5
 
 
 def test_list__takes_no_longer_with_ten_thousand_nodes(project):
     file = project / "inventories" / "mine.yml"
     file.write_text(file.read_text().replace("server-[2:3]", "server-[2:10001]"))
-    began = time.monotonic()
-    said = fab("--list", folder=project)
-    assert time.monotonic() - began < 2
-    assert "  mine " in said.stdout
-    assert said.returncode == 0
+    assert min(seconds("--list", folder=project) for _ in range(3)) < 0.5
+    assert "  mine " in fab("--list", folder=project).stdout
 
 
 def test_list__loads_nothing_heavy():
