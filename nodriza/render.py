@@ -72,6 +72,7 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
             keep_trailing_newline=True,
+            auto_reload=False,  # a template does not change while a plan is made
             autoescape=False,  # noqa: S701  configuration files, not HTML
         )
 

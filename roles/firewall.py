@@ -53,12 +53,14 @@ def doors(node: Node, cluster: Cluster) -> list[tuple[str, list[str], list[str]]
     """The listening roles of ``node`` that somebody needs: role, its ports, their addresses."""
     found = []
     for role, (ports, needed_by) in PRIVATE.items():
+        if role not in node.roles:
+            continue
         users = [
             other.private
             for other in cluster.nodes
             if other.name != node.name and needs(other, cluster) & {role, *needed_by}
         ]
-        if role in node.roles and users:
+        if users:
             found.append((role, list(ports), users))
     return found
 

@@ -33,7 +33,8 @@ def build_sdist(source: Path, folder: Path) -> Path:
     run(sys.executable, "setup.py", "--quiet", "sdist", "--dist-dir", folder, cwd=source)
     (packed,) = folder.glob("*.tar.gz")
     with tarfile.open(packed) as tar:
-        tar.extractall(folder, filter="data")
+        # Our own archive; Debian 12's Python has no ``filter`` yet.
+        tar.extractall(folder)
     return folder / packed.name.removesuffix(".tar.gz")
 
 

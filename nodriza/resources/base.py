@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import functools
 from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Optional, Sequence, Tuple, Type, Union
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Resource:
     @property
     def subject(self) -> str:
         """What this resource is about: the value of its first field."""
-        return str(getattr(self, dataclasses.fields(self)[0].name))
+        return str(getattr(self, _first_field(type(self))))
 
     @property
     def id(self) -> str:
@@ -75,6 +76,11 @@ class Resource:
     def diff(self, host: Host, now: State) -> str:
         """More than the gap's attributes can say: a unified diff, or nothing."""
         return ""
+
+
+@functools.lru_cache(maxsize=None)
+def _first_field(cls: Type[Resource]) -> str:
+    return dataclasses.fields(cls)[0].name
 
 
 def gap_between(resource: Resource, now: State) -> Gap:
