@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import itertools
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import fabric
@@ -20,6 +21,7 @@ from nodriza.errors import ConnectionFailed, HostRefused
 
 Event = dict[str, Any]
 RS = "\x1e"
+NOTHING: Event = {"gap": {}, "diff": "", "words": "", "seconds": 0.0}
 SILENCE = 1800  # seconds; longer than the longest command that a plan runs
 
 
@@ -53,7 +55,10 @@ def exchange(
     sender.start()
     last: Event = {}
     with contextlib.suppress(OSError):  # a silence that was too long: told below
-        for event in _events(channel):
+        for event in _expanded(_events(channel), request["resources"]):
+            if event["event"] == "agent":
+                channel.sendall(pack.agent())
+                continue
             last = event
             on_event(event)
     reader.join(timeout=5)
@@ -100,6 +105,19 @@ def _events(channel: Any) -> Iterator[Event]:
             if mark:
                 with contextlib.suppress(ValueError):  # noise that has one
                     yield json.loads(record)
+
+
+def _expanded(events: Iterator[Event], resources: Sequence[dict[str, Any]]) -> Iterator[Event]:
+    """Each resource has an event of its own again: a host only counts those that are ok."""
+    ids = (resource["id"] for resource in resources)
+    for event in events:
+        if event["event"] == "ok":
+            for id in itertools.islice(ids, event["count"]):
+                yield {"event": "resource", "id": id, "status": "ok", **NOTHING}
+        else:
+            if event["event"] == "resource":
+                next(ids)
+            yield event
 
 
 def _explain(channel: Any, connection: fabric.Connection, errors: str, last: Event) -> None:

@@ -1,20 +1,22 @@
-"""What goes down the channel: a short command, then the agent, then the request.
+"""What goes down the channel: a short command, then the request, then the agent if asked for.
 
-The command starts Python on the host with ``BOOTSTRAP``, which reads the agent (a zip of
-``nodriza/agent`` and ``nodriza/resources``) into a memory file (memfd_create(2)) and
-imports it from there: nothing of it is ever on the host's disk. Then comes the request,
-zlib-compressed JSON, secrets included; it is never in argv. After that the stream stays
-open and silent: its end, for whatever reason, tells the agent to stop after the resource
-that it is at.
+The command starts Python on the host with ``BOOTSTRAP``. A host keeps the agent (the
+modules of ``nodriza/agent`` and ``nodriza/resources``) compiled, in one file of root's
+beside its journal, so that what travels and what Python has to read is little. One that
+does not have it, or has another version, or a damaged one, asks with the event
+``agent``, which costs one round trip; it keeps it when the run may change things.
+
+The request is zlib-compressed JSON, secrets included; it is never in argv. After that the
+stream stays open and silent: its end, for whatever reason, tells the agent to stop after
+the resource that it is at.
 """
 
 from __future__ import annotations
 
 import functools
-import io
+import hashlib
 import json
 import shlex
-import zipfile
 import zlib
 from pathlib import Path
 from typing import Any
@@ -22,9 +24,11 @@ from typing import Any
 import nodriza
 
 MAGIC = b"NODRIZA"
+KEPT = "/var/lib/nodriza/agent"
 
 BOOTSTRAP = f"""
-import os, sys
+import marshal, sys, zlib
+from _frozen_importlib import ModuleSpec
 stdin = sys.stdin.buffer
 line = b"."
 while line and not line.startswith({MAGIC!r}):
@@ -33,13 +37,36 @@ if not line:
     sys.exit("nodriza: no plan came")
 if sys.version_info < (3, 9):
     sys.exit("nodriza: needs Python 3.9 or later, here is %s" % sys.version.split()[0])
-agent, request = (int(word) for word in line.split()[1:])
-fd = os.memfd_create("nodriza")
-with open(fd, "wb", closefd=False) as file:
-    file.write(stdin.read(agent))
-sys.path.insert(0, "/proc/self/fd/%d" % fd)
+name, agent, request = line.decode().split()[1:]
+kept = "{KEPT}/%s.%s" % (name, sys.implementation.cache_tag)
+try:
+    with open(kept, "rb") as file:
+        crc, data = file.read(4), file.read()
+except OSError:
+    crc = data = b""
+new = zlib.crc32(data).to_bytes(4, "big") != crc or not data
+if new:
+    print('\\x1e{{"event":"agent"}}', flush=True)
+request = stdin.read(int(request))
+if new:
+    import json
+    code = {{}}
+    for name, path, text in json.loads(zlib.decompress(stdin.read(int(agent)))):
+        code[name] = path, marshal.dumps(compile(text, path, "exec"))
+    data = marshal.dumps(code)
+else:
+    code = marshal.loads(data)
+class Agent:
+    def find_spec(self, name, path=None, target=None):
+        if name in code:
+            return ModuleSpec(name, self, is_package=code[name][0].endswith("__init__.py"))
+    def create_module(self, spec):
+        pass
+    def exec_module(self, module):
+        exec(marshal.loads(code[module.__name__][1]), vars(module))
+sys.meta_path.insert(0, Agent())
 from nodriza.agent.main import main
-main(stdin.read(request), stdin.fileno())
+main(request, stdin.fileno(), (kept, zlib.crc32(data).to_bytes(4, "big") + data) if new else None)
 """.strip()
 
 # A host as its provider hands it over may have no Python yet; apt must not eat our stdin.
@@ -61,20 +88,20 @@ def command(sudo: str) -> str:
 
 
 def payload(request: dict[str, Any]) -> bytes:
-    """Everything that follows the command on stdin."""
-    body = zlib.compress(json.dumps(request, ensure_ascii=False).encode(), 6)
-    return b"%s %d %d\n" % (MAGIC, len(agent()), len(body)) + agent() + body
+    """Everything that follows the command on stdin, but for the agent."""
+    body = zlib.compress(json.dumps(request, ensure_ascii=False).encode(), 9)
+    name = hashlib.sha256(agent()).hexdigest()[:16]
+    return b"%s %s %d %d\n" % (MAGIC, name.encode(), len(agent()), len(body)) + body
 
 
 @functools.cache
 def agent() -> bytes:
-    """The agent as a zip; the same bytes every time."""
+    """The agent: zlib-compressed JSON, [module, path, source] each; the same bytes every time."""
     root = Path(nodriza.__file__).parent
     files = [root / "__init__.py", *root.glob("agent/*.py"), *root.glob("resources/*.py")]
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(files):
-            entry = zipfile.ZipInfo(str(Path("nodriza") / path.relative_to(root)))
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, path.read_bytes())
-    return buffer.getvalue()
+    modules = []
+    for path in sorted(files):
+        place = Path("nodriza") / path.relative_to(root)
+        name = ".".join(place.with_suffix("").parts).removesuffix(".__init__")
+        modules.append([name, str(place), path.read_text()])
+    return zlib.compress(json.dumps(modules, ensure_ascii=False).encode(), 9)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-import shutil
 import stat
 import subprocess
 from contextlib import contextmanager
@@ -125,10 +124,6 @@ class Host:
         """The name of a user's own group."""
         return _name_of(pwd.getpwuid(_number_of(user, user=True)).pw_gid, user=False)
 
-    def which(self, program: str) -> Optional[str]:
-        """The full path of an installed program."""
-        return shutil.which(program, path=PATH)
-
     def stat(self, path: str) -> Optional[Stat]:
         """``lstat`` in words; ``None`` where nothing is."""
         try:
@@ -239,6 +234,8 @@ class Host:
             return
         with self._changing(path) as (real, _):
             if os.path.isdir(real) and not os.path.islink(real):
+                import shutil  # noqa: PLC0415  slow to load, and a run rarely removes a tree
+
                 shutil.rmtree(real)
             elif os.path.lexists(real):
                 os.unlink(real)

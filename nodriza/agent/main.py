@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import resource
 import signal
 import sys
 import threading
 import time
-import traceback
 import zlib
-from typing import Any, BinaryIO, Dict
+from typing import Any, BinaryIO, Dict, Optional, Tuple
 
 from nodriza import resources as nouns
 from nodriza.agent.converge import Converge
@@ -37,11 +35,22 @@ class Line:
         self.described = described  # id → the resource's data with tokens
         self.broken = False
         self.changed: Dict[str, Any] = {}
+        self._ok = 0
 
     def emit(self, event: Dict[str, Any]) -> None:
-        """Send an event, with no secret in it."""
-        if event["event"] == "resource" and event["status"] == "changed":
-            self.changed[event["id"]] = event["words"] or sorted(event["gap"])
+        """Send an event, with no secret in it.
+
+        Resources come in the order of the request, so those that are ok are only counted.
+        """
+        if event["event"] == "resource":
+            if event["status"] == "ok":
+                self._ok += 1
+                return
+            if event["status"] == "changed":
+                self.changed[event["id"]] = event["words"] or sorted(event["gap"])
+        if self._ok:
+            count, self._ok = self._ok, 0
+            self.emit({"event": "ok", "count": count})
         safe = self.redactor.hide(event)
         data = self.described.get(safe.get("id", ""))
         if safe.get("diff") and data and holds_secrets(data):
@@ -53,10 +62,11 @@ class Line:
             self.broken = True
 
 
-def main(body: bytes, stdin: int) -> None:
+def main(body: bytes, stdin: int, keep: Optional[Tuple[str, bytes]]) -> None:
     """Do what the request says and exit: 0 done, 1 something failed, 3 host is taken.
 
-    ``stdin``, a file descriptor: when it ends, nobody wants the rest any more.
+    ``stdin``, a file descriptor: when it ends, nobody wants the rest any more. ``keep``:
+    the agent, and where it is looked for, when this host does not have it yet.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the secrets
     request = json.loads(zlib.decompress(body))
@@ -69,11 +79,13 @@ def main(body: bytes, stdin: int) -> None:
         signal.signal(number, lambda *_: stopping.set())
     threading.Thread(target=_wait_for_end, args=(stdin, stopping), daemon=True).start()
     try:
-        code = _serve(request, line, lambda: stopping.is_set() or line.broken)
+        code = _serve(request, line, lambda: stopping.is_set() or line.broken, keep)
     except (HostError, OSError) as error:
         line.emit({"event": "error", "words": told(error, HOME)})
         code = 1
     except Exception:  # noqa: BLE001  a mistake of ours is told, too
+        import traceback  # noqa: PLC0415  slow to load, and hardly ever used
+
         line.emit({"event": "error", "words": traceback.format_exc(limit=-4)})
         code = 1
     # Not sys.exit: the thread may sit in a read that never returns.
@@ -87,7 +99,24 @@ def _wait_for_end(stdin: int, stopping: threading.Event) -> None:
     stopping.set()
 
 
-def _serve(request: Dict[str, Any], line: Line, stop: Any) -> int:
+def _keep(host: Host, path: str, data: bytes) -> None:
+    """Save the next runs the way of the agent. Two stay: people may use two versions."""
+    folder = os.path.dirname(path)
+    try:
+        if host.stat(folder) is None:
+            host.mkdir(folder)
+        others = [f"{folder}/{name}" for name in host.list(folder)]
+        others.sort(key=lambda other: host.stat(other).modified)  # type: ignore[union-attr]
+        for other in others[:-1]:
+            host.remove(other)
+        host.write(path, data, mode="0600")
+    except (HostError, OSError):
+        return  # it is only for speed; what is wrong with the disk, the plan will tell
+
+
+def _serve(
+    request: Dict[str, Any], line: Line, stop: Any, keep: Optional[Tuple[str, bytes]]
+) -> int:
     host = Host()
     refuse_unknown_system(host)
     journal = Journal(host, request["run"])
@@ -99,11 +128,13 @@ def _serve(request: Dict[str, Any], line: Line, stop: Any) -> int:
         except Busy as busy:
             line.emit({"event": "busy", "holder": busy.holder})
             return 3
+        if keep is not None:
+            _keep(host, *keep)
     line.emit(
         {
             "event": "start",
             "resources": len(resources),
-            "python": platform.python_version(),
+            "python": sys.version.split()[0],
             "check": request["mode"] != "apply",
             "clock": began,
         }

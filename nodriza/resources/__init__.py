@@ -1,28 +1,36 @@
 """The nouns: what a host can be asked to have, one file each.
 
-Importing this package is what makes all of them known; ``roles/`` import from here.
+``roles/`` import them from here. Each is loaded when it is first asked for: a host reads
+no more of them than its plan has.
 """
 
-from nodriza.resources.absent import Absent
-from nodriza.resources.archive import Archive
-from nodriza.resources.base import KINDS, Gap, Resource, State, from_data, gap_between, to_data
-from nodriza.resources.command import Command
-from nodriza.resources.database import Database, DatabaseUser
-from nodriza.resources.directory import Directory
-from nodriza.resources.file import File
-from nodriza.resources.gluster_volume import GlusterVolume
-from nodriza.resources.group import Group
-from nodriza.resources.link import Link
-from nodriza.resources.mount import Mount
-from nodriza.resources.old_releases import OldReleases
-from nodriza.resources.package import Package
-from nodriza.resources.service import Service
-from nodriza.resources.touch import Touch
-from nodriza.resources.user import User
-from nodriza.resources.venv import Venv
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from nodriza.resources.base import Gap, Resource, State, from_data, gap_between, to_data
+
+if TYPE_CHECKING:
+    from nodriza.resources.absent import Absent
+    from nodriza.resources.archive import Archive
+    from nodriza.resources.command import Command
+    from nodriza.resources.database import Database
+    from nodriza.resources.database_user import DatabaseUser
+    from nodriza.resources.directory import Directory
+    from nodriza.resources.file import File
+    from nodriza.resources.gluster_volume import GlusterVolume
+    from nodriza.resources.group import Group
+    from nodriza.resources.link import Link
+    from nodriza.resources.mount import Mount
+    from nodriza.resources.old_releases import OldReleases
+    from nodriza.resources.package import Package
+    from nodriza.resources.service import Service
+    from nodriza.resources.touch import Touch
+    from nodriza.resources.user import User
+    from nodriza.resources.venv import Venv
 
 __all__ = [
-    "KINDS",
     "Absent",
     "Archive",
     "Command",
@@ -47,3 +55,12 @@ __all__ = [
     "gap_between",
     "to_data",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """``GlusterVolume`` from ``gluster_volume.py`` (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"no noun {name}")
+    words = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+    module = importlib.import_module(f"nodriza.resources.{words[1:]}")
+    return vars(module)[name]

@@ -19,7 +19,8 @@ from __future__ import annotations
 import base64
 import dataclasses
 import functools
-from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Optional, Sequence, Tuple, Type, Union
+import sys
+from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Optional, Sequence, Tuple, Union
 
 if TYPE_CHECKING:
     from nodriza.agent.host import Host
@@ -28,9 +29,6 @@ Value = Union[str, int, bool, None]
 State = Optional[Dict[str, Value]]
 Gap = Dict[str, Tuple[Value, Value]]
 """Attribute to (what is there, what is wanted)."""
-
-KINDS: Dict[str, Type["Resource"]] = {}
-"""Every noun by its class name, filled as the classes are defined."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,14 +44,10 @@ class Resource:
     ALONE: ClassVar[bool] = False
     """Looked at one at a time, each after the fix of the one before."""
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        KINDS[cls.__name__] = cls
-
     @property
     def subject(self) -> str:
         """What this resource is about: the value of its first field."""
-        return str(getattr(self, _first_field(type(self))))
+        return str(getattr(self, _first_field(type(self))))  # type: ignore[arg-type]
 
     @property
     def id(self) -> str:
@@ -79,7 +73,7 @@ class Resource:
 
 
 @functools.lru_cache(maxsize=None)
-def _first_field(cls: Type[Resource]) -> str:
+def _first_field(cls: type) -> str:
     return dataclasses.fields(cls)[0].name
 
 
@@ -114,7 +108,7 @@ def to_data(resource: Resource) -> Dict[str, Any]:
 
 def from_data(data: Dict[str, Any]) -> Resource:
     """The resource that ``to_data`` described; other keys are left alone."""
-    cls = KINDS[data["kind"]]
+    cls = getattr(sys.modules[__package__], data["kind"])
     names = {field.name for field in dataclasses.fields(cls)}
     values: Dict[str, Any] = {}
     for name in names & set(data):
@@ -124,4 +118,5 @@ def from_data(data: Dict[str, Any]) -> Resource:
         elif isinstance(value, list):
             value = tuple(value)
         values[name] = value
-    return cls(**values)
+    resource: Resource = cls(**values)
+    return resource

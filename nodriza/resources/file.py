@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, List, Sequence, Union
@@ -73,6 +72,8 @@ class File(Resource):
         old = b"" if now is None or now["type"] != "file" else host.read(self.path) or b""
         if old == self.data or b"\0" in old + self.data:
             return ""
+        import difflib  # noqa: PLC0415  most runs have no use for it
+
         return "\n".join(
             difflib.unified_diff(
                 old.decode("utf-8", "replace").splitlines(),

@@ -14,6 +14,7 @@ ME = {"owner": Path.home().owner(), "group": Path.home().group()}
 
 
 def ask(resources: list, *, noise: bytes = b"", secrets: dict | None = None) -> list[dict]:
+    """What it says. It is asked to check only, so this computer does not keep the agent."""
     request = {
         "run": "run-1",
         "mode": "check",
@@ -33,12 +34,14 @@ def ask(resources: list, *, noise: bytes = b"", secrets: dict | None = None) -> 
         assert process.stdin
         assert process.stdout
         assert process.stderr
-        process.stdin.write(noise + pack.payload(request))
+        process.stdin.write(noise + pack.payload(request) + pack.agent())
         process.stdin.flush()  # and it stays open: its end would mean "stop"
         records = process.stdout.read().decode().split("\x1e")[1:]
         process.stdin.close()
         assert records, process.stderr.read().decode()
-    return [json.loads(record) for record in records]
+    first, *events = (json.loads(record) for record in records)
+    assert first == {"event": "agent"}
+    return events
 
 
 def test_agent__arrives_whole_and_answers(tmp_path):

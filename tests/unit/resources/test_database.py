@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from nodriza.agent.host import CommandFailed, Host
 from nodriza.resources import Database, DatabaseUser, gap_between
-from nodriza.resources.database import ask, hashed, identifier, pattern, string, tell
+from nodriza.resources.database import ask, identifier, string, tell
+from nodriza.resources.database_user import hashed, pattern
 
 
 class HostWithServer(Host):
