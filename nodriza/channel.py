@@ -55,7 +55,7 @@ def exchange(
     sender.start()
     last: Event = {}
     with contextlib.suppress(OSError):  # a silence that was too long: told below
-        for event in _expanded(_events(channel), request["resources"]):
+        for event in expanded(_events(channel), request["resources"]):
             if event["event"] == "agent":
                 channel.sendall(pack.agent())
                 continue
@@ -107,7 +107,7 @@ def _events(channel: Any) -> Iterator[Event]:
                     yield json.loads(record)
 
 
-def _expanded(events: Iterator[Event], resources: Sequence[dict[str, Any]]) -> Iterator[Event]:
+def expanded(events: Iterator[Event], resources: Sequence[dict[str, Any]]) -> Iterator[Event]:
     """Each resource has an event of its own again: a host only counts those that are ok."""
     ids = (resource["id"] for resource in resources)
     for event in events:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from nodriza.plan import Plan, plan_node
 from nodriza.render import Renderer
 from nodriza.rollout import Run, roll_out
-from nodriza.tls import refuse_bad_pair
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
@@ -38,6 +37,8 @@ def provision(
     that do not exist yet, and keeps none of them.
     """
     if any("tls" in node.roles for node in nodes):
+        from nodriza.tls import refuse_bad_pair  # noqa: PLC0415  slow to load
+
         refuse_bad_pair(cluster, vault)
     plans = plan_all(cluster, nodes)
     names = set().union(*(plan.secrets for plan in plans))

@@ -99,7 +99,7 @@ def _wait_for_end(stdin: int, stopping: threading.Event) -> None:
     stopping.set()
 
 
-def _keep(host: Host, path: str, data: bytes) -> None:
+def keep_agent(host: Host, path: str, data: bytes) -> None:
     """Save the next runs the way of the agent. Two stay: people may use two versions."""
     folder = os.path.dirname(path)
     try:
@@ -129,7 +129,7 @@ def _serve(
             line.emit({"event": "busy", "holder": busy.holder})
             return 3
         if keep is not None:
-            _keep(host, *keep)
+            keep_agent(host, *keep)
     line.emit(
         {
             "event": "start",

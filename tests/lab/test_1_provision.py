@@ -48,6 +48,15 @@ def test_second_provision__changes_nothing_and_says_so(provisioned: Project) -> 
     assert provisioned.fab("provision", "--check", "--json").well().changed() == {}
 
 
+def test_damaged_agent_on_a_host__is_asked_for_again(provisioned: Project) -> None:
+    """It stays there compiled; what a power cut may leave of it must not stop a run."""
+    size = "stat --format=%s /var/lib/nodriza/agent/*"
+    before = provisioned.on("server-2", size)
+    provisioned.on("server-2", "truncate --size=1000 /var/lib/nodriza/agent/*")
+    assert provisioned.fab("provision:server-2", "--json").well().changed() == {}
+    assert provisioned.on("server-2", size) == before
+
+
 def test_provision__opens_one_session_on_each_host(provisioned: Project) -> None:
     began = time.time()
     provisioned.fab("provision").well()

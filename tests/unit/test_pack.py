@@ -7,7 +7,13 @@ import os
 import subprocess
 from pathlib import Path
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from nodriza import pack
+from nodriza.agent.host import Host
+from nodriza.agent.main import keep_agent
+from nodriza.channel import expanded
 from nodriza.resources import File, to_data
 
 ME = {"owner": Path.home().owner(), "group": Path.home().group()}
@@ -75,3 +81,36 @@ def test_agent__is_the_same_bytes_each_time_and_small():
 
 def test_command__holds_no_secret_and_no_plan():
     assert len(pack.command("sudo -n")) < 2_000
+
+
+def test_host__keeps_the_agent_and_the_one_before(tmp_path):
+    host = Host(str(tmp_path))
+    for number in range(3):
+        keep_agent(host, f"/agent/{number}", b"data")
+        os.utime(tmp_path / "agent" / str(number), (number, number))
+    assert sorted(os.listdir(tmp_path / "agent")) == ["1", "2"]
+
+
+def test_host__that_can_not_keep_the_agent_goes_on_without(tmp_path):
+    keep_agent(Host(str(tmp_path)), "/nowhere/agent/1", b"data")
+    assert not os.listdir(tmp_path)
+
+
+@given(st.lists(st.sampled_from(["ok", "changed", "failed"])))
+def test_controller__hears_of_every_resource_in_its_place(statuses):
+    """A host only counts those that are ok."""
+    said = []
+    for status in statuses:
+        if status != "ok":
+            said.append({"event": "doing", "id": "this one"})
+            said.append({"event": "resource", "id": len(said), "status": status})
+        elif said and said[-1]["event"] == "ok":
+            said[-1]["count"] += 1
+        else:
+            said.append({"event": "ok", "count": 1})
+    resources = [{"id": f"file:/{number}"} for number in range(len(statuses))]
+    heard = [e for e in expanded(iter(said), resources) if e["event"] == "resource"]
+    assert [event["status"] for event in heard] == statuses
+    ok = {(e["id"], e["status"]) for e in heard if e["status"] == "ok"}
+    wanted = zip(resources, statuses, strict=True)
+    assert ok == {(r["id"], status) for r, status in wanted if status == "ok"}
