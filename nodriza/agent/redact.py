@@ -14,6 +14,8 @@ from typing import Any, Dict, Iterable, List, Pattern, Set, Tuple
 from urllib.parse import quote
 
 TOKEN = re.compile("‹secret:([a-z0-9_.]+)›")
+IN_URL = re.compile(f"(//[^/@\\s]*:){TOKEN.pattern}(?=@)")
+"""Where a URL has its password; there it is percent-encoded (RFC 3986, 3.2.1)."""
 HIDDEN = "‹hidden: this file holds secrets›"
 
 
@@ -27,7 +29,10 @@ class Redactor:
     def reveal(self, data: Any) -> Any:
         """The same data with the values in the place of the tokens."""
         if isinstance(data, str):
-            return TOKEN.sub(lambda match: self.secrets[match.group(1)], data)
+            data = IN_URL.sub(
+                lambda match: match[1] + quote(self.secrets[match[2]], safe=""), data
+            )
+            return TOKEN.sub(lambda match: self.secrets[match[1]], data)
         if isinstance(data, list):
             return [self.reveal(item) for item in data]
         if isinstance(data, dict):

@@ -80,11 +80,22 @@ class Package(Resource):
         ]
         host.run(
             ["apt-get", *wait, *options, "-qy", "--no-install-recommends", "install"]
-            + [package.name for package in many],
+            + [_exactly(package.name) for package in many],
             env=env,
             timeout=1800,
         )
         host.run(["systemctl", "daemon-reload"], check=False)
+
+
+def _exactly(name: str) -> str:
+    """A name as apt-get takes it for nothing else.
+
+    One that it does not know and that has a "." or a "+" in it is a regular expression to
+    it, and a "-" or a "+" at the end says what to do with the package.
+    """
+    if name.replace("-", "").isalnum() and not name.endswith("-"):
+        return name
+    return "^" + name.replace(".", r"\.").replace("+", r"\+") + "$"
 
 
 def _finish_what_was_cut_short(host: Host, env: Dict[str, str]) -> None:

@@ -7,7 +7,7 @@ import difflib
 import html
 import json
 import shlex
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +32,17 @@ def test_reveal__goes_into_lists_and_dicts():
     data = {"x": ["‹secret:a›", {"y": "z‹secret:b›"}], "n": 1}
     assert redactor.reveal(data) == {"x": ["one11111", {"y": "ztwo22222"}], "n": 1}
     assert redactor.hide(redactor.reveal(data)) == data
+
+
+def test_reveal__encodes_what_stands_where_a_url_has_its_password():
+    redactor = Redactor({"redis": "a@b/c?d:[e]+f", "dsn": "https://k@host/1"})
+    text = 'URL="redis://:‹secret:redis›@198.18.7.11:6379/0"\nDSN=‹secret:dsn›\nP=‹secret:redis›'
+    opened = redactor.reveal(text)
+    url, dsn, plain = (line.partition("=")[2].strip('"') for line in opened.splitlines())
+    assert unquote(str(urlsplit(url).password)) == plain == "a@b/c?d:[e]+f"
+    assert urlsplit(url).hostname == "198.18.7.11"
+    assert dsn == "https://k@host/1"
+    assert redactor.hide(opened) == text
 
 
 def test_hide__takes_the_longest_value_first():
