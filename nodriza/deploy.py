@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nodriza.errors import NodrizaError
-from nodriza.plan import Plan, find_role, make_plan, with_origin
+from nodriza.plan import Plan, declared, make_plan
 from nodriza.render import Renderer
 from nodriza.rollout import Run, roll_out
 
@@ -44,9 +44,8 @@ def release_plan(cluster: Cluster) -> Plan:
     data = archive(cluster.app.source_path)
     node = cluster.central
     venv_id = requirements_id(cluster.app.source_path, cluster.app.requirements)
-    role = find_role("release", cluster)
-    declared = with_origin(role(node, cluster, release_id(data), venv_id, data))
-    return make_plan(declared, node, cluster, Renderer.of(cluster))
+    items = declared("release", node, cluster, release_id(data), venv_id, data)
+    return make_plan(items, node, cluster, Renderer.of(cluster))
 
 
 def release_id(data: bytes) -> str:

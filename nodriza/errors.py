@@ -5,6 +5,7 @@
     NodrizaError
     ├── InventoryError      the YAML is wrong (all problems at once)
     ├── TargetError         no such node, kind or inventory
+    ├── RoleError           a role does not work
     ├── TemplateError       a template does not render
     ├── SecretError         the secret store can't be opened or written
     ├── HostKeyError        the host is not who we know, or nobody we know
@@ -57,6 +58,12 @@ class InventoryError(NodrizaError):
 
 class TargetError(NodrizaError):
     """A word on the command line that names nothing."""
+
+    exit_code = 2
+
+
+class RoleError(NodrizaError):
+    """A role that does not work; ``where`` is its file and line."""
 
     exit_code = 2
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nodriza.errors import NodrizaError, TargetError
+from nodriza.errors import NodrizaError, RoleError, TargetError
 from nodriza.render import ROOT, Renderer, Template, own_folder
 from nodriza.resources import Package, Resource, to_data
 from nodriza.secret import names_in
@@ -62,38 +62,50 @@ class Plan:
 
 def plan_node(node: Node, cluster: Cluster, renderer: Renderer | None = None) -> Plan:
     """What the roles of ``node`` ask for."""
-    declared = (item for name in node.roles for item in _declared(name, node, cluster))
-    return make_plan(declared, node, cluster, renderer or Renderer.of(cluster))
+    items = (item for name in node.roles for item in declared(name, node, cluster))
+    return make_plan(items, node, cluster, renderer or Renderer.of(cluster))
 
 
-def _declared(name: str, node: Node, cluster: Cluster) -> Iterator[tuple[Declared, str]]:
-    """What a role yields; a mistake in it is told with its line, not with a traceback."""
+def declared(
+    name: str, node: Node, cluster: Cluster, *more: Any
+) -> Iterator[tuple[Declared, str]]:
+    """What a role yields, each with its line; a mistake in it is a ``RoleError``."""
     try:
-        yield from with_origin(find_role(name, cluster)(node, cluster))
+        yield from with_origin(find_role(name, cluster)(node, cluster, *more))
     except NodrizaError:
         raise
     except Exception as error:
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        raise NodrizaError(
-            f"the role {name} does not work for {node.name}: {type(error).__name__}: {error}",
-            where=f"{_shown(last.filename)}:{last.lineno}",
+        words = error.msg if isinstance(error, SyntaxError) else error
+        raise RoleError(
+            f"the role {name} does not work for {node.name}: {type(error).__name__}: {words}",
+            where=_line_of(error, own_folder(cluster, "roles")),
             kept="no host was touched",
         ) from error
 
 
+def _line_of(error: Exception, own: Path) -> str:
+    """Where a role went wrong: its own line, not that of a library which it called."""
+    if isinstance(error, SyntaxError):
+        return f"{_shown(str(error.filename))}:{error.lineno}"
+    frames = traceback.extract_tb(error.__traceback__)
+    folders = (own, ROOT / "roles")
+    last = next((f for f in reversed(frames) if Path(f.filename).parent in folders), frames[-1])
+    return f"{_shown(last.filename)}:{last.lineno}"
+
+
 def make_plan(
-    declared: Iterable[tuple[Declared, str]], node: Node, cluster: Cluster, renderer: Renderer
+    items: Iterable[tuple[Declared, str]], node: Node, cluster: Cluster, renderer: Renderer
 ) -> Plan:
     """Render and number what was declared. The same resource twice counts once.
 
-    Two different ones with the same id are a mistake in the roles: ``NodrizaError``.
+    Two different ones with the same id are a mistake in the roles: ``RoleError``.
     """
     planned: dict[str, Planned] = {}
-    for item, origin in declared:
+    for item, origin in items:
         resource = renderer.render(item, node, cluster) if isinstance(item, Template) else item
         first = planned.setdefault(resource.id, Planned(resource, origin))
         if first.resource != resource:
-            raise NodrizaError(
+            raise RoleError(
                 f"{resource.id} is declared twice, differently, here and in {first.origin}",
                 where=origin,
                 kept="no host was touched",
@@ -123,7 +135,7 @@ def find_role(name: str, cluster: Cluster) -> Role:
 def _role_in(names: dict[str, Any], name: str, path: str) -> Role:
     role: Role | None = names.get(name)
     if role is None:
-        raise NodrizaError(f"a function {name} is missing in it", where=path)
+        raise RoleError(f"a function {name} is missing in it", where=path)
     return role
 
 
@@ -165,7 +177,7 @@ def _refuse_unknown_references(plan: Plan) -> None:
         for field in ("reload_on", "restart_on", "on_change"):
             for reference in getattr(planned.resource, field, ()):
                 if reference not in known:
-                    raise NodrizaError(
+                    raise RoleError(
                         f"{planned.resource.id}: {field} names {reference}, which is not in"
                         f" the plan of {plan.node}",
                         where=planned.origin,

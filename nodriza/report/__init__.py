@@ -54,7 +54,7 @@ def make_report(
     """
     out = Output(stream or sys.stdout, redact)
     if kind == "json":
-        return JsonReport(out)
+        return JsonReport(out, again=again)
     if kind == "live" or (kind == "auto" and _watched(out.stream)):
         # Half of a quick command's time would go into importing rich for plain output.
         from nodriza.report.live import LiveReport  # noqa: PLC0415

@@ -18,7 +18,7 @@ from nodriza.result import NodeResult
 class JsonReport:
     """Nothing is left out, nothing is worded."""
 
-    def __init__(self, out: Output, again: str = "fab provision:{node}") -> None:
+    def __init__(self, out: Output, *, again: str) -> None:
         self.out = out
         self.again = again
         self._restored: dict[tuple[str, str], list[str]] = {}

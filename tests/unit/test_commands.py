@@ -153,12 +153,21 @@ def test_own_role_and_template__win_over_the_shipped_ones(project):
     assert not [item for item in plan if item["id"] == "package:redis-server"]
 
 
-def test_mistake_in_an_own_role__is_told_with_its_line_and_no_traceback(project):
+@pytest.mark.parametrize(
+    ("role", "words"),
+    [
+        ("    yield node.variables['nobody']", "KeyError: 'nobody'"),
+        ("    yield Package(", "SyntaxError: '(' was never closed"),
+        ("    yield __import__('json').loads('')", "JSONDecodeError: Expecting value"),
+        ("    yield __import__('no_such_module')", "No module named 'no_such_module'"),
+    ],
+)
+def test_mistake_in_an_own_role__is_told_with_its_line_and_no_traceback(project, role, words):
     (project / "roles").mkdir()
-    (project / "roles" / "redis.py").write_text(
-        "def redis(node, cluster):\n    yield node.variables['nobody']\n"
-    )
+    (project / "roles" / "redis.py").write_text(f"def redis(node, cluster):\n{role}\n")
     done = fab("plan:server-1", folder=project)
-    assert done.returncode == 1
-    assert "roles/redis.py:2: the role redis does not work for server-1: KeyError" in done.stderr
+    assert done.returncode == 2
+    assert "roles/redis.py:2: the role redis does not work for server-1: " in done.stderr
+    assert words in done.stderr
+    assert "kept: no host was touched" in done.stderr
     assert "Traceback" not in done.stderr

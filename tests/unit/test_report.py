@@ -366,6 +366,13 @@ def test_json__has_an_object_a_line_each_with_its_node_and_a_recap_at_the_end() 
     assert [failure["id"] for failure in recap["failures"]] == ["service:nginx", ""]
 
 
+@pytest.mark.parametrize("kind", ["plain", "json"])
+def test_failure__names_the_command_that_was_typed_as_the_next_one(kind: Any) -> None:
+    stream = io.StringIO()
+    play(make_report(kind, stream=stream, again="fab production deploy"))
+    assert "fab production deploy, once the cause is mended" in stream.getvalue()
+
+
 def test_json__keeps_what_the_host_said_to_the_letter() -> None:
     stream = io.StringIO()
     report = make_report("json", stream=stream)
