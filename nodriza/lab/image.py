@@ -7,6 +7,7 @@ temporary name and renamed when it is whole.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -14,16 +15,19 @@ import re
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from nodriza.errors import LabError
-from nodriza.lab import programs, state
+from nodriza.lab import disk, programs, state
 
 CACHE = Path("/var/cache/nodriza/images")
 PATIENCE = 900
 """Seconds for one image, on a slow line too."""
+KEEP_DAYS = 60
+"""After that an image that no lab was brought up with is taken away; each has 0.4 GB."""
 MIRROR = "http://deb.debian.org/debian"
 SECURITY = "http://deb.debian.org/debian-security"
 RELEASES = r"(?:bullseye|bookworm|trixie|forky|sid|oldstable|stable|testing)"
@@ -123,14 +127,47 @@ def recipe(release: str) -> Recipe:
 def ensure(release: str, say: Callable[[str], None]) -> Path:
     """The tree of a bare Debian ``release``, built if it is not there."""
     wanted = recipe(release)
-    if wanted.path.exists():
-        return wanted.path
-    lock = CACHE / f".{wanted.path.name}.lock"
-    with state.locked(lock, busy=f"{wanted.path.name} is being built", seconds=900):
-        if not wanted.path.exists():
-            say(f"building the base image of Debian {release} (once; about a minute)")
-            _build(wanted, say)
+    if not wanted.path.exists():
+        lock = _lock(wanted.path)
+        with state.locked(lock, busy=f"{wanted.path.name} is being built", seconds=900):
+            if not wanted.path.exists():
+                say(f"building the base image of Debian {release} (once; about a minute)")
+                _build(wanted, say)
+                prune()
+    used(wanted.path)
     return wanted.path
+
+
+def used(tree: Path) -> None:
+    """A lab is brought up with it: it is kept for another while."""
+    _lock(tree).touch()
+
+
+def prune() -> None:
+    """Take away what no lab has used for long, with the packages that were kept for it."""
+    for tree in CACHE.glob("[!.]*"):
+        lock = _lock(tree)
+        last = max(path.stat().st_mtime for path in (tree, lock) if path.exists())
+        if last < time.time() - KEEP_DAYS * 86400 and not mounted(tree):
+            old = tree.with_name(f".{tree.name}.old")
+            tree.rename(old)  # half a tree must not look like an image
+            _remove(old)
+            _remove(disk.DEBS / tree.name)
+            lock.unlink(missing_ok=True)
+
+
+def mounted(tree: Path) -> bool:
+    """Whether a machine that runs has it below its disk; each has mounts of its own."""
+    for mounts in Path("/proc").glob("[0-9]*/mountinfo"):
+        with contextlib.suppress(OSError):  # a process that has ended
+            if f"lowerdir={tree}" in mounts.read_text():
+                return True
+    return False
+
+
+def _lock(tree: Path) -> Path:
+    """Held while a tree is built; its time is when a lab was last brought up with it."""
+    return CACHE / f".{tree.name}.lock"
 
 
 def mirrors(folder: Path) -> tuple[str, str]:

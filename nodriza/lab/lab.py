@@ -233,6 +233,7 @@ def _image(place: state.Place, cluster: Cluster, name: str, say: Callable[[str],
     release = cluster.lab.release if cluster.lab else "bookworm"
     had = machine.image
     if had and had.exists() and had.name.startswith(f"{release}-"):
+        image.used(had)
         return had
     if had:
         say(f"{name}: its base image is no Debian {release}, or gone: making it anew")

@@ -19,7 +19,7 @@ import pytest
 
 from nodriza import lab
 from nodriza.errors import LabError
-from nodriza.lab import network, nspawn, state
+from nodriza.lab import image, network, nspawn, state
 
 pytestmark = pytest.mark.lab
 
@@ -81,6 +81,13 @@ def test_machines__are_debian_with_their_own_names_and_keys_and_nothing_failed()
     ids = {on(name, "cat", "/etc/machine-id") for name in ("one", "two")}
     keys = {nspawn.Machine(state.Place("labtest"), name).host_key for name in ("one", "two")}
     assert len(ids) == len(keys) == 2
+
+
+def test_image__of_a_running_machine_is_known_to_be_in_use() -> None:
+    base = nspawn.Machine(state.Place("labtest"), "one").image
+    assert base
+    assert image.mounted(base)
+    assert not image.mounted(base.with_name("bookworm-of-long-ago"))
 
 
 def test_up__is_quick_and_silent_when_nothing_is_to_be_done() -> None:
