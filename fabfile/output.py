@@ -22,7 +22,7 @@ def prepare() -> None:
         if isinstance(stream, io.TextIOWrapper) and "utf" not in stream.encoding.lower():
             stream.reconfigure(errors=ERRORS)
     sys.excepthook = _unread
-    atexit.register(is_read)
+    atexit.register(_at_exit)
 
 
 def is_read() -> bool:
@@ -37,11 +37,15 @@ def is_read() -> bool:
     except (OSError, ValueError):  # not a stream of this machine, or closed
         return True
     if gone:
-        # What is still buffered needs a place to go: Python flushes once more at its end.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        _hush()
     return not gone
+
+
+def _hush() -> None:
+    """What is still buffered needs a place to go: Python flushes once more at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def say(line: str) -> None:
@@ -69,5 +73,29 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
 
 
 def _unread(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    if not isinstance(error, BrokenPipeError) or is_read():
+    if _is_full(error):
+        _hush()
+    elif not isinstance(error, BrokenPipeError) or is_read():
         sys.__excepthook__(kind, error, trace)
+
+
+def _is_full(error: BaseException) -> bool:
+    """Whether the disk is full that stdout goes to; it is told then."""
+    from nodriza.report.clean import FULL, UNWRITTEN
+
+    if not isinstance(error, OSError) or error.errno not in FULL or error.filename is not None:
+        return False
+    print(UNWRITTEN.format(error.strerror), file=sys.stderr, flush=True)
+    return True
+
+
+def _at_exit() -> None:
+    """Python's own flush would come after this, and say it in its own way."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        if _is_full(error):
+            os._exit(1)  # the exit code can't be changed otherwise any more
+    except ValueError:  # it was closed
+        return
+    is_read()

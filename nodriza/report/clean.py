@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import sys
 from collections.abc import Callable
 from typing import Any, TextIO
 
@@ -15,10 +16,12 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2
 PLAIN = str.maketrans("→…✓✗·━─‹›⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", ">.+x.=-<>" + "*" * 10)
 """The nearest in ASCII of what we ourselves say."""
 _GONE = (errno.EPIPE, errno.EIO, errno.EBADF)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+UNWRITTEN = "the output can't be written: {}"
 
 
 class Output:
-    """A stream that stays quiet once nobody reads it any more."""
+    """A stream that stays quiet once nobody reads it any more, or its disk is full."""
 
     def __init__(self, stream: TextIO, redact: Callable[[str], str]) -> None:
         self.stream = stream
@@ -75,9 +78,12 @@ class Output:
         try:
             do(*args)
         except OSError as error:
-            if error.errno not in _GONE:
+            if error.errno not in _GONE + FULL:
                 raise
             self._hush()
+            if error.errno in FULL:
+                words = UNWRITTEN.format(error.strerror)
+                print(f"{words}\n  kept: the run goes on; its exit code tells", file=sys.stderr)  # noqa: T201
         except ValueError:  # the stream was closed
             self.quiet = True
 

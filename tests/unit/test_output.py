@@ -175,6 +175,26 @@ def test_closed_pipe__does_not_end_work():
     assert done.stderr == b"done to the end\n"
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("words", READING[:6], ids=" ".join)
+def test_full_disk__is_told_without_a_traceback(words, unbuffered):
+    line = f"exec {FAB} {' '.join(words)} >/dev/full"
+    done = run(["bash", "-c", line], PYTHONUNBUFFERED=unbuffered)
+    assert done.stderr == b"the output can't be written: No space left on device\n"
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize("kind", ["plain", "json", "live"])
+def test_full_disk__does_not_end_a_run(kind):
+    program = REPORT.replace('"live"', f'"{kind}"') + "\nimport sys; sys.exit(3)"
+    done = run(["bash", "-c", 'exec "$0" -c "$1" >/dev/full', sys.executable, program])
+    assert done.stderr.decode() == (
+        "the output can't be written: No space left on device\n"
+        "  kept: the run goes on; its exit code tells\n"
+    )
+    assert done.returncode == 3
+
+
 def test_error_that_is_no_closed_pipe__still_has_its_traceback():
     program = "from fabfile.output import prepare; prepare(); raise BrokenPipeError('a socket')"
     assert b"BrokenPipeError: a socket" in run([sys.executable, "-c", program]).stderr
