@@ -126,7 +126,7 @@ def _explain(channel: Any, connection: fabric.Connection, errors: str, last: Eve
     channel.status_event.wait(5)  # comes after the end of the output
     ended = channel.exit_status != -1  # -1: no news, or killed by a signal
     if last or not ended:
-        what = "the run on the host was ended" if ended else "the line to the host broke"
+        what = _broken(connection) or "the run on the host was ended"
         raise ConnectionFailed(
             f"{what} before its time (last heard of: {last.get('id', 'nothing')}) {words}".strip(),
             where=where,
@@ -134,15 +134,26 @@ def _explain(channel: Any, connection: fabric.Connection, errors: str, last: Eve
             do="run the same command again: it goes on where this one stopped",
         )
     if "sudo:" in words:
+        allow = "give the user password-less sudo, or type --prompt-for-sudo-password"
         raise HostRefused(
             f"sudo refuses: {words}",
             where=where,
             kept="nothing was changed on it",
-            do="give the user password-less sudo, or type --prompt-for-sudo-password"
-            " (fab --prompt-for-sudo-password …)",
+            # A terminal would change the bytes that go through it.
+            do=f"in the host's sudoers: Defaults:{connection.user} !requiretty"
+            if "have a tty" in words
+            else f"{allow} (fab --prompt-for-sudo-password …)",
         )
     raise HostRefused(
         f"the host could not start the run (exit {channel.recv_exit_status()}): {words}",
         where=where,
         kept="nothing was changed on it",
     )
+
+
+def _broken(connection: fabric.Connection) -> str:
+    """What happened to the line; nothing when it is whole, and the agent was killed."""
+    cause = connection.transport.get_exception()
+    if cause is None and connection.transport.is_active():
+        return ""
+    return "the line to the host broke" + (f" ({cause})" if str(cause or "") else "")

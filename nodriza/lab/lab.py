@@ -43,6 +43,7 @@ def up(cluster: Cluster, say: Callable[[str], None]) -> None:
     """Bring every machine of the inventory to an SSH greeting, and write the overlay."""
     _refuse_unmeant(cluster)
     programs.require()
+    programs.make_room()
     network.leave(wires.netns_of(cluster.name))
     place = state.Place(cluster.name)
     with state.one_at_a_time(cluster.name):

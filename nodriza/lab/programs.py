@@ -25,6 +25,7 @@ PACKAGES = {
 }
 """Program to the Debian package that has it."""
 
+WATCHERS = 1024
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
@@ -43,6 +44,13 @@ def require() -> None:
             "programs that a lab is made with are not installed",
             do="apt-get install " + " ".join(sorted(missing)),
         )
+
+
+def make_room() -> None:
+    """Let every machine's systemd watch its files: the kernel's default, 128, is for twenty."""
+    limit = Path("/proc/sys/fs/inotify/max_user_instances")  # inotify(7)
+    if int(limit.read_text()) < WATCHERS:
+        limit.write_text(str(WATCHERS))
 
 
 def run(argv: Sequence[str | Path], *, stdin: str = "", timeout: float = 30) -> str:

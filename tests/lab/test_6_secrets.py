@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from tests.lab.leaks import (
 )
 from tests.lab.project import Project, wait_for
 from tests.lab.visitor import serving
+from tests.wheel import build_wheel, copy_of_the_source
 
 NAMES = ["django_secret_key", "mysql_app", "redis"]
 APPLICATION = 800  # the user id of the application, as in the inventory
@@ -89,8 +92,21 @@ def everything(project: Project, secrets: list[str], texts: Artefacts) -> None:
     for name in ("redis", "django_secret_key"):
         texts.keep("at once", project.fab("secrets.rotate", name, "--at-once").well().said)
     secrets += values(project).values()
+    texts.keep("wheel", wheel(project))
     texts.keep("check", project.fab("provision", "--check", "--diff").well().said)
     texts.keep("json", project.fab("provision", "--json", "--diff").well().said)
+
+
+def wheel(project: Project) -> str:
+    """What is in a wheel that was built where the cluster's files lie."""
+    source = copy_of_the_source(project.folder / "building")
+    for file in project.inventory.parent.iterdir():
+        shutil.copy(file, source / "inventories")
+    with zipfile.ZipFile(build_wheel(source, project.folder / "building")) as packed:
+        assert not [name for name in packed.namelist() if project.name in name]
+        text = "".join(packed.read(name).decode("latin-1") for name in packed.namelist())
+    shutil.rmtree(project.folder / "building")
+    return text
 
 
 def mistakes(project: Project, texts: Artefacts) -> None:

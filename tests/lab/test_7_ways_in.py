@@ -122,6 +122,23 @@ def test_sudo_password__that_is_missing_or_wrong_is_told_in_words(
     assert "nothing was changed on it" in result.said
 
 
+def test_sudo_that_wants_a_terminal__is_told_with_what_to_write_into_sudoers(
+    deployed: Project, person: str
+) -> None:
+    sudo_rule(deployed, "NOPASSWD: ALL\nDefaults requiretty")
+    try:
+        result = deployed.fab(person, f"provision:{NODE}", inside=True, timeout=30)
+        assert result.exit == 1
+        assert "sudo refuses: sudo: sorry, you must have a tty to run sudo" in result.said
+        assert "next  in the host's sudoers: Defaults:ops !requiretty" in result.said
+        assert "nothing was changed on it" in result.said
+        deployed.on(NODE, "echo 'Defaults:ops !requiretty' >>/etc/sudoers.d/ops")
+        done = deployed.fab(person, f"provision:{NODE}", "--json", inside=True).well()
+        assert done.changed() == {NODE: [f"file:{TO_CHANGE}", "service:nginx"]}
+    finally:
+        deployed.fab(f"provision:{NODE}").well()
+
+
 def test_user_whom_the_host_does_not_let_in__is_told_in_words(deployed: Project) -> None:
     name = deployed.as_real_hosts("nobody-known", user="nosuchuser")
     result = deployed.fab(name, f"provision:{NODE}", inside=True)

@@ -194,3 +194,38 @@ def test_noisy_login__does_no_harm(host: Project) -> None:
             "mv /root/.bashrc.kept /root/.bashrc 2>/dev/null || rm /root/.bashrc;"
             "rm /etc/ssh/sshd_config.d/30-banner.conf; systemctl restart ssh",
         )
+
+
+CLOCK = """
+apt-get -qy install libfaketime >/dev/null
+echo '{}' >/etc/faketimerc
+find /usr/lib -name libfaketime.so.1 >/etc/ld.so.preload
+"""
+
+
+@pytest.mark.parametrize(("off", "words"), [("-365d", "behind"), ("+365d", "ahead of")])
+def test_clock_a_year_off__is_told_and_the_run_does_its_work(
+    mended: Project, off: str, words: str
+) -> None:
+    """For every program that is started on the machine; the kernel's own is this computer's."""
+    mended.on(NODE, CLOCK.format(off))
+    try:
+        mended.on(NODE, f"rm {REDIS}")
+        result = mended.fab("provision").well()
+        assert f"its clock is 365 days {words} this computer's" in result.said
+        assert f"file:{REDIS}" in result.said
+        assert mended.fab("provision", "--json").well().changed() == {}
+    finally:
+        mended.on(NODE, "rm /etc/ld.so.preload /etc/faketimerc")
+
+
+def test_reader_that_goes_away__does_not_end_the_run(mended: Project) -> None:
+    mended.on(NODE, f"rm {REDIS}; echo x >>/etc/hosts")
+    with mended.start("provision", "--json") as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(120) in (0, 141)
+        assert process.stderr.read() == ""
+    assert mended.fab("provision", "--json").well().changed() == {}
