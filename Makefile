@@ -8,7 +8,7 @@ PACKAGES := python3-venv mmdebstrap systemd-container iproute2 nftables openssh-
 # A database without its service, for the tests of the database nouns, and Redis for its role's.
 TEST_PACKAGES := mariadb-server-core mariadb-client-core
 
-.PHONY: demo test test-long unit chaos lint format clean
+.PHONY: demo test test-long unit chaos bench lint format clean
 
 demo: .venv/ready $(SYSTEM)
 	$(SUDO) $(FAB) demo
@@ -28,6 +28,18 @@ chaos: .venv/ready $(SYSTEM)
 unit: .venv/ready
 	.venv/bin/pytest tests/unit
 
+# Beside Ansible, Mitogen and pyinfra, on machines of its own: docs/performance.rst.
+# make bench CASES=noop,change HOSTS=4 RTT=0; make bench QUICK=1 takes ten minutes.
+bench: .venv/ready bench/.venv/ready $(SYSTEM)
+	$(SUDO) .venv/bin/python -m bench $(if $(CASES),--cases $(CASES)) $(if $(HOSTS),--hosts $(HOSTS)) \
+	    $(if $(RTT),--rtt $(RTT)) $(if $(LIMIT),--limit $(LIMIT)) $(if $(QUICK),--quick) \
+	    $(if $(KEEP),--keep) $(if $(OUTPUT),--output $(OUTPUT))
+
+bench/.venv/ready: bench/requirements.txt .venv/ready
+	python3 -m venv bench/.venv
+	bench/.venv/bin/pip install --quiet --disable-pip-version-check -r bench/requirements.txt
+	touch $@
+
 lint: .venv/ready
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
@@ -39,7 +51,7 @@ format: .venv/ready
 
 clean: .venv/ready
 	$(SUDO) $(FAB) lab.down
-	rm -rf .venv
+	rm -rf .venv bench/.venv
 
 .venv/ready: setup.py pyproject.toml
 	@command -v python3 >/dev/null && python3 -c 'import ensurepip' 2>/dev/null \

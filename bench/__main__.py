@@ -1,0 +1,141 @@
+"""``make bench``: machines up, everybody's runs in turn, a table, JSON and a chart.
+
+It says beforehand about how long it takes, and begins nothing after its limit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from bench import controller, first, hosts, report, same
+from bench.cluster import ROOT, Bench, say
+from bench.tools import BIN
+
+RESULTS = ROOT / "bench/results"
+ALL = (*hosts.CASES, *controller.CASES, "first")
+QUICK = ("noop", *controller.CASES)
+
+
+def main() -> int:
+    """0 when all that was asked for was measured."""
+    given = _arguments()
+    if given.down:
+        Bench(0).down()
+        return 0
+    began = time.monotonic()
+    cells = list(_cells(given))
+    bench = Bench(max([4, *given.hosts]))
+    minutes = _estimate(given, cells, bench) / 60
+    say(f"about {minutes:.0f} minutes; nothing begins after {given.limit}")
+    result: dict[str, Any] = {**_described(), "cells": [], "controller": {}, "not run": []}
+    bench.make()
+    bench.up()
+    if "first" in given.cases:
+        result["first"] = first.run(bench)
+    bench.provision()
+    same.refuse_differences(bench)
+    for cell in cells:
+        if time.monotonic() - began > given.limit * 60:
+            result["not run"].append(f"{cell.case} {cell.hosts} hosts {cell.rtt} ms")
+            continue
+        result["cells"] += [figures.to_data() for figures in hosts.run(bench, cell)]
+        _keep(result, given.output)
+    for name in controller.CASES:
+        if name in given.cases:
+            result["controller"].update(controller.run(bench, name))
+    _keep(result, given.output)
+    say(report.table(result))
+    say(f"written: {given.output}; took {(time.monotonic() - began) / 60:.0f} minutes")
+    for words in result["not run"]:
+        say(f"not run, out of time: {words}")
+    if not given.keep:
+        bench.down()
+    return bool(result["not run"])
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--cases", default=list(ALL), type=_words, help=" ".join(ALL))
+    parser.add_argument("--hosts", default=[1, 4, 16], type=_numbers, help="as in 1,4,16")
+    parser.add_argument("--rtt", default=[0, 50], type=_numbers, help="ms, as in 0,50")
+    parser.add_argument("--quick", action="store_true", help="what can be had in ten minutes")
+    parser.add_argument("--limit", type=float, default=150, help="minutes")
+    parser.add_argument("--keep", action="store_true", help="leave the machines up")
+    parser.add_argument("--down", action="store_true", help="take the machines away, no more")
+    parser.add_argument("--output", type=Path, default=RESULTS / "latest.json")
+    given = parser.parse_args()
+    if given.quick:
+        given.cases = [case for case in QUICK if case in given.cases]
+        given.hosts = [4, 16] if given.hosts == [1, 4, 16] else given.hosts
+    if unknown := set(given.cases) - set(ALL):
+        parser.error(f"no case {', '.join(sorted(unknown))}; there are {', '.join(ALL)}")
+    return given
+
+
+def _words(text: str) -> list[str]:
+    return text.replace(",", " ").split()
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(word) for word in _words(text)]
+
+
+def _cells(given: argparse.Namespace) -> Iterator[hosts.Cell]:
+    """Far away with four hosts at most, cold with four: more says nothing new and takes long."""
+    for case in hosts.CASES:
+        for number in given.hosts:
+            for rtt in given.rtt:
+                everywhere = case == "noop" and (not rtt or number <= 4)
+                small = number == 4 and (case == "change" or not rtt)
+                if case in given.cases and (everywhere or small):
+                    yield hosts.Cell(case, number, rtt)
+
+
+def _estimate(given: argparse.Namespace, cells: Sequence[hosts.Cell], bench: Bench) -> float:
+    machines = 20 * bench.hosts + 60
+    one_sided = 60 * len(set(controller.CASES) & set(given.cases))
+    return machines + one_sided + 300 * ("first" in given.cases) + sum(c.seconds for c in cells)
+
+
+def _described() -> dict[str, Any]:
+    """When, on what, with what."""
+    cpu = Path("/proc/cpuinfo").read_text().split("model name\t: ")[1].splitlines()[0]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    freeze = subprocess.run(
+        [str(BIN / "pip"), "freeze"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    commit = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
+    return {
+        "when": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "commit": subprocess.run(
+            commit, capture_output=True, text=True, check=False
+        ).stdout.strip(),
+        "machine": {
+            "cpu": cpu,
+            "processors": os.cpu_count(),
+            "memory_gib": round(memory / 2**30, 1),
+            "kernel": platform.release(),
+            "python": platform.python_version(),
+            "load": round(os.getloadavg()[0], 2),
+        },
+        "peers": [line for line in freeze if line.split("==")[0] in report.PEERS],
+    }
+
+
+def _keep(result: dict[str, Any], output: Path) -> None:
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
