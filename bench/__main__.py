@@ -17,7 +17,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from bench import controller, first, hosts, report, same
+from bench import controller, disks, first, hosts, report, same
 from bench.cluster import ROOT, Bench, say
 from bench.tools import BIN
 
@@ -34,15 +34,11 @@ def main() -> int:
         return 0
     began = time.monotonic()
     cells = list(_cells(given))
-    bench = Bench(max([4, *given.hosts]))
+    bench = Bench(max([disks.FEW, disks.there(), *given.hosts]))
     minutes = _estimate(given, cells, bench) / 60
     say(f"about {minutes:.0f} minutes; nothing begins after {given.limit}")
     result: dict[str, Any] = {**_described(), "cells": [], "controller": {}, "not run": []}
-    bench.make()
-    bench.up()
-    if "first" in given.cases:
-        result["first"] = first.run(bench)
-    bench.provision()
+    machines_up(bench, result, given)
     same.refuse_differences(bench)
     for cell in cells:
         if time.monotonic() - began > given.limit * 60:
@@ -61,6 +57,23 @@ def main() -> int:
     if not given.keep:
         bench.down()
     return bool(result["not run"])
+
+
+def machines_up(bench: Bench, result: dict[str, Any], given: argparse.Namespace) -> None:
+    """A few from bare disks, by this project; the others are copies of one of them."""
+    few = bench if disks.there() == bench.hosts else Bench(disks.FEW)
+    if "first" in given.cases:
+        few = Bench(disks.FEW)
+    few.up()
+    disks.keep_bare(few)
+    if "first" in given.cases:
+        result["first"] = first.run(few)
+    say("provisioning")
+    few.provision()
+    if few != bench:
+        bench.up()
+        disks.copy_first(bench)
+        bench.provision()
 
 
 def _arguments() -> argparse.Namespace:

@@ -6,6 +6,7 @@
         fabfile.py inventories/ templates/    an operator's folder, as `nodriza init` makes it
         age.key home/                         nobody else's keys and settings take part
         bare/server-2/                        a disk as it was before the first run
+        provisioned/                          the first child's disk, which others begin with
         peers/                                what the other tools are given
 
 The same machines have several inventories: ``all`` is all of them; ``n4`` is the central
@@ -18,7 +19,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,8 +32,6 @@ from nodriza import lab
 from nodriza.inventory import Cluster, load_cluster
 from nodriza.lab import nspawn, state
 from nodriza.lab.wiring import namespace_file, netns_of
-from nodriza.provision import plan_all
-from nodriza.resources import Package
 
 ROOT = Path(__file__).parents[1]
 HOME = Path("/var/lib/nodriza/bench")
@@ -50,14 +49,17 @@ class Bench:
 
     hosts: int
 
-    def make(self) -> None:
-        """Write the operator's folder: inventories, and the one template that changes."""
+    def up(self) -> None:
+        """The operator's folder, and all machines on; those that are new are bare."""
         for folder in ("inventories", "templates/nginx", "home", "peers"):
             (HOME / folder).mkdir(parents=True, exist_ok=True)
         HOME.chmod(0o700)
         (HOME / "fabfile.py").write_text("from nodriza.fabfile import ns  # noqa: F401\n")
         self.choose(VARIANTS[0])
         write_inventory("all", inventory(self.hosts, lab={"release": "bookworm"}))
+        lab.up(self.cluster, say=say)
+        self.__dict__.pop("cluster")  # it had not got the overlay
+        self._pin_proxies()
 
     def choose(self, variant: str) -> None:
         """Which variant of the changing template this project's runs ask for."""
@@ -73,17 +75,6 @@ class Bench:
     def place(self) -> state.Place:
         """Where the lab's keys and disks are."""
         return state.Place(NAME)
-
-    def up(self) -> None:
-        """All machines on, and a picture of each disk that is still bare."""
-        lab.up(self.cluster, say=say)
-        self.__dict__.pop("cluster", None)  # with the overlay that is there now
-        bare = [
-            node.name for node in self.cluster.nodes if not (HOME / "bare" / node.name).exists()
-        ]
-        if bare:
-            self._prepare(bare)
-        self._pin_proxies()
 
     def down(self) -> None:
         """Nothing is left but the package cache."""
@@ -103,6 +94,10 @@ class Bench:
         """Everything as the roles ask for, by this project."""
         fab("all", "provision", timeout=3600)
 
+    def machine(self, name: str) -> nspawn.Machine:
+        """One of the lab's machines."""
+        return nspawn.Machine(self.place, name)
+
     def on(self, name: str, script: str, *, timeout: float = 600) -> str:
         """What a shell script wrote that ran on a machine as root."""
         argv = [*lab.ssh_argv(self.cluster, name), "sh -s"]
@@ -112,43 +107,6 @@ class Bench:
         if done.returncode:
             raise RuntimeError(f"{name}: {script}\n{done.stdout}{done.stderr}")
         return done.stdout
-
-    def reset(self, names: Iterable[str]) -> None:
-        """Off, the bare disk, on: packages downloaded, none installed."""
-        names = list(names)
-        for name in names:
-            nspawn.Machine(self.place, name).power_cut()
-        for name in names:
-            folder = nspawn.Machine(self.place, name).folder
-            for part in ("upper", "work"):
-                shutil.rmtree(folder / part)
-            (folder / "work").mkdir()
-            copy(HOME / "bare" / name, folder / "upper")
-        _side_by_side(lambda name: lab.start(self.cluster, name), names)
-
-    def _prepare(self, names: Sequence[str]) -> None:
-        """Download what the roles will install, then keep the disk as it is."""
-        plans = {plan.node: plan for plan in plan_all(self.cluster, self.cluster.nodes)}
-
-        def download(name: str) -> None:
-            found = [p.resource for p in plans[name].resources if isinstance(p.resource, Package)]
-            packages = " ".join(package.name for package in found)
-            self.on(
-                name,
-                "export DEBIAN_FRONTEND=noninteractive; apt-get -q update >/dev/null &&"
-                f" apt-get -qy --no-install-recommends --download-only install {packages}"
-                " >/dev/null && sync",
-                timeout=1800,
-            )
-
-        say(f"downloading packages on {len(names)} machines")
-        # The first of each kind fills the cache that the others take theirs from.
-        _side_by_side(download, names, 4)
-        for name in names:
-            machine = nspawn.Machine(self.place, name)
-            machine.power_cut()
-            copy(machine.upper, HOME / "bare" / name)
-        _side_by_side(lambda name: lab.start(self.cluster, name), names)
 
     def _pin_proxies(self) -> None:
         """The machines' keys under the addresses that the proxy has for them."""
@@ -235,20 +193,12 @@ def fab(*words: str, timeout: float = 600) -> str:
     return done.stdout
 
 
-def copy(old: Path, new: Path) -> None:
-    """A tree with everything about it; overlayfs keeps its marks in extended attributes."""
-    new.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = new.with_name(f"{new.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    subprocess.run(["cp", "-a", "--reflink=auto", str(old), str(part)], check=True)
-    part.rename(new)
-
-
 def say(words: str) -> None:
     """To whoever waits."""
     print(words, flush=True)
 
 
-def _side_by_side(work: Any, items: Sequence[str], width: int = 16) -> None:
+def side_by_side(work: Callable[[str], Any], items: Sequence[str], width: int = 16) -> None:
+    """The work for each item, ``width`` at a time; the first error is raised."""
     with ThreadPoolExecutor(width) as pool:
         list(pool.map(work, items))

@@ -64,7 +64,11 @@ def main(plan: Path, *, connect_only: bool) -> int:
     known = paramiko.HostKeys(data["known_hosts"])
     with ThreadPoolExecutor(WIDTH) as pool:
         answers = pool.map(lambda h: check(h, known, connect_only=connect_only), data["hosts"])
-        wrong = [[host["name"], *each] for host, a in zip(data["hosts"], answers, strict=True) for each in a]
+        wrong = [
+            [host["name"], *each]
+            for host, a in zip(data["hosts"], answers, strict=True)
+            for each in a
+        ]
     for each in wrong:
         sys.stdout.write(json.dumps(each) + "\n")
     sys.stdout.write(f"{len(data['hosts'])} hosts, {len(wrong)} gaps\n")

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import cycle
 
+from bench import disks
 from bench.cluster import FIRST, ROOT, VARIANTS, Bench, far, inside, say
 from bench.given import give
 from bench.tools import FLOOR, NODRIZA, TOOLS, Took, Tool
@@ -70,12 +71,15 @@ class Figures:
     to_hosts: list[int] = field(default_factory=list)
     from_hosts: list[int] = field(default_factory=list)
     connections: list[int] = field(default_factory=list)
+    load: list[float] = field(default_factory=list)
+    """Of the machine, before each run: what else it did."""
 
     def add(self, took: Took, wire: dict[str, int]) -> None:
         """One more run."""
         self.seconds.append(round(took.seconds, 3))
         self.cpu.append(round(took.cpu, 3))
         self.peak.append(took.peak)
+        self.load.append(took.load)
         for name, number in wire.items():
             getattr(self, name).append(number)
 
@@ -97,7 +101,7 @@ def run(bench: Bench, cell: Cell) -> list[Figures]:
         if cell.case == "change":
             variant = next(variants)
         if cell.case == "cold":
-            bench.reset(f"server-{number + 2}" for number in range(cell.hosts))
+            disks.reset(bench, (f"server-{number + 2}" for number in range(cell.hosts)))
         bench.choose(variant)
         with wire(cell) as went:
             took = tool.run(name, variant)

@@ -27,11 +27,15 @@ BIN = VENV / "bin"
 
 @dataclass(frozen=True)
 class Took:
-    """One run: seconds on the clock, seconds of the controller's processor, KiB at its peak."""
+    """One run: seconds on the clock, seconds of the controller's processor, KiB at its peak.
+
+    ``load`` is what the machine had to do before.
+    """
 
     seconds: float
     cpu: float
     peak: int
+    load: float
     said: str
 
 
@@ -59,6 +63,7 @@ class Tool:
 def measure(argv: Sequence[str], *, env: dict[str, str], timeout: float = 900) -> Took:
     """Run a command to its end. Its processor time has that of the processes it waited for."""
     with tempfile.TemporaryFile() as out:
+        load = round(os.getloadavg()[0], 1)
         began = time.monotonic()
         process = subprocess.Popen(
             argv, cwd=HOME, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out
@@ -69,7 +74,7 @@ def measure(argv: Sequence[str], *, env: dict[str, str], timeout: float = 900) -
         said = out.read().decode("utf-8", "replace")
     if process.returncode:
         raise RuntimeError(f"{' '.join(argv)}: exit {process.returncode}\n{said[-6000:]}")
-    return Took(seconds, usage.ru_utime + usage.ru_stime, peak, said)
+    return Took(seconds, usage.ru_utime + usage.ru_stime, peak, load, said)
 
 
 def _wait(process: subprocess.Popen[bytes], until: float) -> tuple[Any, int]:
@@ -149,7 +154,8 @@ PYINFRA = Tool(
         str(HOME / f"peers/{name}.py"),
         str(PEERS / "child.py"),
     ],
-    _sum(r"Grand total.*?(\d+)"),
+    # Hosts, success, error, no change; a dash is none.
+    _sum(r"Grand total +\S+ +(\d+)"),
 )
 TOOLS = (
     FLOOR,

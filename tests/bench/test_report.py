@@ -1,0 +1,84 @@
+"""Ratios come from medians, and the chart is one that a browser takes."""
+
+from typing import Any
+from xml.etree import ElementTree
+
+import docutils.core
+import pytest
+
+from bench.report import chart, page, rows, table
+
+
+def figures(tool: str, *seconds: float, **more: Any) -> dict[str, Any]:
+    return {
+        "case": "noop",
+        "hosts": 4,
+        "rtt": 50,
+        "tool": tool,
+        "seconds": list(seconds),
+        "cpu": [0.5],
+        "peak": [1000],
+        **more,
+    }
+
+
+@pytest.fixture
+def result() -> dict[str, Any]:
+    wire = {"to_hosts": [40_000], "from_hosts": [8_000], "connections": [4]}
+    return {
+        "when": "2030-01-02T03:04:05+00:00",
+        "machine": {
+            "cpu": "Abacus",
+            "processors": 2,
+            "memory_gib": 24.0,
+            "kernel": "6.1",
+            "python": "3.11.2",
+            "load": 0.1,
+        },
+        "peers": ["pyinfra==3.10.0"],
+        "cells": [
+            figures("floor", 1.0, 0.5, 9.0),
+            figures("nodriza", 2.0, 1.0, 3.0, **wire),
+            figures("pyinfra", 30.0),
+        ],
+        "controller": {
+            "list": [{"seconds": 0.2, "cpu": 0.2, "peak": 30_000}],
+            "plan": {
+                "10": {"seconds": [0.5], "peak": 51_200, "import": 0.2, "load": 0.1, "plan": 0.1}
+            },
+        },
+    }
+
+
+def test_ratios_are_of_medians(result: dict[str, Any]) -> None:
+    found = {row[0]: row for row in rows({each["tool"]: each for each in result["cells"]})}
+    assert found["nodriza"][1:6] == ["2.00", "1.00 – 3.00", "3", "1.00", "2.00"]
+    assert found["pyinfra"][4:6] == ["15.00", "30.00"]
+    assert found["nodriza"][7] == "12.0"  # kB a host, both ways
+    assert found["floor"][7] == ""
+
+
+def test_the_terminal_sees_each_tool(result: dict[str, Any]) -> None:
+    said = table(result)
+    assert "4 hosts, 50 ms away: nothing to do" in said
+    assert all(name in said for name in ("floor", "nodriza", "pyinfra"))
+
+
+def test_the_page_is_restructured_text(result: dict[str, Any]) -> None:
+    html = docutils.core.publish_string(
+        page(result), writer="html5", settings_overrides={"halt_level": 2}
+    ).decode()
+    assert "Abacus" in html
+    assert "15.00" in html
+    assert "50</p>" in html  # MB at the peak of ten nodes
+
+
+def test_the_chart_has_a_bar_for_each_tool_the_longer_the_slower(result: dict[str, Any]) -> None:
+    tree = ElementTree.fromstring(chart(result))
+    bars = [
+        float(each.attrib["width"])
+        for each in tree.iter("{http://www.w3.org/2000/svg}rect")
+        if each.attrib["class"] != "card"
+    ]
+    assert len(bars) == 3
+    assert bars == sorted(bars)
