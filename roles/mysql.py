@@ -50,7 +50,7 @@ def connections(cluster: Cluster) -> int:
     moment; a video node has one for each task and one for Celery itself.
     """
     app = cluster.app
-    children = len(cluster.children) * app.processes * app.threads * 2
+    children = len(cluster.children) * app.most_processes * app.threads * 2
     videos = sum(int(video.variables.get("celery_concurrency", 1)) + 1 for video in cluster.videos)
     operators = 20  # a deploy, a dump, a look
     return children + videos + operators

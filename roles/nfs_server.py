@@ -40,5 +40,5 @@ def nfs_server(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
 def _threads(cluster: Cluster) -> int:
     # All workers of all children may wait for a file at once. 8 is the old default of
     # nfs.conf(5); above 64 the disk is the queue.
-    workers = len(cluster.children) * cluster.app.processes * cluster.app.threads
+    workers = len(cluster.children) * cluster.app.most_processes * cluster.app.threads
     return min(64, max(8, workers + len(cluster.videos)))

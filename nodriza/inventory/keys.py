@@ -37,7 +37,7 @@ KEYS = {
     "AppSettings.celery": "The application for `celery -A`. Without it there is no Celery.",
     "AppSettings.requirements": "What pip installs, relative to source.",
     "AppSettings.uid": "The number of its unix user and group, the same on all nodes.",
-    "AppSettings.processes": "uwsgi workers on each child.",
+    "AppSettings.processes": "uwsgi workers on each child; else one more than it has cores.",
     "AppSettings.threads": "Threads in each worker.",
     "AppSettings.max_upload_mb": "The largest request that nginx lets through, in MiB.",
     "AppSettings.environment": "More environment variables, one line each. Nothing secret here.",

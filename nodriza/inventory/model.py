@@ -41,7 +41,7 @@ class AppSettings(Model):
     celery: text.Module | None = None
     requirements: text.InsidePath = "requirements.txt"
     uid: Annotated[int, whole(100, 59999)] = 800
-    processes: Annotated[int, whole(1, 512)] = 2
+    processes: Annotated[int, whole(1, 512)] | None = None
     threads: Annotated[int, whole(1, 256)] = 2
     max_upload_mb: Annotated[int, whole(1, 1_000_000)] = 200
     environment: dict[text.VariableName, text.VariableValue] = Field(default={})
@@ -54,6 +54,11 @@ class App(AppSettings):
     """The Django application, with the places it gets on every node."""
 
     source_path: Path
+
+    @property
+    def most_processes(self) -> int:
+        """On one child. Where the number is the child's own to find, for one of 16 cores."""
+        return self.processes or 17
 
     @property
     def user(self) -> str:

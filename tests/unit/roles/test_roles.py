@@ -240,9 +240,18 @@ def test_database__has_a_connection_for_every_thread_of_every_child(three_node):
     from nodriza.roles.mysql import connections
 
     more = three_node.app.model_copy(update={"threads": three_node.app.threads + 10})
-    workers = len(three_node.children) * three_node.app.processes
+    workers = len(three_node.children) * three_node.app.most_processes
     grown = connections(remake(three_node, app=more)) - connections(three_node)
     assert grown == workers * 10 * 2  # twice: old and new workers during a reload
+
+
+def test_uwsgi__has_a_worker_more_than_cores_unless_the_inventory_has_a_number(three_node):
+    by_cores = remake(three_node, app=three_node.app.model_copy(update={"processes": None}))
+    unit, ini = "/etc/systemd/system/uwsgi.service", "/etc/uwsgi/videoteca.ini"
+    assert "$$(nproc) + 1" in content(by_cores, "server-2", unit)
+    assert "processes" not in content(by_cores, "server-2", ini)
+    assert "nproc" not in content(three_node, "server-2", unit)
+    assert "\nprocesses = 2\n" in content(three_node, "server-2", ini)
 
 
 def test_database__leaves_memory_for_the_rest(three_node):
