@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ HERE = Path(__file__).parent
 NODES = ("server-1", "server-2", "server-3", "video-1")
 TIMES = pytest.StashKey[dict[str, float]]()
 NOT_RUN = pytest.StashKey[int]()
+ACCIDENTS = pytest.StashKey[Counter[str]]()
+"""How many of each there were, told at the end."""
 # Two outputs of it are compared: everything that a check must not change.
 STATE = """
 dpkg-query -W
@@ -77,6 +80,12 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.section("times in the lab")
         for name, seconds in times.items():
             terminalreporter.write_line(f"{seconds:8.1f} s  {name}")
+
+    accidents = config.stash.get(ACCIDENTS, Counter())
+    if accidents:
+        terminalreporter.section(f"{accidents.total()} accidents")
+        for name, number in sorted(accidents.items()):
+            terminalreporter.write_line(f"{number:8}    {name}")
 
 
 @pytest.fixture(scope="session")

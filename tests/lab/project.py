@@ -237,7 +237,9 @@ class Project:
         lab.start(self.cluster, node)
 
 
-def wait_for(what: str, seconds: float, question: Callable[[], Any]) -> Any:
+def wait_for(
+    what: str, seconds: float, question: Callable[[], Any], *, every: float = 0.02
+) -> Any:
     """The first answer that is true; fails when there is none in time."""
     until = time.monotonic() + seconds
     while True:
@@ -245,4 +247,4 @@ def wait_for(what: str, seconds: float, question: Callable[[], Any]) -> Any:
         if answer:
             return answer
         assert time.monotonic() < until, f"no {what} within {seconds:.0f} s"
-        time.sleep(0.02)
+        time.sleep(every)
