@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import importlib
 import runpy
+import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ Role = Callable[..., Iterator[Declared]]
 """Takes the node and the cluster; ``release`` takes what is released as well."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Planned:
     """A resource and the line of the role that declared it."""
 
@@ -147,7 +148,8 @@ def with_origin(declared: Iterator[Declared]) -> Iterator[tuple[Declared, str]]:
             frame.gi_yieldfrom, "gi_frame"
         ):
             frame = frame.gi_yieldfrom
-        yield item, f"{_shown(frame.gi_frame.f_code.co_filename)}:{frame.gi_frame.f_lineno}"
+        line = f"{_shown(frame.gi_frame.f_code.co_filename)}:{frame.gi_frame.f_lineno}"
+        yield item, sys.intern(line)
 
 
 @functools.cache

@@ -65,6 +65,7 @@ class Renderer:
 
     def __init__(self, folders: Sequence[Path] = (SHIPPED,)) -> None:
         self.folders = [str(folder) for folder in folders]
+        self._texts: dict[str, str] = {}
         self._jinja = jinja2.Environment(
             loader=jinja2.FileSystemLoader(self.folders),
             undefined=jinja2.StrictUndefined,
@@ -111,6 +112,8 @@ class Renderer:
                 where=where,
                 kept="no host was touched",
             ) from error
+        # Most files are the same on many nodes: one copy of them is enough.
+        text = self._texts.setdefault(text, text)
         return File(wanted.path, text, wanted.owner, wanted.group, wanted.mode)
 
     def _lines(self, error: Exception) -> Iterator[str]:
