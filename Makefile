@@ -32,7 +32,7 @@ unit: .venv/ready
 # make bench CASES=noop,change HOSTS=4 RTT=0; make bench QUICK=1 takes ten minutes.
 bench: .venv/ready bench/.venv/ready $(SYSTEM)
 	$(SUDO) .venv/bin/python -m bench $(if $(CASES),--cases $(CASES)) $(if $(HOSTS),--hosts $(HOSTS)) \
-	    $(if $(RTT),--rtt $(RTT)) $(if $(LIMIT),--limit $(LIMIT)) $(if $(QUICK),--quick) \
+	    $(if $(RTT),--rtt $(RTT)) $(if $(TOOLS),--tools $(TOOLS)) $(if $(LIMIT),--limit $(LIMIT)) $(if $(QUICK),--quick) \
 	    $(if $(KEEP),--keep) $(if $(OUTPUT),--output $(OUTPUT))
 
 bench/.venv/ready: bench/requirements.txt .venv/ready

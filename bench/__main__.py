@@ -41,10 +41,10 @@ def main() -> int:
     machines_up(bench, result, given)
     same.refuse_differences(bench)
     for cell in cells:
-        if time.monotonic() - began > given.limit * 60:
+        measured = hosts.run(bench, cell, lambda: time.monotonic() - began > given.limit * 60)
+        result["cells"] += [figures.to_data() for figures in measured]
+        if len(measured) < len(cell.tools):
             result["not run"].append(f"{cell.case} {cell.hosts} hosts {cell.rtt} ms")
-            continue
-        result["cells"] += [figures.to_data() for figures in hosts.run(bench, cell)]
         _keep(result, given.output)
     for name in controller.CASES:
         if name in given.cases:
@@ -81,6 +81,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--cases", default=list(ALL), type=_words, help=" ".join(ALL))
     parser.add_argument("--hosts", default=[1, 4, 16], type=_numbers, help="as in 1,4,16")
     parser.add_argument("--rtt", default=[0, 50], type=_numbers, help="ms, as in 0,50")
+    parser.add_argument("--tools", default=list(hosts.ROUNDS), type=_words, help="as in floor")
     parser.add_argument("--quick", action="store_true", help="what can be had in ten minutes")
     parser.add_argument("--limit", type=float, default=150, help="minutes")
     parser.add_argument("--keep", action="store_true", help="leave the machines up")
@@ -90,8 +91,9 @@ def _arguments() -> argparse.Namespace:
     if given.quick:
         given.cases = [case for case in QUICK if case in given.cases]
         given.hosts = [4, 16] if given.hosts == [1, 4, 16] else given.hosts
-    if unknown := set(given.cases) - set(ALL):
-        parser.error(f"no case {', '.join(sorted(unknown))}; there are {', '.join(ALL)}")
+    for word, known in (("cases", ALL), ("tools", hosts.ROUNDS)):
+        if unknown := set(getattr(given, word)) - set(known):
+            parser.error(f"no {word} {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     return given
 
 
@@ -111,7 +113,7 @@ def _cells(given: argparse.Namespace) -> Iterator[hosts.Cell]:
                 everywhere = case == "noop" and (not rtt or number <= 4)
                 small = number == 4 and (case == "change" or not rtt)
                 if case in given.cases and (everywhere or small):
-                    yield hosts.Cell(case, number, rtt)
+                    yield hosts.Cell(case, number, rtt, tuple(given.tools))
 
 
 def _estimate(given: argparse.Namespace, cells: Sequence[hosts.Cell], bench: Bench) -> float:

@@ -84,6 +84,7 @@ def _plan(_: Bench) -> dict[int, dict[str, Any]]:
         splits = [json.loads(measure(argv, env=environment()).said) for _ in range(rounds)]
         found[nodes] = {
             "seconds": [round(took.seconds, 3) for took in runs],
+            "cpu": [round(took.cpu, 3) for took in runs],
             "peak": max(took.peak for took in runs),
             **{
                 name: round(statistics.median(split[index] for split in splits), 3)

@@ -12,6 +12,7 @@ in a file: the floor plans and renders nothing.
 
 from __future__ import annotations
 
+import ast
 import json
 import shlex
 import sys
@@ -45,8 +46,8 @@ def check(host: dict[str, Any], known: paramiko.HostKeys, *, connect_only: bool)
         transport = client.get_transport()
         assert transport is not None
         channel = transport.open_session()
-        call = f"sys.stdout.write(json.dumps(main({host['checks']!r})))\n"
-        packed = zlib.compress(f"{SCRIPT}\nimport json, sys\n{call}".encode())
+        call = f"print(main({host['checks']!r}))\n"
+        packed = zlib.compress(f"{SCRIPT}\n{call}".encode())
         channel.exec_command(f"python3 -I -S -B -c {shlex.quote(START % len(packed))}")
         channel.sendall(packed)
         answer = b""
@@ -54,7 +55,7 @@ def check(host: dict[str, Any], known: paramiko.HostKeys, *, connect_only: bool)
             answer += data
         if channel.recv_exit_status():
             raise RuntimeError(channel.recv_stderr(65536).decode())
-        found: list[Any] = json.loads(answer)
+        found: list[Any] = ast.literal_eval(answer.decode())
         return found
 
 

@@ -13,9 +13,12 @@ import os
 import pwd
 import stat
 import subprocess
-from typing import Any
 
-State = dict[str, Any]
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # at run time that import costs 5 ms
+    from typing import Any
+
+    State = dict[str, Any]
 KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link"}
 ENABLED = ("enabled", "enabled-runtime", "static", "alias", "indirect", "generated")
 

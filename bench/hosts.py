@@ -6,10 +6,10 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from itertools import cycle
+from itertools import cycle, takewhile
 
 from bench import disks
 from bench.cluster import FIRST, ROOT, VARIANTS, Bench, far, inside, say
@@ -33,6 +33,8 @@ class Cell:
     case: str
     hosts: int
     rtt: int
+    names: tuple[str, ...] = tuple(ROUNDS)
+    """Of the tools."""
 
     @property
     def seconds(self) -> float:
@@ -42,7 +44,8 @@ class Cell:
     @property
     def tools(self) -> Sequence[Tool]:
         """The floor only looks: it has a place where there is nothing to do."""
-        return TOOLS if self.case == "noop" else [tool for tool in TOOLS if tool is not FLOOR]
+        chosen = [tool for tool in TOOLS if tool.name in self.names]
+        return chosen if self.case == "noop" else [tool for tool in chosen if tool is not FLOOR]
 
     def _rounds(self, tool: Tool) -> int:
         return 1 if self.case == "cold" else ROUNDS[tool.name]
@@ -88,16 +91,20 @@ class Figures:
         return {key: value for key, value in asdict(self).items() if value != []}
 
 
-def run(bench: Bench, cell: Cell) -> list[Figures]:
-    """All runs of a cell. Raises ``RuntimeError`` when a tool did not do what it should."""
+def run(bench: Bench, cell: Cell, over: Callable[[], bool]) -> list[Figures]:
+    """All runs of a cell, or as many as begin before it is ``over``.
+
+    Raises ``RuntimeError`` when a tool did not do what it should.
+    """
     name = bench.inventory(cell.hosts, cell.rtt)
     give(bench, name)
     found = {t.name: Figures(cell.case, cell.hosts, cell.rtt, t.name) for t in cell.tools}
     variants = cycle(VARIANTS)
     variant = next(variants)
     bench.choose(variant)
-    NODRIZA.run(name, variant)  # whatever the cell before this one has left
-    for tool in cell.turns():
+    with wire(cell):
+        NODRIZA.run(name, variant)  # whatever the cell before this one has left
+    for tool in takewhile(lambda _: not over(), cell.turns()):
         if cell.case == "change":
             variant = next(variants)
         if cell.case == "cold":
@@ -108,7 +115,7 @@ def run(bench: Bench, cell: Cell) -> list[Figures]:
         found[tool.name].add(took, went)
         say(f"  {cell.case} {cell.hosts} hosts {cell.rtt} ms {tool.name:8} {took.seconds:8.2f} s")
         _refuse_wrong(cell, tool, took, name, variant)
-    return list(found.values())
+    return [figures for figures in found.values() if figures.seconds]
 
 
 def _refuse_wrong(cell: Cell, tool: Tool, took: Took, name: str, variant: str) -> None:
@@ -117,7 +124,8 @@ def _refuse_wrong(cell: Cell, tool: Tool, took: Took, name: str, variant: str) -
     if (changed > 0) != (cell.case != "noop"):
         raise RuntimeError(f"{tool.name} made {changed} changes in {cell}\n{took.said[-3000:]}")
     if cell.case != "noop":
-        FLOOR.run(name, variant)  # fails where anything is not as planned
+        with wire(cell):
+            FLOOR.run(name, variant)  # fails where anything is not as planned
 
 
 @contextmanager

@@ -41,7 +41,7 @@ def cells(result: dict[str, Any]) -> Iterator[tuple[str, dict[str, dict[str, Any
 
 def rows(tools: dict[str, dict[str, Any]]) -> Iterator[Row]:
     """A line for each tool: seconds, and how many times this project's and the floor's."""
-    ours = median(tools["nodriza"]["seconds"])
+    ours = median(tools["nodriza"]["seconds"]) if "nodriza" in tools else None
     floor = median(tools["floor"]["seconds"]) if "floor" in tools else None
     for name, figures in tools.items():
         seconds, middle = figures["seconds"], median(figures["seconds"])
@@ -54,7 +54,7 @@ def rows(tools: dict[str, dict[str, Any]]) -> Iterator[Row]:
             f"{middle:.2f}",
             f"{min(seconds):.2f} – {max(seconds):.2f}",
             str(len(seconds)),
-            f"{middle / ours:.2f}",
+            f"{middle / ours:.2f}" if ours else "",
             f"{middle / floor:.2f}" if floor else "",
             f"{median(figures['cpu']):.2f}",
             wire,
