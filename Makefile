@@ -26,10 +26,10 @@ chaos: .venv/ready $(SYSTEM)
 	$(SUDO) NODRIZA_CHAOS=$(or $(ACCIDENTS),200) .venv/bin/pytest -q tests/lab/test_chaos.py
 
 unit: .venv/ready
-	.venv/bin/pytest tests/unit
+	.venv/bin/pytest tests/unit tests/bench
 
 # Beside Ansible, Mitogen and pyinfra, on machines of its own: docs/performance.rst.
-# make bench CASES=noop,change HOSTS=4 RTT=0; make bench QUICK=1 takes ten minutes.
+# make bench CASES=noop,change HOSTS=4 RTT=0 TOOLS=floor,nodriza KEEP=1; make bench QUICK=1.
 bench: .venv/ready bench/.venv/ready $(SYSTEM)
 	$(SUDO) .venv/bin/python -m bench $(if $(CASES),--cases $(CASES)) $(if $(HOSTS),--hosts $(HOSTS)) \
 	    $(if $(RTT),--rtt $(RTT)) $(if $(TOOLS),--tools $(TOOLS)) $(if $(LIMIT),--limit $(LIMIT)) $(if $(QUICK),--quick) \

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -33,53 +34,70 @@ def main() -> int:
         Bench(0).down()
         return 0
     began = time.monotonic()
-    cells = list(_cells(given))
-    bench = Bench(max([disks.FEW, disks.there(), *given.hosts]))
-    minutes = _estimate(given, cells, bench) / 60
-    say(f"about {minutes:.0f} minutes; nothing begins after {given.limit}")
+    cells = sorted(_cells(given), key=lambda cell: cell.hosts)
+    say(
+        f"about {_estimate(given, cells) / 60:.0f} minutes; nothing begins after {given.limit:.0f}"
+    )
     result: dict[str, Any] = {**_described(), "cells": [], "controller": {}, "not run": []}
-    machines_up(bench, result, given)
+    bench = _few_machines(given, result)
     same.refuse_differences(bench)
-    for cell in cells:
-        measured = hosts.run(bench, cell, lambda: time.monotonic() - began > given.limit * 60)
-        result["cells"] += [figures.to_data() for figures in measured]
-        if len(measured) < len(cell.tools):
-            result["not run"].append(f"{cell.case} {cell.hosts} hosts {cell.rtt} ms")
-        _keep(result, given.output)
-    for name in controller.CASES:
-        if name in given.cases:
+    for name in (case for case in controller.CASES if case in given.cases):
+        with _noted(result, name):
             result["controller"].update(controller.run(bench, name))
-    _keep(result, given.output)
+    for cell in cells:
+        with _noted(result, str(cell)):
+            if cell.hosts > bench.hosts:
+                bench = _more_machines(cell.hosts)
+            found = hosts.run(bench, cell, lambda: time.monotonic() - began > given.limit * 60)
+            result["cells"] += [figures.to_data() for figures in found]
+            if len(found) < len(cell.tools):
+                result["not run"].append(f"{cell}: out of time")
+        _keep(result, given.output)
     say(report.table(result))
     say(f"written: {given.output}; took {(time.monotonic() - began) / 60:.0f} minutes")
     for words in result["not run"]:
-        say(f"not run, out of time: {words}")
+        say(f"not run: {words}")
     if not given.keep:
         bench.down()
     return bool(result["not run"])
 
 
-def machines_up(bench: Bench, result: dict[str, Any], given: argparse.Namespace) -> None:
-    """A few from bare disks, by this project; the others are copies of one of them."""
-    few = bench if disks.there() == bench.hosts else Bench(disks.FEW)
+@contextmanager
+def _noted(result: dict[str, Any], what: str) -> Iterator[None]:
+    """What fails hides nothing else: nobody may be there to begin again."""
+    try:
+        yield
+    except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+        say(f"{what}: {error}")
+        result["not run"].append(f"{what}: {str(error).splitlines()[0]}")
+
+
+def _few_machines(given: argparse.Namespace, result: dict[str, Any]) -> Bench:
+    """From bare disks, by this project; or all that there are from a run before."""
+    bench = Bench(disks.FEW if "first" in given.cases else max(disks.FEW, disks.there()))
+    bench.up()
+    disks.keep_bare(bench)
     if "first" in given.cases:
-        few = Bench(disks.FEW)
-    few.up()
-    disks.keep_bare(few)
-    if "first" in given.cases:
-        result["first"] = first.run(few)
+        with _noted(result, "first"):
+            result["first"] = first.run(bench)
     say("provisioning")
-    few.provision()
-    if few != bench:
-        bench.up()
-        disks.copy_first(bench)
-        bench.provision()
+    bench.provision()
+    return bench
+
+
+def _more_machines(number: int) -> Bench:
+    """Copies of the first, which a provision then makes what they are."""
+    bench = Bench(number)
+    bench.up()
+    disks.copy_first(bench)
+    bench.provision()
+    return bench
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--cases", default=list(ALL), type=_words, help=" ".join(ALL))
-    parser.add_argument("--hosts", default=[1, 4, 16], type=_numbers, help="as in 1,4,16")
+    parser.add_argument("--cases", type=_words, help=" ".join(ALL))
+    parser.add_argument("--hosts", type=_numbers, help="as in 1,4,16")
     parser.add_argument("--rtt", default=[0, 50], type=_numbers, help="ms, as in 0,50")
     parser.add_argument("--tools", default=list(hosts.ROUNDS), type=_words, help="as in floor")
     parser.add_argument("--quick", action="store_true", help="what can be had in ten minutes")
@@ -88,9 +106,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--down", action="store_true", help="take the machines away, no more")
     parser.add_argument("--output", type=Path, default=RESULTS / "latest.json")
     given = parser.parse_args()
-    if given.quick:
-        given.cases = [case for case in QUICK if case in given.cases]
-        given.hosts = [4, 16] if given.hosts == [1, 4, 16] else given.hosts
+    given.cases = given.cases or list(QUICK if given.quick else ALL)
+    given.hosts = given.hosts or ([4, 16] if given.quick else [1, 4, 16, 48])
     for word, known in (("cases", ALL), ("tools", hosts.ROUNDS)):
         if unknown := set(getattr(given, word)) - set(known):
             parser.error(f"no {word} {', '.join(sorted(unknown))}; there are {', '.join(known)}")
@@ -113,11 +130,11 @@ def _cells(given: argparse.Namespace) -> Iterator[hosts.Cell]:
                 everywhere = case == "noop" and (not rtt or number <= 4)
                 small = number == 4 and (case == "change" or not rtt)
                 if case in given.cases and (everywhere or small):
-                    yield hosts.Cell(case, number, rtt, tuple(given.tools))
+                    yield hosts.Cell(case, number, rtt, tuple(given.tools), quick=given.quick)
 
 
-def _estimate(given: argparse.Namespace, cells: Sequence[hosts.Cell], bench: Bench) -> float:
-    machines = 20 * bench.hosts + 60
+def _estimate(given: argparse.Namespace, cells: Sequence[hosts.Cell]) -> float:
+    machines: float = 180 + 5 * max([0, *given.hosts])
     one_sided = 60 * len(set(controller.CASES) & set(given.cases))
     return machines + one_sided + 300 * ("first" in given.cases) + sum(c.seconds for c in cells)
 

@@ -35,6 +35,11 @@ class Cell:
     rtt: int
     names: tuple[str, ...] = tuple(ROUNDS)
     """Of the tools."""
+    quick: bool = False
+    """The peers only once."""
+
+    def __str__(self) -> str:
+        return f"{self.case}, {self.hosts} hosts, {self.rtt} ms"
 
     @property
     def seconds(self) -> float:
@@ -48,7 +53,8 @@ class Cell:
         return chosen if self.case == "noop" else [tool for tool in chosen if tool is not FLOOR]
 
     def _rounds(self, tool: Tool) -> int:
-        return 1 if self.case == "cold" else ROUNDS[tool.name]
+        once = self.case == "cold" or (self.quick and tool not in (FLOOR, NODRIZA))
+        return 1 if once else ROUNDS[tool.name]
 
     def _once(self, tool: Tool) -> float:
         cold = (COLD * self.hosts + 5) if self.case == "cold" else 0
@@ -113,7 +119,7 @@ def run(bench: Bench, cell: Cell, over: Callable[[], bool]) -> list[Figures]:
         with wire(cell) as went:
             took = tool.run(name, variant)
         found[tool.name].add(took, went)
-        say(f"  {cell.case} {cell.hosts} hosts {cell.rtt} ms {tool.name:8} {took.seconds:8.2f} s")
+        say(f"  {cell}: {tool.name:8} {took.seconds:8.2f} s")
         _refuse_wrong(cell, tool, took, name, variant)
     return [figures for figures in found.values() if figures.seconds]
 

@@ -60,13 +60,15 @@ class Tool:
                 _hang_up(Path(sockets))
 
 
-def measure(argv: Sequence[str], *, env: dict[str, str], timeout: float = 900) -> Took:
+def measure(
+    argv: Sequence[str], *, env: dict[str, str], timeout: float = 900, cwd: Path = HOME
+) -> Took:
     """Run a command to its end. Its processor time has that of the processes it waited for."""
     with tempfile.TemporaryFile() as out:
         load = round(os.getloadavg()[0], 1)
         began = time.monotonic()
         process = subprocess.Popen(
-            argv, cwd=HOME, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out
+            argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out
         )
         usage, peak = _wait(process, began + timeout)
         seconds = time.monotonic() - began
