@@ -26,9 +26,11 @@ OWN = (disk.HOST_KEY, f"{disk.HOST_KEY}.pub", "etc/machine-id", "etc/hostname")
 DOWNLOAD = """
 export DEBIAN_FRONTEND=noninteractive
 apt-get -q update >/dev/null
+apt-get -qy --no-install-recommends install python3-apt >/dev/null
 apt-get -qy --no-install-recommends --download-only install {} >/dev/null
 sync
 """
+"""Ansible's module for apt needs python3-apt; what it gets by itself, Mitogen does not see."""
 
 
 def keep_bare(bench: Bench) -> None:
