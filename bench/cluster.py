@@ -78,7 +78,8 @@ class Bench:
 
     def down(self) -> None:
         """Nothing is left but the package cache."""
-        lab.down(self.cluster, say=say)
+        if (HOME / "inventories/all.yml").exists():
+            lab.down(self.cluster, say=say)
         shutil.rmtree(HOME, ignore_errors=True)
 
     def inventory(self, hosts: int, rtt: int) -> str:

@@ -46,7 +46,13 @@ def result() -> dict[str, Any]:
             "plan": {
                 "10": {"seconds": [0.5], "peak": 51_200, "import": 0.2, "load": 0.1, "plan": 0.1}
             },
+            "ceiling": {
+                "hosts_a_second": 41.2,
+                "cpu_ms_a_host": 24.04,
+                "cpu_ms_a_host_without_key_exchange": 17.26,
+            },
         },
+        "first": {"provision": [40.0, 60.0], "apt": [30.0, 32.0], "apt_alone": [20.0, 20.0]},
     }
 
 
@@ -71,6 +77,8 @@ def test_the_page_is_restructured_text(result: dict[str, Any]) -> None:
     assert "Abacus" in html
     assert "15.00" in html
     assert "50</p>" in html  # MB at the peak of ten nodes
+    assert "17.3 ms without the key exchange" in html
+    assert "50.0 s" in html  # the median of the first provisions
 
 
 def test_the_chart_has_a_bar_for_each_tool_the_longer_the_slower(result: dict[str, Any]) -> None:
