@@ -18,13 +18,25 @@ from invoke import Collection
 # the standard library's module of that name.
 sys.path[:] = [path for path in sys.path if Path(path) != Path(__file__).parent]
 
-from . import demo, deploy, hostkeys, inventory, lab, plan, provision, secrets, smoke, status  # noqa: E402
+from . import (  # noqa: E402
+    demo,
+    deploy,
+    history,
+    hostkeys,
+    inventory,
+    lab,
+    plan,
+    provision,
+    secrets,
+    smoke,
+    status,
+)
 from .beside import Commands  # noqa: E402
 from .output import prepare  # noqa: E402
 
 prepare()
 ns = Commands()
-for module in (provision, plan, deploy, smoke, status, demo):
+for module in (provision, plan, deploy, smoke, status, history, demo):
     for found in Collection.from_module(module).tasks.values():
         ns.add_task(found)
 ns.add_collection(Collection.from_module(inventory, name="inventory"))

@@ -116,7 +116,7 @@ def expanded(events: Iterator[Event], resources: Sequence[dict[str, Any]]) -> It
                 yield {"event": "resource", "id": id, "status": "ok", **NOTHING}
         else:
             if event["event"] == "resource":
-                next(ids)
+                next(ids, None)
             yield event
 
 

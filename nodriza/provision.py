@@ -43,5 +43,6 @@ def provision(
     plans = plan_all(cluster, nodes)
     names = set().union(*(plan.secrets for plan in plans))
     values = vault.ensure(names, keep=not check)
-    what = "provision " + ",".join(node.name for node in nodes)
+    names_of = [node.name for node in nodes]
+    what = "provision" + ("" if len(nodes) == len(cluster.nodes) else f":{','.join(names_of)}")
     return roll_out(Run(cluster, report, values, what, check=check, **options), plans)

@@ -18,6 +18,7 @@ from nodriza.connection import connect
 from nodriza.errors import ConnectionFailed, HostRefused, Interrupted, NodrizaError
 from nodriza.plan import Plan
 from nodriza.result import NodeResult
+from nodriza.revision import revision
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster
@@ -41,8 +42,10 @@ class Run:
     check: bool = False
     diff: bool = False
     sudo_password: str | None = None
-    facts: tuple[str, ...] = ()
-    """Links to read; when given, each host sends its facts as well."""
+    ask: dict[str, Any] = field(default_factory=dict)
+    """Questions of ``nodriza.agent.answers``: word to what about; ``NodeResult.facts``."""
+    rollback: str = ""
+    """The id of a run whose files are to come back, with what follows them in the plan."""
     parallel: int = PARALLEL
     stop: threading.Event = field(default_factory=threading.Event)
     """Set by the first Ctrl-C: every node ends after the resource that it is at."""
@@ -52,6 +55,9 @@ class Run:
         )
     )
 
+    def __post_init__(self) -> None:
+        self._revision = "" if self.check else revision(self.cluster.path)
+
     def request(self, plan: Plan) -> dict[str, Any]:
         """What one node is sent; only the secrets that its plan names."""
         return {
@@ -59,8 +65,13 @@ class Run:
             "mode": "check" if self.check else "apply",
             "diff": self.diff,
             "what": self.what,
-            "who": {"who": getpass.getuser(), "from": socket.gethostname()},
-            "facts": list(self.facts),
+            "who": {
+                "who": getpass.getuser(),
+                "from": socket.gethostname(),
+                "revision": self._revision,
+            },
+            "ask": self.ask,
+            "rollback": self.rollback,
             "secrets": {name: self.secrets[name] for name in sorted(plan.secrets)},
             "resources": plan.to_data(),
         }
@@ -76,7 +87,9 @@ def roll_out(run: Run, plans: Sequence[Plan]) -> dict[str, NodeResult]:
     results: dict[str, NodeResult] = {}
     run.report.start([(plan.node, len(plan.resources)) for plan in plans])
     try:
-        for wave in _waves(run.cluster, plans):
+        # A look changes nothing that another node could wait for.
+        waves = [plans] if run.check else _waves(run.cluster, plans)
+        for wave in waves:
             _wave_or_not(run, wave, results)
     finally:  # the recap comes whatever happens, also after Ctrl-C
         results = {plan.node: results[plan.node] for plan in plans if plan.node in results}

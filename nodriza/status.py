@@ -13,13 +13,12 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
+from nodriza.ask import ask
 from nodriza.plan import Plan, plan_node
 from nodriza.render import Renderer
 from nodriza.resources import Mount, Service
-from nodriza.rollout import Run, roll_out
 
 if TYPE_CHECKING:
-    from nodriza.channel import Event
     from nodriza.inventory import Cluster, Node
     from nodriza.result import NodeResult
 
@@ -28,43 +27,19 @@ NARROW = 90  # columns; below, a table would have to cut names
 COLUMNS = ("release", "up", "load", "mem", "disk", "last change")
 
 
-class Silent:
-    """A report that says nothing: the screen comes when all nodes have answered."""
-
-    def start(self, nodes: Sequence[tuple[str, int]]) -> None:
-        """Nothing."""
-
-    def event(self, node: str, event: Event) -> None:
-        """Nothing."""
-
-    def done(self, node: str, result: NodeResult) -> None:
-        """Nothing."""
-
-    def finish(self, results: dict[str, NodeResult], seconds: float, check: bool) -> None:
-        """Nothing."""
-
-
 def look(
     cluster: Cluster, nodes: Sequence[Node], *, sudo_password: str | None = None
 ) -> dict[str, NodeResult]:
     """The state of each node's services and mounts, and its facts; changes nothing."""
     renderer = Renderer.of(cluster)
     plans = [_only_what_runs(plan_node(node, cluster, renderer)) for node in nodes]
-    run = Run(
-        cluster,
-        Silent(),
-        {},
-        "status",
-        check=True,
-        facts=(cluster.app.current,),
-        sudo_password=sudo_password,
-    )
-    return roll_out(run, plans)
+    about = {"links": [cluster.app.current], "certificates": []}
+    return ask(cluster, plans, {"state": about}, sudo_password=sudo_password)
 
 
 def healthy(result: NodeResult) -> bool:
     """Everything that should run does, and nothing is owed."""
-    return not (result.error or result.changed or result.failed or result.facts.get("owed"))
+    return not (result.error or result.changed or result.failed or result.facts["state"]["owed"])
 
 
 def show(cluster: Cluster, results: dict[str, NodeResult]) -> None:
@@ -90,7 +65,7 @@ def _row(cluster: Cluster, name: str, result: NodeResult) -> list[str]:
     """Name, state, and what ``COLUMNS`` says, unless the node did not answer."""
     if result.error:
         return [name, f"[red]{escape(result.error.what)}[/]"]
-    facts = result.facts
+    facts = result.facts["state"]
     last = facts.get("last_run") or {}
     return [
         name,
@@ -136,7 +111,7 @@ def _only_what_runs(plan: Plan) -> Plan:
 
 def _state(result: NodeResult) -> str:
     wrong = [event["id"] for event in result.resources if event["status"] != "ok"]
-    owed = [f"{id} is owed a restart" for id in result.facts.get("owed", ())]
+    owed = [f"{id} is owed a restart" for id in result.facts["state"]["owed"]]
     if wrong or owed:
         return "[red]" + "\n".join([*wrong, *owed]) + "[/]"
     return f"[green]{len(result.resources)} of {len(result.resources)} well[/]"

@@ -4,7 +4,9 @@
 
     owed/service%3Anginx.json   what is due after a change (a restart, a command), and what
                          replaced what since then; written before the first file changes
-    runs/<run>/          the old files of a run, and run.json: who, when, what changed
+    runs/<run>/          the old files of a run, and run.json: who, when, what changed;
+                         begun before the first change, so a killed run has one as well
+    last.json            the last run, which may have changed nothing
     lock                 who is at work (locked with flock(2), so a dead run holds nothing)
 
 One mechanism with four uses: restarts that must not be lost, putting a rejected change
@@ -16,12 +18,17 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from typing import Any, Dict, List, Optional
+import time
+from typing import Any, Dict, List, Optional, Set
 from urllib.parse import quote, unquote
 
 from nodriza.agent.host import Host
 
 HOME = "/var/lib/nodriza"
+RUNS = 100
+DAYS = 180
+BYTES = 64 * 1024 * 1024
+"""What is kept of the past: a run goes when any of the three is passed."""
 
 
 class Busy(Exception):
@@ -39,6 +46,10 @@ class Journal:
         self.host = host
         self.run = run
         self.home = home
+        self.record: Dict[str, Any] = {"run": run}
+        """What ``run.json`` says; without "counts" the run did not come to its end."""
+        self._kept: List[Dict[str, Any]] = []
+        self._begun = False
         self._lock: Optional[int] = None
 
     def lock(self, holder: Dict[str, Any]) -> None:
@@ -57,8 +68,7 @@ class Journal:
 
     def owed(self, id: str) -> Optional[Dict[str, Any]]:
         """What is due for a resource: ``id``, ``action``, ``run``, ``since``, ``files``."""
-        raw = self.host.read(self._debt(id))
-        return json.loads(raw) if raw else None
+        return self._read(self._debt(id))
 
     def owe(self, id: str, action: str, path: Optional[str], since: str) -> None:
         """Write down that resource ``id`` owes ``action``, and keep ``path`` as it is now.
@@ -70,7 +80,7 @@ class Journal:
         if debt.get("action") != "restart":
             debt["action"] = action
         if path is not None and all(kept["path"] != path for kept in debt["files"]):
-            debt["files"].append(self._keep(path))
+            debt["files"].append(self.keep(path))
         self._make(self.home)
         self._make(f"{self.home}/owed")
         self._write(self._debt(id), debt)
@@ -93,20 +103,72 @@ class Journal:
         found = [unquote(name[: -len(".json")]) for name in names if name.endswith(".json")]
         return [debt for debt in map(self.owed, found) if debt]
 
-    def remember(self, summary: Dict[str, Any]) -> None:
-        """Write down what this run did."""
-        self._write(f"{self._folder()}/run.json", summary)
+    def begin(self) -> None:
+        """Write down that this run changes something. Before its first change."""
+        if not self._begun:
+            self._begun = True
+            self._write_record()
+
+    def keep(self, path: str) -> Dict[str, Any]:
+        """Keep ``path`` as this run found it. Before it changes; the first time counts."""
+        for kept in self._kept:
+            if kept["path"] == path:
+                return kept
+        kept = self._copy(path)
+        self._begun = True
+        self._kept.append(kept)
+        self._write_record()
+        return kept
+
+    def remember(self, result: Dict[str, Any], resources: Dict[str, Any]) -> None:
+        """Write down what came of this run, and let the oldest ones go.
+
+        A run that changed nothing leaves no record, only that it was there.
+        """
+        self.record.update(result)
+        self._make(self.home)
+        self._write(f"{self.home}/last.json", self.record)
+        if self._begun:
+            self.record["resources"] = resources
+            self._write_record()
+            self._clean()
 
     def last_run(self) -> Optional[Dict[str, Any]]:
-        """The summary of the newest run that changed something."""
-        for name in reversed(self.host.list(f"{self.home}/runs")):
-            raw = self.host.read(f"{self.home}/runs/{name}/run.json")
-            if raw:
-                summary: Dict[str, Any] = json.loads(raw)
-                return summary
-        return None
+        """The record of the last run that came to its end, without its details."""
+        return self._read(f"{self.home}/last.json")
 
-    def _keep(self, path: str) -> Dict[str, Any]:
+    def history(self) -> List[Dict[str, Any]]:
+        """The records of the runs that changed something, the newest first.
+
+        Each has ``kept``: the files that it replaced, and what each was before
+        (``type``: nothing, file, link, or what can't be put back).
+        """
+        names = reversed(self.host.list(f"{self.home}/runs"))
+        records = (self._read(f"{self.home}/runs/{name}/run.json") for name in names)
+        return [record for record in records if record and "kept" in record]
+
+    def content(self, kept: Dict[str, Any]) -> bytes:
+        """The content of a file that was kept."""
+        return self.host.read(kept["copy"]) or b""
+
+    def _clean(self) -> None:
+        needed = self._needed()
+        used = 0
+        for number, name in enumerate(reversed(self.host.list(f"{self.home}/runs"))):
+            folder = f"{self.home}/runs/{name}"
+            files = [self.host.stat(f"{folder}/{file}") for file in self.host.list(folder)]
+            used += sum(file.size for file in files if file)
+            age = time.time() - max((file.modified for file in files if file), default=0)
+            old = number >= RUNS or age > DAYS * 86400 or used > BYTES
+            if old and name not in needed:
+                self.host.remove(folder)
+
+    def _needed(self) -> Set[str]:
+        """This run, and those whose copies a rejected service would still get back."""
+        copies = [kept.get("copy", "") for debt in self.all_owed() for kept in debt["files"]]
+        return {self.run, *(os.path.basename(os.path.dirname(copy)) for copy in copies)}
+
+    def _copy(self, path: str) -> Dict[str, Any]:
         seen = self.host.stat(path)
         if seen is None:
             return {"path": path, "type": "nothing"}
@@ -114,8 +176,7 @@ class Journal:
         if seen.type == "link":
             kept["target"] = self.host.readlink(path)
         elif seen.type == "file":
-            folder = self._folder()
-            kept["copy"] = f"{folder}/{len(self.host.list(folder)):04d}"
+            kept["copy"] = f"{self._folder()}/{len(self._kept):04d}"
             self.host.write(kept["copy"], self.host.read(path) or b"", mode="0600")
         return kept
 
@@ -126,9 +187,12 @@ class Journal:
         elif kept["type"] == "link":
             self.host.symlink(path, kept["target"])
         elif kept["type"] == "file":
-            content = self.host.read(kept["copy"]) or b""
             self.host.write(
-                path, content, owner=kept["owner"], group=kept["group"], mode=kept["mode"]
+                path,
+                self.content(kept),
+                owner=kept["owner"],
+                group=kept["group"],
+                mode=kept["mode"],
             )
 
     def _folder(self) -> str:
@@ -145,6 +209,14 @@ class Journal:
 
     def _debt(self, id: str) -> str:
         return f"{self.home}/owed/{quote(id, safe='')}.json"
+
+    def _write_record(self) -> None:
+        self._write(f"{self._folder()}/run.json", {**self.record, "kept": self._kept})
+
+    def _read(self, path: str) -> Optional[Dict[str, Any]]:
+        raw = self.host.read(path)
+        found: Optional[Dict[str, Any]] = json.loads(raw) if raw else None
+        return found
 
     def _write(self, path: str, data: Dict[str, Any]) -> None:
         self.host.write(path, json.dumps(data, indent=1), mode="0600")

@@ -15,15 +15,19 @@ import sys
 import threading
 import time
 import zlib
-from typing import Any, BinaryIO, Dict, Optional, Tuple
+from typing import Any, BinaryIO, Dict, Optional, Set, Tuple
 
 from nodriza import resources as nouns
+from nodriza.agent.answers import ANSWERS, refuse_unknown_system
 from nodriza.agent.converge import Converge
-from nodriza.agent.facts import facts, refuse_unknown_system
 from nodriza.agent.host import Host, HostError
 from nodriza.agent.journal import HOME, Busy, Journal
-from nodriza.agent.redact import Redactor, hide_old_values, holds_secrets
+from nodriza.agent.redact import HIDDEN, Redactor, hide_old_values, holds_secrets
+from nodriza.agent.rollback import closed, rolled_back
 from nodriza.agent.words import told
+
+WORDS = 500
+"""Characters of a failure's words that a host remembers."""
 
 
 class Line:
@@ -34,24 +38,29 @@ class Line:
         self.redactor = redactor
         self.described = described  # id → the resource's data with tokens
         self.broken = False
-        self.changed: Dict[str, Any] = {}
+        self.counts = True
+        """Whether the resources come in the order of the request: those that are ok are then
+        only counted."""
+        self.closed: Set[str] = set()
+        """Ids of files that hold secrets which nobody here knows: their diffs aren't shown."""
+        self.told: Dict[str, Any] = {}
+        """What is worth remembering: id → how it changed or failed."""
         self._ok = 0
 
     def emit(self, event: Dict[str, Any]) -> None:
-        """Send an event, with no secret in it.
-
-        Resources come in the order of the request, so those that are ok are only counted.
-        """
-        if event["event"] == "resource":
-            if event["status"] == "ok":
-                self._ok += 1
-                return
-            if event["status"] == "changed":
-                self.changed[event["id"]] = event["words"] or sorted(event["gap"])
+        """Send an event, with no secret in it."""
+        if self.counts and event["event"] == "resource" and event["status"] == "ok":
+            self._ok += 1
+            return
         if self._ok:
             count, self._ok = self._ok, 0
             self.emit({"event": "ok", "count": count})
         safe = self.redactor.hide(event)
+        if event["event"] == "resource" and event["status"] in ("changed", "failed"):
+            kept = {key: safe[key] for key in ("status", "gap")}
+            self.told[safe["id"]] = {**kept, "words": safe["words"][:WORDS]}
+        if safe.get("diff") and safe["id"] in self.closed:
+            safe["diff"] = HIDDEN
         data = self.described.get(safe.get("id", ""))
         if safe.get("diff") and data and holds_secrets(data):
             safe["diff"] = hide_old_values(safe["diff"], str(data.get("content", "")))
@@ -121,8 +130,11 @@ def _serve(
     refuse_unknown_system(host)
     journal = Journal(host, request["run"])
     began = time.time()
+    when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began))
+    check = request["mode"] != "apply"
+    journal.record.update({**request["who"], "when": when, "what": request["what"]})
     resources = [nouns.from_data(line.redactor.reveal(data)) for data in request["resources"]]
-    if request["mode"] == "apply":
+    if not check:
         try:
             journal.lock({**request["who"], "since": time.strftime("%Y-%m-%d %H:%M:%S %Z")})
         except Busy as busy:
@@ -130,38 +142,31 @@ def _serve(
             return 3
         if keep is not None:
             keep_agent(host, *keep)
+    if request["rollback"]:
+        resources = rolled_back(journal, resources, request["rollback"])
+        line.counts = False
+        line.closed = closed(resources, line.described)
     line.emit(
         {
             "event": "start",
             "resources": len(resources),
             "python": sys.version.split()[0],
-            "check": request["mode"] != "apply",
+            "check": check,
             "clock": began,
         }
     )
-    if request["facts"]:
-        line.emit({"event": "facts", **facts(host, journal, request["facts"])})
+    if request["ask"]:
+        answers = {
+            name: ANSWERS[name](host, journal, resources, about)
+            for name, about in request["ask"].items()
+        }
+        line.emit({"event": "facts", **answers})
     converge = Converge(
-        host,
-        journal,
-        resources,
-        line.emit,
-        check=request["mode"] != "apply",
-        diff=request["diff"],
-        stop=stop,
+        host, journal, resources, line.emit, check=check, diff=request["diff"], stop=stop
     )
     counts = converge.run()
-    if line.changed and request["mode"] == "apply":
-        when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(began))
-        journal.remember(
-            {
-                **request["who"],
-                "run": request["run"],
-                "when": when,
-                "what": request["what"],
-                "resources": line.redactor.hide(line.changed),
-                "counts": counts,
-            }
-        )
+    if not check:
+        seconds = round(time.time() - began, 3)
+        journal.remember({"counts": counts, "seconds": seconds}, line.told)
     line.emit({"event": "end", **counts, "seconds": round(time.time() - began, 3)})
     return 1 if counts["failed"] else 0

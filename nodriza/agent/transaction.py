@@ -43,8 +43,15 @@ class Followers:
                     self._of.setdefault(trigger, []).append((resource, action))
 
     def owe(self, journal: Journal, resource: Resource, since: str) -> None:
-        """Write down what a change of ``resource`` makes due. Before the change."""
+        """Write down what a change of ``resource`` makes due, and what it replaces.
+
+        Before the change.
+        """
         kind = resource.id.split(":", 1)[0]
+        if kind in KEPT:
+            journal.keep(resource.subject)
+        else:
+            journal.begin()
         for follower, action in self._of.get(resource.id, ()):
             undo = kind in KEPT and isinstance(follower, Service)
             journal.owe(follower.id, action, resource.subject if undo else None, since)
@@ -67,6 +74,7 @@ def settle(host: Host, journal: Journal, service: Service, now: State, gap: Gap)
     was_running = bool(now and now.get("running"))
     # A run that was cut short may have got as far as letting the service read them.
     has_read = bool(debt and debt["run"] != journal.run)
+    journal.begin()
     try:
         if service.running and (debt or gap):
             _ask_checker(host, service)

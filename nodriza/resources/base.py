@@ -67,6 +67,14 @@ class Resource:
         """Close the gap; ``now`` is what ``look`` saw. Raises ``HostError``."""
         raise NotImplementedError
 
+    @classmethod
+    def strays(cls, host: Host, many: Sequence[Any]) -> List[str]:
+        """What is there of this kind and should not be, ``many`` being all that should.
+
+        In words, for ``fab drift``; nobody takes it away.
+        """
+        return []
+
     def diff(self, host: Host, now: State) -> str:
         """More than the gap's attributes can say: a unified diff, or nothing."""
         return ""

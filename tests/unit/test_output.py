@@ -39,7 +39,7 @@ from nodriza.errors import ConnectionFailed
 from nodriza.inventory import load_cluster
 from nodriza.result import NodeResult
 
-facts = {
+state = {
     "links": {"/srv/videoteca/current": "/srv/videoteca/releases/20261121-081500-abcdef"},
     "uptime": 90000, "load": 0.52, "memory": 41, "disk": 12, "owed": [],
     "last_run": {"when": "2026-11-21T08:15:00Z", "who": "root@operator"},
@@ -47,8 +47,10 @@ facts = {
 well = [{"id": "service:nginx", "status": "ok"}] * 7
 down = [{"id": "service:nginx", "status": "changed"}]
 results = {
-    "server-1": NodeResult("server-1", facts=facts, resources=well),
-    "server-2": NodeResult("server-2", facts={**facts, "owed": ["service:uwsgi"]}, resources=down),
+    "server-1": NodeResult("server-1", facts={"state": state}, resources=well),
+    "server-2": NodeResult(
+        "server-2", facts={"state": {**state, "owed": ["service:uwsgi"]}}, resources=down
+    ),
     "video-1": NodeResult("video-1", error=ConnectionFailed("\u2039no way\u203a to 198.18.7.21")),
 }
 status.show(load_cluster(Path("inventories/three-node.yml")), results)

@@ -27,7 +27,8 @@ def ask(resources: list, *, noise: bytes = b"", secrets: dict | None = None) -> 
         "diff": True,
         "what": "test",
         "who": {},
-        "facts": [],
+        "ask": {},
+        "rollback": "",
         "secrets": secrets or {},
         "resources": [{"id": r.id, "origin": "roles/x.py:1", **to_data(r)} for r in resources],
     }

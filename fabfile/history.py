@@ -1,0 +1,99 @@
+"""fab history, fab rollback"""
+
+from __future__ import annotations
+
+from invoke import Context, Exit
+
+from .session import command, fab, reachable_cluster, sudo_password, vault
+
+
+@command(
+    target=True,
+    help={
+        "target": "nodes, as in provision",
+        "run": "all about this run; a part of its id is enough",
+        "json": "as data",
+    },
+)
+def history(c: Context, target: str = "", run: str = "", json: bool = False) -> None:
+    """List what was done to the nodes: who, when, from which revision, what changed."""
+    import json as js
+
+    from nodriza import history as engine
+    from nodriza.inventory import resolve_target
+
+    cluster = reachable_cluster(c)
+    nodes = resolve_target(cluster, target)
+    found = engine.read(cluster, nodes, sudo_password=sudo_password(c))
+    entries = [found.find(run)] if run else found.entries
+    if json:
+        print(js.dumps([{"run": entry.id, "nodes": entry.nodes} for entry in entries]))
+    else:
+        lines = engine.story(entries[0]) if run else engine.table(found)
+        print("\n".join(lines))
+    if found.errors:
+        raise Exit("\n".join(map(str, found.errors.values())), code=1)
+
+
+@command(
+    target=True,
+    help={
+        "target": "nodes, as in provision; of these, those that had the run",
+        "run": "its id, or a part of it; fab history lists them",
+        "force": "also when a later run replaced the same files",
+        "check": "change nothing, say what would change",
+        "diff": "show how files change; secrets stay hidden",
+        "json": "one JSON object per event, for machines",
+    },
+)
+def rollback(
+    c: Context,
+    target: str = "",
+    run: str = "",
+    force: bool = False,
+    check: bool = False,
+    diff: bool = False,
+    json: bool = False,
+) -> None:
+    """Put the files of a run back as they were, and reload what depends on them."""
+    from nodriza import history as engine
+    from nodriza.errors import TargetError
+    from nodriza.inventory import resolve_target
+    from nodriza.report import make_report
+    from nodriza.rollout import exit_code
+
+    if not run:
+        raise TargetError(
+            "which run?", kept="nothing was done", do=f"{fab(c)} history, then --run ID"
+        )
+    cluster = reachable_cluster(c)
+    store, password = vault(cluster), sudo_password(c)
+    found = engine.read(cluster, resolve_target(cluster, target), sudo_password=password)
+    entry = found.find(run)
+    again = f"{fab(c)} rollback:{{node}} --run {entry.id}"
+    report = make_report("json" if json else "auto", diff=diff, again=again, redact=store.redact)
+    results = engine.rollback(
+        cluster,
+        found,
+        entry,
+        store,
+        report,
+        check=check,
+        force=force,
+        diff=diff,
+        sudo_password=password,
+    )
+    if not json:
+        for line in engine.not_undone(entry):
+            print(line)
+        print(
+            "the inventory still asks for what it asked for: the next provision brings it"
+            f" back.\n  next: correct it{_before(entry.record)}, then {fab(c)} provision --check"
+        )
+    if code := exit_code(results):
+        raise Exit(code=code)
+
+
+def _before(record: dict[str, str]) -> str:
+    revision = record.get("revision", "").rstrip("+")
+    return f" (the run was made from git {revision})" if revision else ""

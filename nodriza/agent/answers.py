@@ -1,0 +1,140 @@
+"""What a host says when it is asked; the controller shows it, and decides nothing by it."""
+
+from __future__ import annotations
+
+import glob
+import os
+import threading
+import time
+from functools import partial
+from typing import Any, Callable, Dict, List, Optional, Sequence
+
+from nodriza.agent.host import Host
+from nodriza.agent.journal import Journal
+from nodriza.resources.base import Resource
+from nodriza.resources.mount import Mount
+from nodriza.resources.package import Package
+
+KNOWN = {"debian": ("12", "13"), "ubuntu": ("22.04", "24.04", "26.04")}
+"""Systems whose package names and versions the roles were written for (os-release(5))."""
+PATIENCE = 3  # seconds for a share that may be away for ever
+
+
+def refuse_unknown_system(host: Host) -> None:
+    """Raises ``HostError`` on a system that the roles do not know; nothing has changed yet."""
+    system = _os_release(host)
+    if system.get("VERSION_ID") not in KNOWN.get(system.get("ID", ""), ()):
+        known = ", ".join(f"{name} {' and '.join(versions)}" for name, versions in KNOWN.items())
+        host.refuse(
+            f"this host runs {system.get('PRETTY_NAME', 'an unknown system')}; the roles know"
+            f" {known}. Nothing was changed."
+        )
+
+
+def state(host: Host, journal: Journal, plan: Sequence[Resource], about: Any) -> Dict[str, Any]:
+    """System, uptime (seconds), load, memory and disks (used, in per cent), clock, last run.
+
+    ``about``: ``links`` to read, such as an application's ``current``, and
+    ``certificates``, files in PEM whose end is told as openssl(1) prints it.
+    """
+    mounts = [each.path for each in plan if isinstance(each, Mount)]
+    return {
+        "system": _os_release(host).get("PRETTY_NAME", "unknown system"),
+        "uptime": int(float((host.read("/proc/uptime") or b"0").split()[0])),
+        "load": os.getloadavg()[0],
+        "memory": _memory_used(host),
+        "disk": _disk_used(host, "/"),
+        "mounts": _patiently({path: partial(_disk_used, host, path) for path in mounts}),
+        "clock": time.time(),
+        "links": _patiently({path: partial(host.readlink, path) for path in about["links"]}),
+        "certificates": {path: _end_of(host, path) for path in about["certificates"]},
+        "versions": _versions(host, [each.name for each in plan if isinstance(each, Package)]),
+        "owed": [debt["id"] for debt in journal.all_owed()],
+        "last_run": journal.last_run(),
+    }
+
+
+def history(host: Host, journal: Journal, plan: Sequence[Resource], about: Any) -> Any:
+    """The records of ``Journal.history``."""
+    return journal.history()
+
+
+def listing(
+    host: Host, journal: Journal, plan: Sequence[Resource], about: List[str]
+) -> Dict[str, float]:
+    """What matches the patterns of ``about`` (glob, with "**"), and when it last changed."""
+    found = (path for pattern in about for path in glob.glob(host.at(pattern), recursive=True))
+    return {path[len(host.root) :]: os.lstat(path).st_mtime for path in sorted(found)}
+
+
+def strays(host: Host, journal: Journal, plan: Sequence[Resource], about: Any) -> List[str]:
+    """What is there of a kind, and is in nobody's plan: each kind is asked once."""
+    kinds = dict.fromkeys(type(resource) for resource in plan)
+    return [
+        words
+        for kind in kinds
+        for words in kind.strays(host, [each for each in plan if type(each) is kind])
+    ]
+
+
+ANSWERS: Dict[str, Callable[..., Any]] = {
+    "state": state,
+    "history": history,
+    "listing": listing,
+    "strays": strays,
+}
+"""By the word in a request's ``ask``."""
+
+
+def _patiently(questions: Dict[str, Callable[[], Any]]) -> Dict[str, Any]:
+    """The answers; ``{"error": words}`` for one that does not come, or is a refusal.
+
+    Whoever asks a file system that hangs does so as well, so each gets a thread of its
+    own, which is left behind.
+    """
+    answers: Dict[str, Any] = {}
+
+    def ask(name: str, question: Callable[[], Any]) -> None:
+        try:
+            answers[name] = question()
+        except OSError as error:
+            answers[name] = {"error": error.strerror}
+
+    threads = [threading.Thread(target=ask, args=each, daemon=True) for each in questions.items()]
+    for thread in threads:
+        thread.start()
+    end = time.monotonic() + PATIENCE
+    for thread in threads:
+        thread.join(max(0, end - time.monotonic()))
+    silent = {"error": f"no answer within {PATIENCE} s"}
+    return {name: answers.get(name, silent) for name in questions}
+
+
+def _disk_used(host: Host, path: str) -> int:
+    disk = os.statvfs(host.at(path))
+    return round(100 - 100 * disk.f_bavail / (disk.f_blocks or 1))
+
+
+def _end_of(host: Host, path: str) -> Optional[str]:
+    """The end of a certificate's time: "Dec 31 23:59:59 2026 GMT"."""
+    words = ["openssl", "x509", "-noout", "-enddate", "-in", path]
+    _, _, end = host.run(words, check=False, timeout=10).out.strip().partition("notAfter=")
+    return end or None
+
+
+def _versions(host: Host, packages: Sequence[str]) -> Dict[str, str]:
+    words = ["dpkg-query", "-W", "-f", "${Package} ${Version}\n", *packages]
+    lines = host.run(words, check=False).out.splitlines() if packages else []
+    return dict(line.split(" ", 1) for line in lines if not line.endswith(" "))
+
+
+def _os_release(host: Host) -> Dict[str, str]:
+    lines = (host.read("/etc/os-release") or b"").decode("utf-8", "replace").splitlines()
+    pairs = [line.partition("=") for line in lines if "=" in line]
+    return {name: value.strip("\"'") for name, _, value in pairs}
+
+
+def _memory_used(host: Host) -> int:
+    lines = (host.read("/proc/meminfo") or b"").decode().splitlines()
+    values = {line.split(":")[0]: int(line.split()[1]) for line in lines if ":" in line}
+    return round(100 - 100 * values.get("MemAvailable", 0) / (values.get("MemTotal", 0) or 1))

@@ -1,0 +1,46 @@
+"""Questions to hosts, all at once and without a report; nothing is changed by them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from nodriza.plan import Plan
+from nodriza.rollout import Run, roll_out
+
+if TYPE_CHECKING:
+    from nodriza.channel import Event
+    from nodriza.inventory import Cluster
+    from nodriza.result import NodeResult
+
+
+class Silent:
+    """A report that says nothing: the screen comes when all nodes have answered."""
+
+    def start(self, nodes: Sequence[tuple[str, int]]) -> None:
+        """Nothing."""
+
+    def event(self, node: str, event: Event) -> None:
+        """Nothing."""
+
+    def done(self, node: str, result: NodeResult) -> None:
+        """Nothing."""
+
+    def finish(self, results: dict[str, NodeResult], seconds: float, check: bool) -> None:
+        """Nothing."""
+
+
+def ask(
+    cluster: Cluster,
+    plans: Sequence[Plan],
+    questions: dict[str, Any],
+    *,
+    secrets: dict[str, str] | None = None,
+    **options: Any,
+) -> dict[str, NodeResult]:
+    """What each node's ``facts`` say, and how its plan compares.
+
+    ``questions``: words of ``nodriza.agent.answers`` with what they are about.
+    """
+    run = Run(cluster, Silent(), secrets or {}, "ask", check=True, ask=questions, **options)
+    return roll_out(run, plans)
