@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import fabric
+import paramiko
 
 from nodriza import pack
 from nodriza.errors import ConnectionFailed, HostRefused
@@ -81,7 +82,7 @@ def _send(channel: Any, payload: bytes, sudo_password: str | None, stop: threadi
         while not (stop.wait(0.2) or channel.closed or channel.eof_received):
             pass
         channel.shutdown_write()
-    except OSError:
+    except (OSError, EOFError, paramiko.SSHException):
         return  # the host hung up; what it said is read elsewhere
 
 

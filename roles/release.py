@@ -24,17 +24,33 @@ options of the clients), for GlusterFS another one in its own, and one to spare.
 
 
 def release(
-    node: Node, cluster: Cluster, release_id: str, venv_id: str, archive: bytes
+    node: Node, cluster: Cluster, release_id: str, venv_id: str = "", archive: bytes = b""
 ) -> Iterator[Resource]:
     """Build it beside the one that serves, try it, switch, tell the others.
 
     Each step needs the one before; whichever fails, the old release goes on serving.
-    ``archive`` is a tar.gz of the application's source. Releases with the same
-    requirements share one environment, ``venv_id``: thousands of small files, which are
-    what a network file system is slow at.
+    ``archive`` is a tar.gz of the application's source, ``venv_id`` names its environment;
+    without them it is a release that is there already, and nobody touches the database.
     """
     app = cluster.app
     folder = f"{app.releases}/{release_id}"
+    yield from _build(cluster, folder, venv_id, archive) if venv_id else _try(cluster, folder)
+
+    current = Link(app.current, folder)
+    yield current
+    # A worker that starts at once on a far node could still find the old link.
+    yield Command("caches", argv=("sleep", str(CACHES)), on_change=(current,))
+    yield Touch(app.reload, on_change=(current,))
+    yield OldReleases(
+        app.releases, keep=KEEP, current=app.current, venvs=app.venvs, on_change=(current,)
+    )
+
+
+def _build(cluster: Cluster, folder: str, venv_id: str, archive: bytes) -> Iterator[Resource]:
+    """Releases with the same requirements share one environment: thousands of small files,
+    which are what a network file system is slow at.
+    """
+    app = cluster.app
     python = f"{folder}/venv/bin/python"
     yield Directory(folder)
     # Root's, both: the application can't change its own code.
@@ -65,11 +81,15 @@ def release(
     # Adds to what is there: pages of the old release still ask for the old files.
     yield step("collectstatic", "manage.py", "collectstatic", "--noinput")
 
-    current = Link(app.current, folder)
-    yield current
-    # A worker that starts at once on a far node could still find the old link.
-    yield Command("caches", argv=("sleep", str(CACHES)), on_change=(current,))
-    yield Touch(app.reload, on_change=(current,))
-    yield OldReleases(
-        app.releases, keep=KEEP, current=app.current, venvs=app.venvs, on_change=(current,)
+
+def _try(cluster: Cluster, folder: str) -> Iterator[Resource]:
+    app = cluster.app
+    imports = (f"{folder}/venv/bin/python", "-c", f"from {app.wsgi} import application")
+    yield Command(
+        "import",
+        argv=imports,  # when it does not, a second time for its words
+        unless=imports,
+        user=app.user,
+        cwd=f"{folder}/app",
+        env_file=app.environment_file,
     )
