@@ -21,6 +21,7 @@ sys.path[:] = [path for path in sys.path if Path(path) != Path(__file__).parent]
 from . import (  # noqa: E402
     demo,
     deploy,
+    drift,
     history,
     hostkeys,
     inventory,
@@ -36,7 +37,7 @@ from .output import prepare  # noqa: E402
 
 prepare()
 ns = Commands()
-for module in (provision, plan, deploy, smoke, status, history, demo):
+for module in (provision, plan, deploy, smoke, status, drift, history, demo):
     for found in Collection.from_module(module).tasks.values():
         ns.add_task(found)
 ns.add_collection(Collection.from_module(inventory, name="inventory"))

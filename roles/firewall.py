@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from nodriza.inventory import Cluster, Node
 from nodriza.render import Template, template
-from nodriza.resources import Command, Package, Resource, Service
+from nodriza.resources import Command, Package, Peers, Resource, Service
 
 # A role that listens on the private network, where, and the roles whose nodes need it.
 APPLICATION = ("uwsgi", "celery")
@@ -47,6 +47,8 @@ def firewall(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         unless=("nft", "list", "table", "inet", "nodriza"),
     )
     yield Service("nftables", reload_on=(rules,), check=("nft", "-c", "-f", "/etc/nftables.conf"))
+    for role, ports, users in doors(node, cluster):
+        yield Peers(role, ports=tuple(ports), allow=tuple(users))
 
 
 def doors(node: Node, cluster: Cluster) -> list[tuple[str, list[str], list[str]]]:

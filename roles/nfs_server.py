@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from nodriza.inventory import Cluster, Node
 from nodriza.render import Template, template
-from nodriza.resources import Directory, Package, Resource, Service
+from nodriza.resources import Directory, NfsExport, Package, Resource, Service
 
 
 def nfs_server(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
@@ -20,10 +20,11 @@ def nfs_server(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     conf = template(
         "nfs_server/nfs.conf.j2", to="/etc/nfs.conf.d/nodriza.conf", threads=_threads(cluster)
     )
+    clients = [other.private for other in cluster.nodes if other.name != node.name]
     exports = template(
         "nfs_server/app.exports.j2",
         to=f"/etc/exports.d/{app.name}.exports",
-        clients=[other.private for other in cluster.nodes if other.name != node.name],
+        clients=clients,
     )
     yield conf
     yield exports
@@ -35,6 +36,7 @@ def nfs_server(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         # other. The reload itself would never fail: Debian's unit ignores its exit.
         check=("exportfs", "-r"),
     )
+    yield NfsExport(app.root, clients=tuple(clients))
 
 
 def _threads(cluster: Cluster) -> int:

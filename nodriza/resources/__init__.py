@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from nodriza.resources.group import Group
     from nodriza.resources.link import Link
     from nodriza.resources.mount import Mount
+    from nodriza.resources.nfs_export import NfsExport
     from nodriza.resources.old_releases import OldReleases
     from nodriza.resources.package import Package
+    from nodriza.resources.peers import Peers
     from nodriza.resources.service import Service
     from nodriza.resources.touch import Touch
     from nodriza.resources.user import User
@@ -43,8 +45,10 @@ __all__ = [
     "Group",
     "Link",
     "Mount",
+    "NfsExport",
     "OldReleases",
     "Package",
+    "Peers",
     "Resource",
     "Service",
     "State",

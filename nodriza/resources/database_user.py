@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 ALL = "ALL"
 GRANT_OPTION = "GRANT OPTION"
 PLUGIN = "mysql_native_password"
+HERE = ("localhost", "127.0.0.1", "::1")
 ACCOUNTS = r"""
 SELECT 'every', COUNT(*) FROM information_schema.COLUMNS
  WHERE TABLE_SCHEMA = 'mysql' AND TABLE_NAME = 'db'
@@ -119,6 +120,20 @@ class DatabaseUser(Resource):
                 from_it = f"ON {identifier(database)}.* FROM {account}"
                 statements.append(f"REVOKE {_list(extra)} {from_it};")
         tell(host, "\n".join(statements))
+
+    @classmethod
+    def strays(cls, host: Host, many: Sequence[DatabaseUser]) -> List[str]:
+        """Accounts that log in from elsewhere and are not among ``many``.
+
+        Those of this host itself are its administrator's.
+        """
+        known = {(user.name, user.host) for user in many}
+        return [
+            f"{name}@{address} may log in to the database"
+            + (f" ({account.shown_grants})" if account.shown_grants else "")
+            for (name, address), account in sorted(_accounts(host).items())
+            if (name, address) not in known and address not in HERE
+        ]
 
 
 class Account(NamedTuple):

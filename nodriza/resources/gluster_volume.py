@@ -65,6 +65,12 @@ class GlusterVolume(Resource):
         if not (now and now["started"]):
             _gluster(host, "volume", "start", self.name)
 
+    @classmethod
+    def strays(cls, host: Host, many: Sequence[GlusterVolume]) -> List[str]:
+        """Other volumes of this server."""
+        names = set(_volumes(host)) - {volume.name for volume in many}
+        return [f"there is a volume {name}" for name in sorted(names)]
+
 
 def _volumes(host: Host) -> Dict[str, Dict[str, Value]]:
     found: Dict[str, Dict[str, Value]] = {}

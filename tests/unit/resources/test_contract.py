@@ -30,8 +30,10 @@ from nodriza.resources import (
     Group,
     Link,
     Mount,
+    NfsExport,
     OldReleases,
     Package,
+    Peers,
     Service,
     Touch,
     User,
@@ -69,7 +71,9 @@ SAMPLES = [
     GlusterVolume("app", "198.18.7.11:/srv/b", ("198.18.7.12",), (("nfs.disable", "on"),)),
     Group("app", gid=800),
     Mount("/srv/app", "198.18.7.11:/srv/app", "nfs4", ("hard",)),
+    NfsExport("/srv/app", ("198.18.7.12",)),
     Package("nginx"),
+    Peers("mysql", ("3306", "49152-49251"), ("198.18.7.12",)),
     Service("nginx.service", reload_on=(FILE,), check=("nginx", "-t")),
     User("app", uid=800, groups=("video", "adm")),
     Venv("/venv", "/requirements.txt", user="app"),
@@ -206,7 +210,8 @@ def test_file_likes__twice_is_once_after_any_history(tmp_path_factory, steps):
 
 STANDARD = {
     "base64", "dataclasses", "difflib",
-    "functools", "gzip", "hashlib", "importlib", "io", "json", "os", "posixpath", "re",
+    "functools", "gzip", "hashlib", "importlib", "io", "ipaddress", "json", "os",
+    "posixpath", "re",
     "sys", "tarfile", "time", "typing", "xml", "zlib", "__future__",
 }  # fmt: skip
 

@@ -211,6 +211,21 @@ def test_user__goes_from_any_privileges_to_any_other(host, before, after):
         assert look(host, user) == user.wanted()
 
 
+def test_strays__are_accounts_from_elsewhere_that_nobody_declared(host):
+    apply(host, Database("stray_one"))
+    known = DatabaseUser("known", "198.18.7.12", "p", (("stray_one", "ALL"),))
+    apply(host, known)
+    tell(
+        host,
+        "CREATE USER known@'198.18.7.99' IDENTIFIED BY 'p';"
+        "GRANT SELECT ON stray_one.* TO known@'198.18.7.99';"
+        "CREATE USER backup@localhost IDENTIFIED BY 'p';",
+    )
+    found = DatabaseUser.strays(host, [known])
+    assert "known@198.18.7.99 may log in to the database (SELECT on stray_one)" in found
+    assert not [words for words in found if words.startswith(("backup@", "known@198.18.7.12"))]
+
+
 def test_user__is_fixed_once(host):
     user = DatabaseUser("once", "localhost", "p", (("once_db", "all privileges"),))
     assert apply(host, user) == {}

@@ -132,3 +132,10 @@ def test_volume__that_gluster_refuses_says_why(tmp_path):
 def test_volume__fails_while_the_daemon_is_away(tmp_path):
     with pytest.raises(CommandFailed, match="check if gluster daemon is operational"):
         VOLUME.fix(HostWithGluster(tmp_path, answer=AWAY), None)
+
+
+def test_strays__are_the_volumes_that_nobody_declared(tmp_path):
+    other = GlusterVolume("other", "198.18.99.1:/b", ())
+    host = HostWithGluster(tmp_path, INFO, INFO)
+    assert GlusterVolume.strays(host, [VOLUME]) == []
+    assert GlusterVolume.strays(host, [other]) == ["there is a volume app"]

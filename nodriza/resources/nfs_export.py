@@ -1,0 +1,51 @@
+"""What an NFS server shares, and with whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, List, Sequence, Tuple
+
+from nodriza.resources.base import Resource, State
+
+if TYPE_CHECKING:
+    from nodriza.agent.host import Host
+
+TABLE = "/var/lib/nfs/etab"
+"""What is exported by now (exportfs(8)), whichever file or command it came from."""
+
+
+@dataclass(frozen=True)
+class NfsExport(Resource):
+    """The folder ``path`` is shared with ``clients``, and nothing else is with anybody.
+
+    Never a gap: files in /etc/exports.d and the server's reload bring it about. What is
+    shared besides is told by ``strays``.
+    """
+
+    path: str
+    clients: Tuple[str, ...]
+
+    def wanted(self) -> State:
+        """Nothing that could be brought about here."""
+        return {}
+
+    @classmethod
+    def look(cls, host: Host, many: Sequence[NfsExport]) -> List[State]:
+        """Nothing."""
+        return [{} for _ in many]
+
+    def fix(self, host: Host, now: State) -> None:
+        """Nothing."""
+
+    @classmethod
+    def strays(cls, host: Host, many: Sequence[NfsExport]) -> List[str]:
+        """The server's table, a line "path client(options)" each."""
+        known = {(export.path, client) for export in many for client in export.clients}
+        rows = (host.read(TABLE) or b"").decode("utf-8", "replace").splitlines()
+        pairs = (row.split("(")[0].rsplit(None, 1) for row in rows if row.strip())
+        there = ((path.rstrip(), client) for path, client in pairs)
+        return [
+            f"{path} is exported to {client}"
+            for path, client in there
+            if (path, client) not in known
+        ]
