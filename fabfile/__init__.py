@@ -29,6 +29,7 @@ from . import (  # noqa: E402
     plan,
     provision,
     secrets,
+    shell,
     smoke,
     status,
 )
@@ -37,7 +38,7 @@ from .output import prepare  # noqa: E402
 
 prepare()
 ns = Commands()
-for module in (provision, plan, deploy, smoke, status, drift, history, demo):
+for module in (provision, plan, deploy, smoke, status, drift, history, shell, demo):
     for found in Collection.from_module(module).tasks.values():
         ns.add_task(found)
 ns.add_collection(Collection.from_module(inventory, name="inventory"))

@@ -45,7 +45,7 @@ def exchange(
     channel.settimeout(SILENCE)
     errors: list[str] = []
     reader = threading.Thread(target=_drain, args=(channel, errors), daemon=True)
-    channel.exec_command(pack.command(_sudo(connection.user, sudo_password)))
+    channel.exec_command(pack.command(sudo_words(connection.user, sudo_password)))
     reader.start()
     payload = pack.payload(request)
     sender = threading.Thread(
@@ -68,7 +68,8 @@ def exchange(
     _explain(channel, connection, "".join(errors), last)
 
 
-def _sudo(user: str, password: str | None) -> str:
+def sudo_words(user: str, password: str | None) -> str:
+    """What stands before a command that needs root; a password is then the first line of stdin."""
     if user == "root":
         return ""
     return "sudo -n" if password is None else "sudo -S -p ''"

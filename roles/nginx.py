@@ -19,7 +19,12 @@ def nginx(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         template("nginx/site.conf.j2", to=f"/etc/nginx/conf.d/{app.name}.conf"),
     )
     yield from files
-    yield Service("nginx", reload_on=(*files, *_pair(cluster)), check=("nginx", "-t"))
+    yield Service(
+        "nginx",
+        reload_on=(*files, *_pair(cluster)),
+        check=("nginx", "-t"),
+        logs=("/var/log/nginx/access.log", "/var/log/nginx/error.log"),
+    )
 
 
 def _pair(cluster: Cluster) -> tuple[str, ...]:

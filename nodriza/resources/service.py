@@ -22,7 +22,8 @@ class Service(Resource):
     ``reload_on`` and ``restart_on`` name the resources whose change it owes a reload
     or a restart; ``check`` is the program's own checker, asked before it sees them.
     When the checker says no, or the service does not come up, those files go back to
-    what they were (``nodriza.agent.transaction``).
+    what they were (``nodriza.agent.transaction``). ``logs``: files that it writes beside
+    the journal.
     """
 
     unit: str
@@ -31,12 +32,14 @@ class Service(Resource):
     reload_on: Tuple[Any, ...] = ()
     restart_on: Tuple[Any, ...] = ()
     check: Tuple[str, ...] = ()
+    logs: Tuple[str, ...] = ()
     HIDDEN: ClassVar[Tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reload_on", ids(self.reload_on))
         object.__setattr__(self, "restart_on", ids(self.restart_on))
         object.__setattr__(self, "check", tuple(self.check))
+        object.__setattr__(self, "logs", tuple(self.logs))
 
     def wanted(self) -> State:
         """Enabled at boot, and running now."""

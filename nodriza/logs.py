@@ -1,0 +1,211 @@
+"""The logs of many nodes as one: their journals, and the files that services write besides."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import re
+import shlex
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+from nodriza.errors import TargetError
+from nodriza.plan import Plan
+from nodriza.remote import Everywhere
+from nodriza.resources import Service
+
+if TYPE_CHECKING:
+    from nodriza.inventory import Cluster
+
+FIELDS = "MESSAGE,UNIT,_SYSTEMD_UNIT,SYSLOG_IDENTIFIER"
+"""UNIT is the one that systemd itself speaks of (systemd.journal-fields(7))."""
+SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+LATE = 0.7  # seconds that a line may be behind another node's when they are followed
+# nginx (access as in our log_format, error), GlusterFS and most others.
+STAMP = re.compile(
+    r"(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d):(\d\d):(\d\d)(\.\d+)? ?([+-]\d\d:?\d\d|Z)?"
+)
+
+
+@dataclass(frozen=True, order=True)
+class Entry:
+    """One line; ``time`` in seconds since the epoch."""
+
+    time: float
+    node: str
+    unit: str
+    line: str
+
+    def __str__(self) -> str:
+        when = datetime.fromtimestamp(self.time, timezone.utc)
+        shown = f"{when:%Y-%m-%d %H:%M:%S}.{when.microsecond // 1000:03}"
+        return f"{shown} {self.node} {self.unit}: {self.line}"
+
+    def as_json(self) -> str:
+        """For machines."""
+        return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What somebody wants to see; ``since`` in seconds since the epoch."""
+
+    unit: str = ""
+    since: float | None = None
+    lines: int = 200
+    follow: bool = False
+
+
+def since(text: str, now: float) -> float | None:
+    """ "15m", "2h", "3d" ago, or a time in UTC, "2026-11-21 08:15". Raises ``TargetError``."""
+    if not text:
+        return None
+    if span := re.fullmatch(r"(\d+)([smhd])", text):
+        return now - int(span[1]) * SPANS[span[2]]
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=timezone.utc).timestamp()
+    except ValueError:
+        raise TargetError(
+            f"--since {text}: not a time",
+            kept="nothing was done",
+            do='--since 15m (s, m, h, d), or --since "2026-11-21 08:15" in UTC',
+        ) from None
+
+
+def command(plan: Plan, wish: Wish) -> str:
+    """What a node runs: journalctl, and tail for each file, every line with its unit."""
+    services = [each.resource for each in plan.resources if isinstance(each.resource, Service)]
+    journal = ["journalctl", "--output=json", f"--output-fields={FIELDS}", "--no-pager", "--quiet"]
+    journal += [f"--unit={wish.unit}"] if wish.unit else []
+    # With --since journalctl takes the first lines instead of the last.
+    late = wish.since is not None
+    journal += [f"--since=@{wish.since:.0f}"] if late else [f"--lines={wish.lines}"]
+    journal += ["--follow"] if wish.follow else []
+    cut = f" | tail --lines={wish.lines}" if late and not wish.follow else ""
+    parts = [shlex.join(journal) + cut]
+    for service in services:
+        if wish.unit in ("", service.unit, service.full_unit):
+            parts += [_tail(service.unit, file, wish) for file in service.logs]
+    # The time zone first: what a file says without one is meant in the host's own.
+    return "date +zone:%z; " + " & ".join(parts) + " & wait"
+
+
+def _tail(unit: str, file: str, wish: Wish) -> str:
+    tail = ["tail", f"--lines={wish.lines}", *(["-F"] if wish.follow else []), file]
+    return f"{shlex.join(tail)} 2>/dev/null | sed -u 's/^/file:{unit}:/'"
+
+
+def merged(
+    cluster: Cluster, plans: Sequence[Plan], wish: Wish, **options: Any
+) -> Iterator[Entry | str]:
+    """All lines in the order of their times, at most ``wish.lines``; endless when followed.
+
+    Text in between is what a node said that is no log, or why it did not answer.
+    """
+    commands = {plan.node: command(plan, wish) for plan in plans}
+    heard = _heard(Everywhere(cluster, commands, sudo=True, **options), wish)
+    return _in_order(heard) if wish.follow else _last(heard, wish.lines)
+
+
+def _heard(run: Everywhere, wish: Wish) -> Iterator[Entry | str | None]:
+    readers = {node: Reader(node) for node in run.commands}
+    silent: set[str] = set()
+    for said in run.lines(tick=LATE / 2):
+        entry = readers[said[0]].read(said[1]) if said else None
+        if isinstance(entry, str):
+            yield f"{said[0] if said else ''}: {entry}"
+        elif entry is None or entry.time >= (wish.since or 0):
+            yield entry
+        yield from _not_answering(run, silent)
+    yield from _not_answering(run, silent)
+
+
+def _not_answering(run: Everywhere, known: set[str]) -> Iterator[str]:
+    for node, end in run.ended.items():
+        if end.error and node not in known:
+            known.add(node)
+            yield str(end.error)
+
+
+def _last(heard: Iterator[Entry | str | None], lines: int) -> Iterator[Entry | str]:
+    """The newest of all, the oldest of them first."""
+    entries: list[Entry] = []
+    for said in heard:
+        if isinstance(said, str):
+            yield said
+        elif said is not None:
+            heapq.heappush(entries, said)
+            if len(entries) > lines:
+                heapq.heappop(entries)
+    yield from sorted(entries)
+
+
+def _in_order(heard: Iterator[Entry | str | None]) -> Iterator[Entry | str]:
+    """As they come, each held back for as long as another node's may be late."""
+    waiting: list[tuple[Entry, float]] = []
+    for said in heard:
+        now = time.monotonic()
+        if isinstance(said, str):
+            yield said
+        elif said is not None:
+            heapq.heappush(waiting, (said, now))
+        while waiting and now - waiting[0][1] >= LATE:
+            yield heapq.heappop(waiting)[0]
+    while waiting:
+        yield heapq.heappop(waiting)[0]
+
+
+class Reader:
+    """Reads what one node's ``command`` writes."""
+
+    def __init__(self, node: str) -> None:
+        self.node = node
+        self._zone: timezone = timezone.utc
+        self._last: dict[str, float] = {}
+
+    def read(self, line: str) -> Entry | str | None:
+        """An entry, or text that is none, or nothing."""
+        if line.startswith("zone:"):
+            self._zone = _zone(line[5:])
+            return None
+        if line.startswith("file:"):
+            _, unit, text = line.split(":", 2)
+            return Entry(self._time(unit, text), self.node, unit, text)
+        try:
+            fields = json.loads(line)
+            when = int(fields["__REALTIME_TIMESTAMP"]) / 1e6
+        except (ValueError, KeyError, TypeError):
+            return line.strip() or None
+        names = (fields.get(name) for name in FIELDS.split(",")[1:])
+        unit = next(filter(None, names), "-")
+        return Entry(when, self.node, unit.removesuffix(".service"), _text(fields.get("MESSAGE")))
+
+    def _time(self, unit: str, text: str) -> float:
+        """What the line says itself, else the time of the one before it."""
+        if stamp := STAMP.search(text[:500]):
+            numbers = [int(stamp[group]) for group in range(1, 7)]
+            zone = _zone(stamp[8].replace(":", "")) if stamp[8] else self._zone
+            try:
+                when = datetime(*numbers, tzinfo=zone).timestamp()  # type: ignore[misc,arg-type]
+                self._last[unit] = when + float(stamp[7] or 0)
+            except ValueError:  # digits that are no date
+                pass
+        return self._last.get(unit, 0.0)
+
+
+def _zone(text: str) -> timezone:
+    """ "+0130"."""
+    if not re.fullmatch(r"[+-]\d{4}", text):
+        return timezone.utc
+    minutes = int(text[1:3]) * 60 + int(text[3:])
+    return timezone(timedelta(minutes=-minutes if text[0] == "-" else minutes))
+
+
+def _text(message: Any) -> str:
+    """journald gives what is no UTF-8 as a list of bytes (systemd.journal-fields(7))."""
+    if isinstance(message, list):
+        return bytes(message).decode("utf-8", "replace")
+    return str(message or "")

@@ -1,0 +1,110 @@
+"""Lines of many nodes and formats, in one order of time."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from nodriza import logs as engine
+from nodriza.errors import TargetError
+from nodriza.logs import Entry, Reader, Wish
+from nodriza.plan import Plan, plan_node
+
+NOON = 1795262400.0  # 2026-11-21 12:00 UTC
+
+
+def journal(when: float, message, **fields: str) -> str:
+    return json.dumps({"__REALTIME_TIMESTAMP": f"{when * 1e6:.0f}", "MESSAGE": message, **fields})
+
+
+def test_journal__is_read_with_its_unit():
+    line = journal(NOON + 0.25, "it works", _SYSTEMD_UNIT="uwsgi.service", SYSLOG_IDENTIFIER="u")
+    entry = Reader("server-2").read(line)
+    assert entry == Entry(NOON + 0.25, "server-2", "uwsgi", "it works")
+    assert str(entry) == "2026-11-21 12:00:00.250 server-2 uwsgi: it works"
+
+
+def test_systemd_s_own_words_about_a_unit__are_that_unit_s():
+    line = journal(NOON, "Started", UNIT="nginx.service", _SYSTEMD_UNIT="init.scope")
+    assert Reader("a").read(line).unit == "nginx"
+
+
+def test_message_that_is_no_text__is_read():
+    assert Reader("a").read(journal(NOON, [0xC3, 0xB1, 0xFF])).line == "ñ\ufffd"
+    assert Reader("a").read(journal(NOON, None)).line == ""
+
+
+@pytest.mark.parametrize(
+    ("zone", "line", "when"),
+    [
+        ("+0000", '198.18.8.1 h [2026-11-21T12:00:00+00:00] "GET / HTTP/1.1" 200 1', NOON),
+        ("+0000", '198.18.8.1 h [2026-11-21T13:00:00+01:00] "GET / HTTP/1.1" 200 1', NOON),
+        ("+0000", "2026/11/21 12:00:00 [error] 1#1: *1 upstream timed out", NOON),
+        ("-0130", "2026/11/21 10:30:00 [error] 1#1: *1 upstream timed out", NOON),
+        ("+0100", "[2026-11-21 12:00:00.500000 +0000] I [MSGID: 100030] started", NOON + 0.5),
+        ("+0000", "no time in this one", 0.0),
+        ("+0000", "2026-99-99 99:99:99 nor in this", 0.0),
+    ],
+)
+def test_file__has_its_times_in_its_own_way(zone, line, when):
+    reader = Reader("server-2")
+    assert reader.read(f"zone:{zone}") is None
+    assert reader.read(f"file:nginx:{line}") == Entry(when, "server-2", "nginx", line)
+
+
+def test_line_without_a_time__belongs_to_the_one_before_it():
+    reader = Reader("a")
+    reader.read("file:nginx:2026/11/21 12:00:00 [emerg] bad")
+    assert reader.read("file:nginx:  and more of it").time == NOON
+
+
+def test_what_is_no_log__is_handed_on_as_text():
+    assert Reader("a").read("sudo: a password is required") == "sudo: a password is required"
+    assert Reader("a").read("") is None
+
+
+def test_last__are_the_newest_of_all_nodes_in_order():
+    heard = [Entry(float(t), n, "u", "") for n, t in (("a", 1), ("a", 4), ("b", 2), ("b", 3))]
+    assert [entry.time for entry in engine._last(iter(heard), 3)] == [2.0, 3.0, 4.0]
+
+
+def test_followed_lines__are_put_in_order_when_one_is_a_little_late(monkeypatch):
+    monkeypatch.setattr(engine, "LATE", 0.05)
+
+    def heard():
+        yield Entry(2.0, "a", "u", "")
+        yield Entry(1.0, "b", "u", "")
+        yield None
+        time.sleep(0.06)
+        yield None
+        yield "b does not answer"
+        yield Entry(3.0, "a", "u", "")
+
+    said = list(engine._in_order(heard()))
+    assert [each if isinstance(each, str) else each.time for each in said] == [
+        1.0,
+        2.0,
+        "b does not answer",
+        3.0,
+    ]
+
+
+def test_since__is_a_span_or_a_time_in_utc():
+    assert engine.since("", NOON) is None
+    assert engine.since("15m", NOON) == NOON - 900
+    assert engine.since("2026-11-21 11:00", NOON) == NOON - 3600
+    with pytest.raises(TargetError, match="not a time"):
+        engine.since("yesterday", NOON)
+
+
+def test_command__reads_the_files_of_the_unit_that_is_asked_for(three_node):
+    plan = plan_node(three_node.node("server-2"), three_node)
+    assert "/var/log/nginx/error.log" in engine.command(plan, Wish())
+    assert "/var/log/nginx/error.log" in engine.command(plan, Wish(unit="nginx.service"))
+    assert "/var/log" not in engine.command(plan, Wish(unit="uwsgi"))
+
+
+def test_command__quotes_what_was_typed():
+    assert "'--unit=x; reboot'" in engine.command(Plan("a", ()), Wish(unit="x; reboot"))
