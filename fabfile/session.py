@@ -137,6 +137,21 @@ def vault(cluster: Cluster) -> Vault:
     return Vault.beside(cluster.path)
 
 
+def redactor(cluster: Cluster) -> Callable[[str], str]:
+    """What takes the values of secrets out of text that hosts print.
+
+    Without the key nobody here knows them, and then it takes out nothing.
+    """
+    from nodriza.errors import SecretError
+
+    store = vault(cluster)
+    try:
+        store.values()
+    except SecretError:
+        return str
+    return store.redact
+
+
 def sudo_password(c: Context) -> str | None:
     """From ``fab --prompt-for-sudo-password`` or Fabric's configuration."""
     password: str | None = c.config.sudo.password

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke import Context, Exit
 
-from .session import command, reachable_cluster, sudo_password, vault
+from .session import command, reachable_cluster, redactor, sudo_password
 
 
 @command(
@@ -29,7 +29,7 @@ def run(c: Context, line: str, target: str = "", sudo: bool = False, json: bool 
 
     cluster = reachable_cluster(c)
     nodes = resolve_target(cluster, target)
-    out = Output(sys.stdout, vault(cluster).redact)
+    out = Output(sys.stdout, redactor(cluster))
     commands = dict.fromkeys((node.name for node in nodes), line)
     going = Everywhere(cluster, commands, sudo=sudo, sudo_password=sudo_password(c))
     said: dict[str, list[str]] = {name: [] for name in commands}
@@ -96,7 +96,7 @@ def logs(
     wish = engine.Wish(unit, engine.since(since, time.time()), lines, follow)
     cluster = reachable_cluster(c)
     plans = plan_all(cluster, resolve_target(cluster, target))
-    out = Output(sys.stdout, vault(cluster).redact)
+    out = Output(sys.stdout, redactor(cluster))
     password = sudo_password(c)
     seen = wrong = False
     for said in engine.merged(cluster, plans, wish, sudo_password=password):
