@@ -6,15 +6,27 @@ from invoke import Context, Exit
 
 from .session import command, reachable_cluster, sudo_password
 
+PAUSE = 2  # seconds between two looks of --watch
 
-@command(target=True, help={"target": "nodes, as in provision", "json": "as data"})
-def status(c: Context, target: str = "", json: bool = False) -> None:
+
+@command(
+    target=True,
+    help={"target": "nodes, as in provision", "json": "as data", "watch": "until Ctrl-C"},
+)
+def status(c: Context, target: str = "", json: bool = False, watch: bool = False) -> None:
     """Show every node on one screen: services, mounts, release, disk, last run."""
+    import sys
+
     from nodriza import status as engine
     from nodriza.inventory import resolve_target
 
+    if watch and (json or not sys.stdout.isatty()):
+        raise Exit("--watch is for people at a terminal\n  kept: nothing was done", code=2)
     cluster = reachable_cluster(c)
     nodes = resolve_target(cluster, target)
+    if watch:
+        engine.watch(cluster, nodes, PAUSE, sudo_password=sudo_password(c))
+        return
     results = engine.look(cluster, nodes, sudo_password=sudo_password(c))
     print(engine.as_json(results)) if json else engine.show(cluster, results)
     if any(not engine.healthy(result) for result in results.values()):

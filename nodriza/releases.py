@@ -71,7 +71,8 @@ def read(cluster: Cluster, **options: Any) -> Releases:
     """What the central node has. Raises what kept it from answering."""
     app = cluster.app
     patterns = [f"{app.releases}/*", f"{app.releases}/*/app/**/migrations/[0-9]*.py"]
-    questions = {"listing": patterns, "state": {"links": [app.current], "certificates": []}}
+    about = {"links": [app.current], "certificates": [], "marks": []}
+    questions = {"listing": patterns, "state": about}
     name = cluster.central.name
     result = ask(cluster, [Plan(name, ())], questions, **options)[name]
     if result.error:

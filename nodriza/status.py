@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from nodriza.ask import ask
+from nodriza.errors import Interrupted
 from nodriza.plan import Plan, plan_node
 from nodriza.render import Renderer
-from nodriza.resources import Mount, Service
+from nodriza.report.words import count
+from nodriza.resources import Mount, Package, Service
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
     from nodriza.result import NodeResult
 
 
-NARROW = 90  # columns; below, a table would have to cut names
-COLUMNS = ("release", "up", "load", "mem", "disk", "last change")
+NARROW = 100  # columns; below, a table would have to cut names
+COLUMNS = ("release", "up", "load", "mem", "disk", "share", "clock", "last run")
+AWAY = "/var/lib/nodriza-away"
+"""While a file is in it the node is out of rotation; the file's name says by whom."""
+CLOCK = 2.0  # seconds; below, it is the network and not the clock
+SOON = 21  # days; a certificate that is to be renewed should have been by then
 
 
 def look(
@@ -33,23 +43,68 @@ def look(
     """The state of each node's services and mounts, and its facts; changes nothing."""
     renderer = Renderer.of(cluster)
     plans = [_only_what_runs(plan_node(node, cluster, renderer)) for node in nodes]
-    about = {"links": [cluster.app.current], "certificates": []}
+    certificates = [cluster.tls.pair] if cluster.tls.on else []
+    about = {"links": [cluster.app.current], "certificates": certificates, "marks": [AWAY]}
     return ask(cluster, plans, {"state": about}, sudo_password=sudo_password)
 
 
 def healthy(result: NodeResult) -> bool:
     """Everything that should run does, and nothing is owed."""
-    return not (result.error or result.changed or result.failed or result.facts["state"]["owed"])
+    return not (result.error or list(wrong(result)))
+
+
+def wrong(result: NodeResult) -> Iterator[str]:
+    """What is not as it should be on a node that answered."""
+    state = result.facts["state"]
+    yield from (event["id"] for event in result.resources if event["status"] != "ok")
+    yield from (f"{id} is owed a restart" for id in state["owed"])
+    for path, used in state["mounts"].items():
+        if isinstance(used, dict):
+            yield f"{path}: {used['error']}"
+    for path, days in certificates(result).items():
+        if days < SOON:
+            yield f"{path} ends in {days} days" if days >= 0 else f"{path} ended {-days} days ago"
+    if abs(lag(result)) > CLOCK:
+        yield f"the clock is {lag(result):+.0f} s off"
+
+
+def lag(result: NodeResult) -> float:
+    """Seconds by which the node's clock is ahead of this computer's."""
+    return float(result.facts["state"]["clock"]) - float(result.facts["received"])
+
+
+def certificates(result: NodeResult) -> dict[str, int]:
+    """Path to the whole days until it ends; those that are there."""
+    ends = result.facts["state"]["certificates"]
+    return {path: _days_until(end) for path, end in ends.items() if end}
 
 
 def show(cluster: Cluster, results: dict[str, NodeResult]) -> None:
     """One screen for the whole cluster."""
-    console = Console()
-    title = f"{cluster.name} ({cluster.domain})"
+    console = Console(highlight=False)
+    console.print(screen(cluster, results, console.width))
+
+
+def watch(cluster: Cluster, nodes: Sequence[Node], pause: float, **options: Any) -> None:
+    """The screen again and again, ``pause`` seconds after each look, until Ctrl-C."""
+    console = Console(highlight=False)
+    console.print(f"looking at {count(len(nodes), 'node')} …")
+    with contextlib.suppress(KeyboardInterrupt), Live(console=console, screen=True) as live:
+        while True:
+            results = look(cluster, nodes, **options)
+            if any(isinstance(result.error, Interrupted) for result in results.values()):
+                return  # Ctrl-C during the look
+            live.update(screen(cluster, results, console.width), refresh=True)
+            time.sleep(pause)
+
+
+def screen(cluster: Cluster, results: dict[str, NodeResult], width: int) -> RenderableType:
+    """The same, to be shown again and again."""
+    title = f"{cluster.name} ({cluster.domain}) {time.strftime('%Y-%m-%d %H:%M:%S')}"
     rows = [_row(cluster, name, result) for name, result in results.items()]
-    if console.width < NARROW:
-        console.print(Group(title, *(part for row in rows for part in _narrow(row))))
-        return
+    below = [Text(line) for line in _in_common(results)]
+    if width < NARROW:
+        return Group(title, *(part for row in rows for part in _narrow(row)), *below)
     table = Table(title=title, title_justify="left")
     table.add_column("node", no_wrap=True)
     table.add_column("state", overflow="fold")
@@ -58,24 +113,25 @@ def show(cluster: Cluster, results: dict[str, NodeResult]) -> None:
     table.add_column(COLUMNS[-1], overflow="fold")
     for row in rows:
         table.add_row(*row)
-    console.print(table)
+    return Group(table, *below)
 
 
 def _row(cluster: Cluster, name: str, result: NodeResult) -> list[str]:
     """Name, state, and what ``COLUMNS`` says, unless the node did not answer."""
     if result.error:
         return [name, f"[red]{escape(result.error.what)}[/]"]
-    facts = result.facts["state"]
-    last = facts.get("last_run") or {}
+    state = result.facts["state"]
     return [
         name,
         _state(result),
-        _release(facts["links"].get(cluster.app.current)),
-        _span(facts["uptime"]),
-        f"{facts['load']:.1f}",
-        f"{facts['memory']} %",
-        f"{facts['disk']} %",
-        f"{last.get('when', 'never')[:16].replace('T', ' ')} {last.get('who', '')}".strip(),
+        _release(state["links"].get(cluster.app.current)),
+        _span(state["uptime"]),
+        f"{state['load']:.1f}",
+        f"{state['memory']} %",
+        f"{state['disk']} %",
+        _share(state["mounts"]),
+        "ok" if abs(lag(result)) <= CLOCK else f"[red]{lag(result):+.0f} s[/]",
+        _last_run(state["last_run"]),
     ]
 
 
@@ -88,6 +144,29 @@ def _narrow(row: list[str]) -> list[RenderableType]:
     return [f"[bold]{name}[/]", Padding(inside, (0, 0, 0, 2))]
 
 
+def _in_common(results: dict[str, NodeResult]) -> Iterator[str]:
+    """What most nodes share, a line each: systems, versions, certificates."""
+    shared: dict[str, list[str]] = {}
+    for name, result in results.items():
+        if not result.error:
+            for words in _shared(result):
+                shared.setdefault(words, []).append(name)
+    for words, names in shared.items():
+        yield f"{words}: {', '.join(names) if len(names) < len(results) else 'all'}"
+
+
+def _shared(result: NodeResult) -> Iterator[str]:
+    yield result.facts["state"]["system"]
+    versions = result.facts["state"]["versions"]
+    units = [e["id"].partition(":")[2] for e in result.resources if e["id"].startswith("service:")]
+    for unit in units:
+        name = next((n for n in versions if n == unit or n.startswith(f"{unit}-")), None)
+        if name:
+            yield f"{name} {_upstream(versions[name])}"
+    for days in certificates(result).values():
+        yield f"certificate ends in {days} days"
+
+
 def as_json(results: dict[str, NodeResult]) -> str:
     """The same for machines; times in seconds."""
     return json.dumps(
@@ -95,7 +174,9 @@ def as_json(results: dict[str, NodeResult]) -> str:
             name: {
                 "error": result.error and str(result.error),
                 "healthy": healthy(result),
-                "facts": result.facts,
+                "wrong": [] if result.error else list(wrong(result)),
+                "clock_lag": None if result.error else round(lag(result), 3),
+                "facts": result.facts.get("state"),
                 "resources": {event["id"]: event["status"] == "ok" for event in result.resources},
             }
             for name, result in results.items()
@@ -105,20 +186,45 @@ def as_json(results: dict[str, NodeResult]) -> str:
 
 def _only_what_runs(plan: Plan) -> Plan:
     """No secret is in what is left, so a status needs none."""
-    kept = tuple(p for p in plan.resources if isinstance(p.resource, (Service, Mount)))
-    return Plan(plan.node, kept)
+    kept = (Service, Mount, Package)
+    return Plan(plan.node, tuple(p for p in plan.resources if isinstance(p.resource, kept)))
 
 
 def _state(result: NodeResult) -> str:
-    wrong = [event["id"] for event in result.resources if event["status"] != "ok"]
-    owed = [f"{id} is owed a restart" for id in result.facts["state"]["owed"]]
-    if wrong or owed:
-        return "[red]" + "\n".join([*wrong, *owed]) + "[/]"
-    return f"[green]{len(result.resources)} of {len(result.resources)} well[/]"
+    away = result.facts["state"]["marks"][AWAY]
+    drained = [f"[yellow]drained ({', '.join(away)})[/]"] if away else []
+    if trouble := list(wrong(result)):
+        return "\n".join([*drained, "[red]" + escape("\n".join(trouble)) + "[/]"])
+    running = sum(not event["id"].startswith("package:") for event in result.resources)
+    return "\n".join([*drained, f"[green]{running} of {running} well[/]"])
+
+
+def _share(mounts: dict[str, Any]) -> str:
+    return ", ".join(f"{used} %" if isinstance(used, int) else "?" for used in mounts.values())
 
 
 def _release(target: Any) -> str:
-    return PurePosixPath(target).name if target else "-"
+    return PurePosixPath(target).name if isinstance(target, str) else "-"
+
+
+def _last_run(run: dict[str, Any] | None) -> str:
+    if not run:
+        return "never"
+    changed = run["counts"]["changed"]
+    result = "failed" if run["counts"]["failed"] else f"{changed or 'nothing'} changed"
+    what = str(run["what"]).partition(":")[0]
+    return f"{run['when'][:16].replace('T', ' ')} {run['who']}: {what}, {result}"
+
+
+def _days_until(end: str) -> int:
+    """From openssl's "Dec 31 23:59:59 2026 GMT"."""
+    when = datetime.strptime(end, "%b %d %H:%M:%S %Y %Z").replace(tzinfo=timezone.utc)
+    return (when - datetime.now(timezone.utc)).days
+
+
+def _upstream(version: str) -> str:
+    """Without Debian's epoch and revision (deb-version(7))."""
+    return version.partition(":")[2].rpartition("-")[0] or version.rpartition("-")[0] or version
 
 
 def _span(seconds: int) -> str:

@@ -10,8 +10,6 @@ from nodriza.resources import Absent, Command, Directory, File, Package, Resourc
 from nodriza.secret import secret
 
 FOLDER = "/etc/nginx/tls"
-PAIR = f"{FOLDER}/site.pem"
-"""The chain and the key in one file, so that no one ever sees one without the other."""
 
 # Until there is a certificate: nginx would not start without one, and without nginx nobody
 # answers the challenge.
@@ -28,10 +26,12 @@ def tls(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     yield Directory(FOLDER, mode="0700")
     if cluster.tls.mode == "files":
         yield Absent(f"{FOLDER}/passphrase")  # what follows the share then leaves it alone
-        yield File(PAIR, f"{cluster.tls.chain}{secret(cluster.tls.key)}\n", mode="0600")
+        yield File(
+            cluster.tls.pair, f"{cluster.tls.chain}{secret(cluster.tls.key)}\n", mode="0600"
+        )
     if cluster.tls.mode == "acme":
         yield from _follow(cluster)
-    yield template("tls/tls.conf.j2", to=f"/etc/nginx/{app.name}.tls", pair=PAIR)
+    yield template("tls/tls.conf.j2", to=f"/etc/nginx/{app.name}.tls", pair=cluster.tls.pair)
 
 
 def _follow(cluster: Cluster) -> Iterator[Resource | Template]:
@@ -40,7 +40,7 @@ def _follow(cluster: Cluster) -> Iterator[Resource | Template]:
     yield Command(
         "stand-in-certificate",
         argv=("sh", "-e", "-c", STAND_IN, "sh", FOLDER, cluster.domain),
-        creates=PAIR,
+        creates=cluster.tls.pair,
     )
     yield File(f"{FOLDER}/passphrase", f"{secret('tls_passphrase')}\n", mode="0600")
     script = template("tls/follow.sh.j2", to=f"/usr/local/sbin/{name}", mode="0755", folder=FOLDER)

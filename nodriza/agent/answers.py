@@ -34,23 +34,30 @@ def refuse_unknown_system(host: Host) -> None:
 def state(host: Host, journal: Journal, plan: Sequence[Resource], about: Any) -> Dict[str, Any]:
     """System, uptime (seconds), load, memory and disks (used, in per cent), clock, last run.
 
-    ``about``: ``links`` to read, such as an application's ``current``, and
-    ``certificates``, files in PEM whose end is told as openssl(1) prints it.
+    ``about``: ``links`` to read, such as an application's ``current``; ``certificates``,
+    files in PEM whose end is told as openssl(1) prints it; ``marks``, folders to list.
     """
     mounts = [each.path for each in plan if isinstance(each, Mount)]
+    shared = _patiently(
+        {
+            **{path: partial(host.readlink, path) for path in about["links"]},
+            **{path: partial(_disk_used, host, path) for path in mounts},
+        }
+    )
     return {
         "system": _os_release(host).get("PRETTY_NAME", "unknown system"),
         "uptime": int(float((host.read("/proc/uptime") or b"0").split()[0])),
         "load": os.getloadavg()[0],
         "memory": _memory_used(host),
         "disk": _disk_used(host, "/"),
-        "mounts": _patiently({path: partial(_disk_used, host, path) for path in mounts}),
-        "clock": time.time(),
-        "links": _patiently({path: partial(host.readlink, path) for path in about["links"]}),
+        "mounts": {path: shared[path] for path in mounts},
+        "links": {path: shared[path] for path in about["links"]},
         "certificates": {path: _end_of(host, path) for path in about["certificates"]},
         "versions": _versions(host, [each.name for each in plan if isinstance(each, Package)]),
         "owed": [debt["id"] for debt in journal.all_owed()],
+        "marks": {path: host.list(path) for path in about["marks"]},
         "last_run": journal.last_run(),
+        "clock": time.time(),  # last: some of the others take a while
     }
 
 

@@ -28,6 +28,13 @@ class Tls(TlsSettings):
     """The same, with absolute paths."""
 
     @property
+    def pair(self) -> str:
+        """On a child: the chain and the key in one file, so that no one ever sees one
+        without the other.
+        """
+        return "/etc/nginx/tls/site.pem"
+
+    @property
     def on(self) -> bool:
         """Whether the children speak HTTPS."""
         return self.mode != "none"

@@ -41,16 +41,19 @@ from nodriza.result import NodeResult
 
 state = {
     "links": {"/srv/videoteca/current": "/srv/videoteca/releases/20261121-081500-abcdef"},
-    "uptime": 90000, "load": 0.52, "memory": 41, "disk": 12, "owed": [],
-    "last_run": {"when": "2026-11-21T08:15:00Z", "who": "root@operator"},
+    "uptime": 90000, "load": 0.52, "memory": 41, "disk": 12, "owed": [], "clock": 1.0,
+    "mounts": {"/srv/videoteca": 40}, "certificates": {}, "marks": {status.AWAY: []},
+    "system": "Debian", "versions": {"nginx": "1.22.1-9"},
+    "last_run": {"when": "2026-11-21T08:15:00Z", "who": "root@operator", "what": "provision",
+                 "counts": {"changed": 3, "failed": 0}},
 }
+facts = {"state": state, "received": 1.0}
+owing = {**facts, "state": {**state, "owed": ["service:uwsgi"]}}
 well = [{"id": "service:nginx", "status": "ok"}] * 7
 down = [{"id": "service:nginx", "status": "changed"}]
 results = {
-    "server-1": NodeResult("server-1", facts={"state": state}, resources=well),
-    "server-2": NodeResult(
-        "server-2", facts={"state": {**state, "owed": ["service:uwsgi"]}}, resources=down
-    ),
+    "server-1": NodeResult("server-1", facts=facts, resources=well),
+    "server-2": NodeResult("server-2", facts=owing, resources=down),
     "video-1": NodeResult("video-1", error=ConnectionFailed("\u2039no way\u203a to 198.18.7.21")),
 }
 status.show(load_cluster(Path("inventories/three-node.yml")), results)

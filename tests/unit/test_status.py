@@ -1,0 +1,128 @@
+"""What the one screen says of a node, and when it is red."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+
+import pytest
+from rich.console import Console
+
+from nodriza import status
+from nodriza.agent import answers
+from nodriza.errors import ConnectionFailed
+from nodriza.result import NodeResult
+
+STATE = {
+    "links": {"/srv/videoteca/current": "/srv/videoteca/releases/abc"},
+    "uptime": 90000,
+    "load": 0.52,
+    "memory": 41,
+    "disk": 12,
+    "owed": [],
+    "clock": 1000.0,
+    "mounts": {"/srv/videoteca": 40},
+    "certificates": {},
+    "marks": {status.AWAY: []},
+    "system": "Debian GNU/Linux 12 (bookworm)",
+    "versions": {"nginx": "1.22.1-9+deb12u1", "mariadb-server": "1:10.11.6-0+deb12u1"},
+    "last_run": {
+        "when": "2026-11-21T08:15:00Z",
+        "who": "ana",
+        "what": "provision:server-2",
+        "counts": {"changed": 0, "failed": 0},
+    },
+}
+NGINX = {"id": "service:nginx", "status": "ok"}
+
+
+def node(name: str = "server-2", *resources: dict, **state) -> NodeResult:
+    facts = {"state": {**STATE, **state}, "received": 1000.0}
+    return NodeResult(name, facts=facts, resources=list(resources) or [NGINX])
+
+
+def screen(cluster, *results: NodeResult, width: int = 160) -> str:
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(status.screen(cluster, {result.node: result for result in results}, width))
+    return console.export_text()
+
+
+def ends_in(days: int) -> dict[str, str]:
+    end = time.gmtime(time.time() + days * 86400 + 3600)
+    return {"/etc/nginx/tls/site.pem": time.strftime("%b %d %H:%M:%S %Y GMT", end)}
+
+
+def test_node_that_is_well__is():
+    assert status.healthy(node())
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        (node("a", {"id": "service:nginx", "status": "changed"}), "service:nginx"),
+        (node(owed=["service:uwsgi"]), "service:uwsgi is owed a restart"),
+        (node(mounts={"/srv/a": {"error": "no answer within 3 s"}}), "/srv/a: no answer within"),
+        (node(certificates=ends_in(5)), "site.pem ends in 5 days"),
+        (node(certificates=ends_in(-3)), "site.pem ended 3 days ago"),
+        (node(clock=700.0), "the clock is -300 s off"),
+    ],
+)
+def test_what_is_wrong__is_said_in_words(three_node, result, words):
+    assert not status.healthy(result)
+    assert words in screen(three_node, result)
+    assert words in screen(three_node, result, width=60)
+
+
+def test_drained_node__says_so_and_is_well(three_node):
+    result = node(marks={status.AWAY: ["operator"]})
+    assert status.healthy(result)
+    assert "drained (operator)" in screen(three_node, result)
+
+
+def test_last_run__is_told_also_when_it_changed_nothing(three_node):
+    text = screen(three_node, node())
+    assert "2026-11-21 08:15 ana: provision, nothing changed" in text
+
+
+def test_versions_of_the_services__are_told_once_with_their_nodes(three_node):
+    text = screen(
+        three_node,
+        node("server-1", {"id": "service:mariadb", "status": "ok"}),
+        node("server-2"),
+        node("server-3"),
+    )
+    assert "\nDebian GNU/Linux 12 (bookworm): all" in text
+    assert "\nnginx 1.22.1: server-2, server-3" in text
+    assert "\nmariadb-server 10.11.6: server-1" in text
+
+
+def test_certificate_with_time_left__is_told_and_well(three_node):
+    result = node(certificates=ends_in(60))
+    assert status.healthy(result)
+    assert "certificate ends in 60 days: all" in screen(three_node, result)
+
+
+def test_node_that_does_not_answer__hides_no_other(three_node):
+    away = NodeResult("video-1", error=ConnectionFailed("no way to the host"))
+    text = screen(three_node, node(), away)
+    assert "no way to the host" in text
+    assert "1 of 1 well" in text
+    said = json.loads(status.as_json({"video-1": away, "server-2": node(clock=1007.0)}))
+    assert said["video-1"]["healthy"] is False
+    assert said["server-2"]["clock_lag"] == 7.0
+
+
+def test_question_that_hangs__costs_its_patience_once_and_hides_no_other(monkeypatch):
+    monkeypatch.setattr(answers, "PATIENCE", 0.2)
+
+    def broken():
+        raise OSError(107, "Transport endpoint is not connected")
+
+    began = time.monotonic()
+    hang = {str(number): lambda: time.sleep(5) for number in range(4)}
+    found = answers._patiently({**hang, "well": lambda: 7, "broken": broken})
+    assert time.monotonic() - began < 2
+    assert found["well"] == 7
+    assert found["broken"] == {"error": "Transport endpoint is not connected"}
+    assert found["0"] == {"error": "no answer within 0.2 s"}
