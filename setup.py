@@ -32,6 +32,7 @@ setup(
         "nodriza.templates",
     ],
     package_data={
+        "nodriza": ["*.j2"],
         "nodriza.inventories": ["*.example.yml", "*.json"],
         "nodriza.repository": ["files/*"],
         "nodriza.templates": ["**/*"],

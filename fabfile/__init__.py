@@ -32,13 +32,14 @@ from . import (  # noqa: E402
     shell,
     smoke,
     status,
+    topology,
 )
 from .beside import Commands  # noqa: E402
 from .output import prepare  # noqa: E402
 
 prepare()
 ns = Commands()
-for module in (provision, plan, deploy, smoke, status, drift, history, shell, demo):
+for module in (provision, plan, deploy, smoke, status, drift, history, shell, topology, demo):
     for found in Collection.from_module(module).tasks.values():
         ns.add_task(found)
 ns.add_collection(Collection.from_module(inventory, name="inventory"))

@@ -1,0 +1,164 @@
+"""The picture of a cluster: its nodes and networks, and who talks to whom on which port.
+
+Drawn from the plans: what a node answers to, and to whom, is its ``Peers``, which the
+firewall's rules are made of as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import jinja2
+
+from nodriza.provision import plan_all
+from nodriza.resources import Peers
+
+if TYPE_CHECKING:
+    from nodriza.inventory import Cluster, Node
+    from nodriza.plan import Plan
+
+WORDS = {
+    "mysql": ("MariaDB", "rows"),
+    "redis": ("Redis", "tasks, cache"),
+    "nfs_server": ("the share (NFS)", "code, static files, uploads"),
+    "glusterfs_server": ("the share (GlusterFS)", "code, static files, uploads"),
+    "celery": ("Celery, ffmpeg", ""),
+    "dns": ("DNS", ""),
+}
+"""Roles by the names of what they run; another role is called what it is."""
+PLUMBING = {"base", "firewall", "app", "tls", "nfs_client", "glusterfs_client"}
+KINDS = {"child": "all children", "video": "all video nodes"}
+SHOWN = 7
+"""Nodes of a kind that are drawn, at most; of more, the first ones and the last one."""
+
+BOX, GAP, MARGIN = 186, 21, 72
+"""Pixels: a node's width, between two of them, and from the edge."""
+LEAST = 1000 - 2 * MARGIN
+"""The least width inside the margins: the upper row needs it."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """A node, or the ``more`` nodes that are not drawn."""
+
+    x: int
+    kind: str
+    node: Node | None
+    runs: str = ""
+    more: int = 0
+
+    @property
+    def middle(self) -> int:
+        """Where its lines end."""
+        return self.x + BOX // 2
+
+
+@dataclass(frozen=True)
+class Chip:
+    """Something that the central node answers with: on which ports, and to whom."""
+
+    x: int
+    width: int
+    name: str
+    what: str
+    ports: str
+    users: str
+
+    @property
+    def middle(self) -> int:
+        """Where its line ends."""
+        return self.x + self.width // 2
+
+
+def draw(cluster: Cluster) -> str:
+    """The picture as SVG: the same bytes for the same inventory."""
+    plans = {plan.node: plan for plan in plan_all(cluster, cluster.nodes)}
+    boxes, width = _boxes(cluster)
+    jinja = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return jinja.get_template("topology.svg.j2").render(
+        cluster=cluster,
+        width=width,
+        boxes=boxes,
+        web=[box for box in boxes if box.kind == "child"],
+        ssh=", ".join(str(port) for port in sorted({node.ssh.port for node in cluster.nodes})),
+        box=BOX,
+        margin=MARGIN,
+        chips=_chips(cluster, plans[cluster.central.name], width),
+        others=_words(role for role in cluster.central.roles if role not in WORDS),
+        port="HTTPS 443" if cluster.tls.on else "HTTP 80",
+        addresses=_several([child.web_address for child in cluster.children], 2),
+        cut=_cut,
+    )
+
+
+def _boxes(cluster: Cluster) -> tuple[list[Box], int]:
+    """Children, then video nodes, in a row; and the width inside the margins."""
+    children, videos = _few(cluster.children), _few(cluster.videos)
+    row = [*(("child", each) for each in children), *(("video", each) for each in videos)]
+    taken = len(row) * (BOX + GAP) - GAP
+    width = max(LEAST, taken + GAP)
+    boxes = []
+    for number, (kind, each) in enumerate(row):
+        # Video nodes stand at the other end.
+        x = MARGIN + number * (BOX + GAP) + (width - taken if kind == "video" else 0)
+        if isinstance(each, int):
+            boxes.append(Box(x, kind, None, more=each))
+        else:
+            boxes.append(Box(x, kind, each, _words(each.roles)))
+    return boxes, width
+
+
+def _few(nodes: Sequence[Node]) -> list[Node | int]:
+    """All of them, or some and the number of the others."""
+    if len(nodes) <= SHOWN:
+        return list(nodes)
+    return [*nodes[: SHOWN - 2], len(nodes) - SHOWN + 1, nodes[-1]]
+
+
+def _chips(cluster: Cluster, plan: Plan, width: int) -> list[Chip]:
+    """What the central node's plan says it answers to."""
+    peers = [each.resource for each in plan.resources if isinstance(each.resource, Peers)]
+    one = (width - 20 * (len(peers) + 1)) // max(1, len(peers))
+    chips = []
+    for number, each in enumerate(peers):
+        name, what = WORDS.get(each.name, (each.name, ""))
+        users = [node for node in cluster.nodes if node.private in each.allow]
+        x = MARGIN + 20 + number * (one + 20)
+        chips.append(Chip(x, one, name, what, ", ".join(each.ports), _users(cluster, users)))
+    return chips
+
+
+def _users(cluster: Cluster, users: Sequence[Node]) -> str:
+    """ "all children, video-1": kinds where all nodes of one are meant."""
+    words = []
+    for kind, word in KINDS.items():
+        of_kind = [node for node in users if node.kind == kind]
+        whole = len(of_kind) == len([node for node in cluster.nodes if node.kind == kind])
+        names = [node.name for node in of_kind]
+        words += [word] if whole and len(names) > 1 else [_several(names, 3)] if names else []
+    return ", ".join(words)
+
+
+def _words(roles: Iterable[str]) -> str:
+    """What visitors meet first comes first; in a list of roles it is the last."""
+    names = [WORDS.get(role, (role, ""))[0] for role in roles if role not in PLUMBING]
+    return ", ".join(reversed(names))
+
+
+def _several(names: Sequence[str], most: int) -> str:
+    return ", ".join([*names[:most], *(["…"] if len(names) > most else [])])
+
+
+def _cut(text: str, most: int) -> str:
+    """So that it stays inside its box."""
+    return text if len(text) <= most else text[: most - 1] + "…"
