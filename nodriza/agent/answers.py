@@ -11,24 +11,12 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from nodriza.agent.host import Host
 from nodriza.agent.journal import Journal
+from nodriza.agent.system import os_release
 from nodriza.resources.base import Resource
 from nodriza.resources.mount import Mount
 from nodriza.resources.package import Package
 
-KNOWN = {"debian": ("12", "13"), "ubuntu": ("22.04", "24.04", "26.04")}
-"""Systems whose package names and versions the roles were written for (os-release(5))."""
 PATIENCE = 3  # seconds for a share that may be away for ever
-
-
-def refuse_unknown_system(host: Host) -> None:
-    """Raises ``HostError`` on a system that the roles do not know; nothing has changed yet."""
-    system = _os_release(host)
-    if system.get("VERSION_ID") not in KNOWN.get(system.get("ID", ""), ()):
-        known = ", ".join(f"{name} {' and '.join(versions)}" for name, versions in KNOWN.items())
-        host.refuse(
-            f"this host runs {system.get('PRETTY_NAME', 'an unknown system')}; the roles know"
-            f" {known}. Nothing was changed."
-        )
 
 
 def state(host: Host, journal: Journal, plan: Sequence[Resource], about: Any) -> Dict[str, Any]:
@@ -45,7 +33,7 @@ def state(host: Host, journal: Journal, plan: Sequence[Resource], about: Any) ->
         }
     )
     return {
-        "system": _os_release(host).get("PRETTY_NAME", "unknown system"),
+        "system": os_release(host).get("PRETTY_NAME", "unknown system"),
         "uptime": int(float((host.read("/proc/uptime") or b"0").split()[0])),
         "load": os.getloadavg()[0],
         "memory": _memory_used(host),
@@ -133,12 +121,6 @@ def _versions(host: Host, packages: Sequence[str]) -> Dict[str, str]:
     words = ["dpkg-query", "-W", "-f", "${Package} ${Version}\n", *packages]
     lines = host.run(words, check=False).out.splitlines() if packages else []
     return dict(line.split(" ", 1) for line in lines if not line.endswith(" "))
-
-
-def _os_release(host: Host) -> Dict[str, str]:
-    lines = (host.read("/etc/os-release") or b"").decode("utf-8", "replace").splitlines()
-    pairs = [line.partition("=") for line in lines if "=" in line]
-    return {name: value.strip("\"'") for name, _, value in pairs}
 
 
 def _memory_used(host: Host) -> int:

@@ -18,12 +18,11 @@ import zlib
 from typing import Any, BinaryIO, Dict, Optional, Set, Tuple
 
 from nodriza import resources as nouns
-from nodriza.agent.answers import ANSWERS, refuse_unknown_system
 from nodriza.agent.converge import Converge
 from nodriza.agent.host import Host, HostError
 from nodriza.agent.journal import HOME, Busy, Journal
 from nodriza.agent.redact import HIDDEN, Redactor, hide_old_values, holds_secrets
-from nodriza.agent.rollback import closed, rolled_back
+from nodriza.agent.system import refuse_unknown_system
 from nodriza.agent.words import told
 
 WORDS = 500
@@ -142,7 +141,10 @@ def _serve(
             return 3
         if keep is not None:
             keep_agent(host, *keep)
+    # Loaded when they are asked for: most runs are neither.
     if request["rollback"]:
+        from nodriza.agent.rollback import closed, rolled_back  # noqa: PLC0415
+
         resources = rolled_back(journal, resources, request["rollback"])
         line.counts = False
         line.closed = closed(resources, line.described)
@@ -156,6 +158,8 @@ def _serve(
         }
     )
     if request["ask"]:
+        from nodriza.agent.answers import ANSWERS  # noqa: PLC0415
+
         answers = {
             name: ANSWERS[name](host, journal, resources, about)
             for name, about in request["ask"].items()

@@ -209,10 +209,9 @@ def test_file_likes__twice_is_once_after_any_history(tmp_path_factory, steps):
 
 
 STANDARD = {
-    "base64", "dataclasses", "difflib",
-    "functools", "gzip", "hashlib", "importlib", "io", "ipaddress", "json", "os",
-    "posixpath", "re",
-    "sys", "tarfile", "time", "typing", "xml", "zlib", "__future__",
+    "base64", "dataclasses", "difflib", "functools", "gzip", "hashlib", "importlib", "io",
+    "ipaddress", "json", "os", "posixpath", "re", "sys", "tarfile", "time", "typing", "xml",
+    "zlib", "__future__",
 }  # fmt: skip
 
 
