@@ -15,6 +15,8 @@ from .session import command, fab, reachable_cluster, sudo_password, vault
         "diff": "show how files change; secrets stay hidden",
         "json": "one JSON object per event, for machines",
         "parallel": "how many nodes at once",
+        "serial": "how many children that serve change at a time: 2, or 25%",
+        "max_failures": "how many of them may fail before the others are left alone",
     },
 )
 def provision(
@@ -24,15 +26,19 @@ def provision(
     diff: bool = False,
     json: bool = False,
     parallel: int = 32,
+    serial: str = "",
+    max_failures: int = -1,
 ) -> None:
     """Bring nodes to what the inventory asks for: all of them, or provision:TARGET."""
     from nodriza.inventory import resolve_target
     from nodriza.provision import provision as bring
     from nodriza.report import make_report
     from nodriza.rollout import exit_code
+    from nodriza.turns import refuse_bad_serial
 
     if parallel < 1:
         raise Exit("--parallel must be at least 1\n  kept: nothing was done", code=2)
+    refuse_bad_serial(serial)
     cluster = reachable_cluster(c)
     nodes = resolve_target(cluster, target)
     store = vault(cluster)
@@ -46,6 +52,8 @@ def provision(
         check=check,
         diff=diff,
         parallel=parallel,
+        serial=serial,
+        max_failures=None if max_failures < 0 else max_failures,
         sudo_password=sudo_password(c),
     )
     if code := exit_code(results):

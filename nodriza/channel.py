@@ -29,14 +29,16 @@ SILENCE = 1800  # seconds; longer than the longest command that a plan runs
 def exchange(
     connection: fabric.Connection,
     request: dict[str, Any],
-    on_event: Callable[[Event], None],
+    on_event: Callable[[Event], bool | None],
     *,
     sudo_password: str | None = None,
     stop: threading.Event | None = None,
 ) -> None:
     """Run a request on a host; every event is handed on as it arrives.
 
-    When ``stop`` is set the host is told to end after the resource that it is at.
+    What ``on_event`` returns is the answer to a host that asks for its turn: ``True``,
+    or ``False`` for never. When ``stop`` is set the host is told to end after the resource
+    that it is at.
 
     Returns when the host is done. Raises ``ConnectionFailed`` when the line breaks
     before that, ``HostRefused`` when the host could not take the request.
@@ -61,7 +63,9 @@ def exchange(
                 channel.sendall(pack.agent())
                 continue
             last = event
-            on_event(event)
+            turn = on_event(event)
+            if turn is not None:
+                _answer(channel, turn)
     reader.join(timeout=5)
     if last.get("event") in ("end", "busy", "error"):
         return
@@ -85,6 +89,11 @@ def _send(channel: Any, payload: bytes, sudo_password: str | None, stop: threadi
         channel.shutdown_write()
     except (OSError, EOFError, paramiko.SSHException):
         return  # the host hung up; what it said is read elsewhere
+
+
+def _answer(channel: Any, turn: bool) -> None:
+    """What the agent's ``ask`` waits for (nodriza/agent/main.py)."""
+    channel.sendall(b"\n") if turn else channel.shutdown_write()
 
 
 def _drain(channel: Any, errors: list[str]) -> None:

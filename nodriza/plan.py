@@ -111,7 +111,7 @@ def make_plan(
                 where=origin,
                 kept="no host was touched",
             )
-    plan = Plan(node.name, tuple(_gather_packages(planned.values())))
+    plan = Plan(node.name, tuple(_in_order(planned.values())))
     _refuse_unknown_references(plan)
     return plan
 
@@ -156,6 +156,11 @@ def with_origin(declared: Iterator[Declared]) -> Iterator[tuple[Declared, str]]:
 def _shown(file: str) -> str:
     path = Path(file)
     return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
+
+
+def _in_order(planned: Iterable[Planned]) -> list[Planned]:
+    """Packages in one go; how the node is after all of it comes last."""
+    return sorted(_gather_packages(planned), key=lambda each: each.resource.FOLLOWS_ALL)
 
 
 def _gather_packages(planned: Iterable[Planned]) -> list[Planned]:

@@ -1,4 +1,7 @@
-"""Plans to nodes: waves in order, side by side within a wave, one result per node."""
+"""Plans to nodes: the central first, then the rest side by side, one result per node.
+
+Of the nodes that serve, only as many change at a time as ``nodriza.turns`` lets.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ from nodriza.errors import ConnectionFailed, HostRefused, Interrupted, NodrizaEr
 from nodriza.plan import Plan
 from nodriza.result import NodeResult
 from nodriza.revision import revision
+from nodriza.turns import Turns
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster
@@ -47,6 +51,11 @@ class Run:
     rollback: str = ""
     """The id of a run whose files are to come back, with what follows them in the plan."""
     parallel: int = PARALLEL
+    serial: str = ""
+    """How many nodes that serve change at a time: a number or a percentage of the children;
+    without it as the inventory says."""
+    max_failures: int | None = None
+    """How many of them may fail before the others are left alone; as the inventory says."""
     stop: threading.Event = field(default_factory=threading.Event)
     """Set by the first Ctrl-C: every node ends after the resource that it is at."""
     id: str = field(
@@ -57,6 +66,7 @@ class Run:
 
     def __post_init__(self) -> None:
         self._revision = "" if self.check else revision(self.cluster.path)
+        self.turns = Turns.of(self.cluster, self.serial, self.max_failures, self.stop)
 
     def request(self, plan: Plan) -> dict[str, Any]:
         """What one node is sent; only the secrets that its plan names."""
@@ -156,13 +166,14 @@ def _node(run: Run, plan: Plan, events: Events) -> NodeResult:
     result = NodeResult(node=plan.node)
     node = run.cluster.node(plan.node)
 
-    def heard(event: Event) -> None:
+    def heard(event: Event) -> bool | None:
         if event["event"] == "resource":
             event["origin"] = plan.origin(event["id"])
         _note(result, event)
         events.put((plan.node, event))
         if event["event"] == "start" and (words := _wrong_clock(event["clock"])):
             events.put((plan.node, {"event": "warning", "words": words}))
+        return run.turns.take(plan.node) if event["event"] == "turn" else None
 
     try:
         events.put((plan.node, {"event": "connecting"}))
@@ -176,13 +187,14 @@ def _node(run: Run, plan: Plan, events: Events) -> NodeResult:
                 stop=run.stop,
             )
         if result.skipped and not result.bad:
-            result.error = _interrupted(result, run)
+            result.error = _cut_short(result, run)
     except NodrizaError as error:
         result.error = error
     except Exception as error:  # noqa: BLE001  one node must never hide the others
         result.error = ConnectionFailed(f"{type(error).__name__}: {error}", where=plan.node)
     finally:
         result.seconds = time.monotonic() - began
+        run.turns.end(plan.node, result)
         events.put((plan.node, None))
     return result
 
@@ -211,8 +223,15 @@ def _wrong_clock(clock: float) -> str:
     return f"its clock is {span} {word} this computer's: apt, TLS and sessions go wrong so"
 
 
-def _interrupted(result: NodeResult, run: Run) -> NodrizaError:
+def _cut_short(result: NodeResult, run: Run) -> NodrizaError:
     asked = run.stop.is_set()
+    if run.turns.failed and not asked and not result.changed:
+        return HostRefused(
+            f"left alone, because {', '.join(run.turns.failed)} failed",
+            where=result.node,
+            kept="nothing was changed on it, and it goes on serving",
+            do=f"mend {run.turns.failed[0]}, then run the same command again",
+        )
     kind = Interrupted if asked else HostRefused
     return kind(
         f"stopped between two resources, {'as you asked' if asked else 'by a signal on the host'}",

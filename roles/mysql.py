@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from nodriza.inventory import Cluster, Node
 from nodriza.render import Template, template
-from nodriza.resources import Database, DatabaseUser, Package, Resource, Service
+from nodriza.resources import Command, Database, DatabaseUser, Package, Resource, Service
 
 MEMORY_SHARE = 0.4
 """Of the node's memory, for InnoDB. The rest is Redis, the share, the system's page cache
@@ -21,15 +21,26 @@ def mysql(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         "mysql/60-cluster.cnf.j2",
         to="/etc/mysql/mariadb.conf.d/60-cluster.cnf",
         pool_mb=int(node.memory_mb * MEMORY_SHARE),
+    )
+    room = template(
+        "mysql/61-connections.cnf.j2",
+        to="/etc/mysql/mariadb.conf.d/61-connections.cnf",
         connections=connections(cluster),
     )
     yield conf
+    yield room
     yield Service(
         "mariadb",
         restart_on=(conf,),
         # MariaDB has no --validate-config (that is MySQL). This reads all files as a start
         # does, says what it doesn't know, ends with 7, and touches no data.
         check=("mariadbd", "--help", "--verbose"),
+    )
+    # A cluster that grows must not lose its database for a moment: this needs no restart.
+    yield Command(
+        "max-connections",
+        argv=("mariadb", "-e", f"SET GLOBAL max_connections = {connections(cluster)}"),
+        on_change=(room,),
     )
     yield Database(app.name)
     password, *also = cluster.accepted("mysql_app")

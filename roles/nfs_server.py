@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from nodriza.inventory import Cluster, Node
 from nodriza.render import Template, template
-from nodriza.resources import Directory, NfsExport, Package, Resource, Service
+from nodriza.resources import Command, Directory, NfsExport, Package, Resource, Service
 
 
 def nfs_server(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
@@ -17,8 +17,10 @@ def nfs_server(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     yield Directory("/etc/nfs.conf.d")
     yield Package("nfs-kernel-server")
     yield Directory(app.root)
-    conf = template(
-        "nfs_server/nfs.conf.j2", to="/etc/nfs.conf.d/nodriza.conf", threads=_threads(cluster)
+    threads = _threads(cluster)
+    conf = template("nfs_server/nfs.conf.j2", to="/etc/nfs.conf.d/nodriza.conf")
+    at_boot = template(
+        "nfs_server/threads.conf.j2", to="/etc/nfs.conf.d/threads.conf", threads=threads
     )
     clients = [other.private for other in cluster.nodes if other.name != node.name]
     exports = template(
@@ -27,6 +29,7 @@ def nfs_server(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         clients=clients,
     )
     yield conf
+    yield at_boot
     yield exports
     yield Service(
         "nfs-server",
@@ -35,6 +38,12 @@ def nfs_server(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         # exportfs(8) has no dry run, but it says what it can't read, and a bad line harms no
         # other. The reload itself would never fail: Debian's unit ignores its exit.
         check=("exportfs", "-r"),
+    )
+    # A cluster that grows must not stop its files for a moment, as a restart does (nfsd(7)).
+    yield Command(
+        "nfsd-threads",
+        argv=("sh", "-c", f"echo {threads} >/proc/fs/nfsd/threads"),
+        on_change=(at_boot,),
     )
     yield NfsExport(app.root, clients=tuple(clients))
 

@@ -6,17 +6,20 @@ from collections.abc import Iterator
 
 from nodriza.inventory import Cluster, Node
 from nodriza.render import Template, template
-from nodriza.resources import Package, Resource, Service
+from nodriza.resources import Health, Package, Resource, Service
 
 
 def nginx(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
-    """Reads our files only: what the distribution puts into sites-enabled is not served."""
+    """Reads our files only: what the distribution puts into sites-enabled is not served.
+
+    A node that serves an application asks itself whether it is well, as visitors would.
+    """
     app = cluster.app
     yield Package("nginx")
     files = (
         template("nginx/nginx.conf.j2", to="/etc/nginx/nginx.conf"),
         template("nginx/headers.j2", to=f"/etc/nginx/{app.name}.headers"),
-        template("nginx/site.conf.j2", to=f"/etc/nginx/conf.d/{app.name}.conf"),
+        template("nginx/site.conf.j2", to=f"/etc/nginx/conf.d/{app.name}.conf", away=Health.AWAY),
     )
     yield from files
     yield Service(
@@ -25,6 +28,13 @@ def nginx(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         check=("nginx", "-t"),
         logs=("/var/log/nginx/access.log", "/var/log/nginx/error.log"),
     )
+    if "uwsgi" in node.roles:
+        scheme = "https" if cluster.tls.on else "http"
+        yield Health(
+            f"{scheme}://127.0.0.1/healthz/here",
+            name=cluster.domain,
+            pause=cluster.rollout.pause,
+        )
 
 
 def _pair(cluster: Cluster) -> tuple[str, ...]:

@@ -32,11 +32,13 @@ def uwsgi(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         renew=renew.path,
         patience=PATIENCE,
     )
+    socket = template("uwsgi/uwsgi.socket.j2", to="/etc/systemd/system/uwsgi.socket")
     yield ini
     yield release
     yield follow
     yield renew
     yield unit
+    yield socket
     yield Service(
         "uwsgi",
         reload_on=(ini, release, follow, f"file:{app.environment_file}"),
@@ -44,3 +46,5 @@ def uwsgi(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         # Reads everything, refuses what it doesn't know (strict), and goes.
         check=("uwsgi-core", "--ini", f"/etc/uwsgi/{app.name}.ini", "--hook-asap", "exit:0"),
     )
+    # After the service, which needs it: systemd would not open it for one that runs already.
+    yield Service("uwsgi.socket", restart_on=(socket,))

@@ -6,18 +6,24 @@ import itertools
 import time
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
+from nodriza.agent.gate import Gate
 from nodriza.agent.host import Host, HostError
 from nodriza.agent.journal import Journal
 from nodriza.agent.transaction import Followers, Rejected, settle
 from nodriza.agent.words import told
 from nodriza.resources.base import Gap, Resource, State, gap_between
+from nodriza.resources.health import Health
 from nodriza.resources.service import Service
 
+NO_TURN = "its turn did not come"
 Emit = Callable[[Dict[str, Any]], None]
 
 
 class Converge:
-    """One plan on one host. ``check``: change nothing, say what would change."""
+    """One plan on one host. ``check``: change nothing, say what would change.
+
+    ``ask``: wait for this node's turn to change, and say whether it came.
+    """
 
     def __init__(
         self,
@@ -29,6 +35,7 @@ class Converge:
         check: bool = False,
         diff: bool = False,
         stop: Callable[[], bool] = lambda: False,
+        ask: Callable[[], bool] = lambda: True,
     ) -> None:
         self.host = host
         self.journal = journal
@@ -39,6 +46,7 @@ class Converge:
         self.stop = stop
         self.since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self.followers = Followers(resources)
+        self.gate = Gate(host, journal, resources, ask, emit)
         self.changed: Set[str] = set()
         self.counts = {"ok": 0, "changed": 0, "failed": 0, "skipped": 0}
         self._dirty = False
@@ -55,6 +63,7 @@ class Converge:
             if self._dirty:  # an earlier fix may have changed what these look like
                 states.update(self._look(group))
             why_not = self._group(group, states)
+        self.gate.end()
         return self.counts
 
     def _look(self, resources: Sequence[Resource]) -> Iterator[Tuple[str, State]]:
@@ -70,31 +79,35 @@ class Converge:
         """Neighbours of one kind. Returns why the rest must wait, or nothing."""
         if hasattr(type(group[0]), "fix_together") and not self.check:
             return self._together(group, states)
-        for index, resource in enumerate(group):
+        why_not = ""
+        for resource in group:
             if self.stop():
-                why_not = "the run was interrupted"
-                for left in group[index:]:
-                    self._say(left, "skipped", words=why_not)
-                return why_not
+                why_not = why_not or "the run was interrupted"
+            if why_not:
+                self._say(resource, "skipped", words=why_not)
+                continue
             if resource.ALONE and self._dirty:
                 states.update(self._look([resource]))
-            if not self._one(resource, states[resource.id]):
-                for left in group[index + 1 :]:
-                    self._say(left, "skipped", words=f"after {resource.id} failed")
-                return f"after {resource.id} failed"
-        return ""
+            why_not = self._one(resource, states[resource.id])
+        return why_not
 
-    def _one(self, resource: Resource, now: State) -> bool:
+    def _one(self, resource: Resource, now: State) -> str:
+        """Returns why the rest must wait, or nothing."""
         began = time.monotonic()
         gap = gap_between(resource, now)
         due = self._due(resource)
         if not gap and not due:
             self._say(resource, "ok", began=began)
-            return True
-        diff = self._diff(resource, now) if gap else ""
+            return ""
         if self.check:
+            diff = self._diff(resource, now) if gap else ""
             self._changed(resource, gap, diff, due, began)
-            return True
+            return ""
+        if not isinstance(resource, Health) and not self.gate.leave(self.since):
+            self._say(resource, "skipped", words=NO_TURN)
+            return NO_TURN
+        began = time.monotonic()  # waiting for the turn is nobody's slowness
+        diff = self._diff(resource, now) if gap else ""
         self.emit({"event": "doing", "id": resource.id})
         self._dirty = True
         try:
@@ -103,12 +116,12 @@ class Converge:
         except Rejected as error:
             self.emit({"event": "restored", "unit": resource.subject, "paths": error.restored})
             self._failed(resource, gap, diff, str(error), began)
-            return False
+            return f"after {resource.id} failed"
         except (HostError, OSError) as error:
             self._failed(resource, gap, diff, told(error, resource.subject), began)
-            return False
+            return f"after {resource.id} failed"
         self._changed(resource, gap, diff, done or due, began)
-        return True
+        return ""
 
     def _together(self, group: Sequence[Resource], states: Dict[str, State]) -> str:
         """A kind that closes all its gaps in one go, as apt does."""
@@ -116,7 +129,12 @@ class Converge:
         gaps = {resource.id: gap_between(resource, states[resource.id]) for resource in group}
         missing = [resource for resource in group if gaps[resource.id]]
         words = ""
+        if missing and not self.gate.leave(self.since):
+            for resource in group:
+                self._say(resource, "skipped", words=NO_TURN)
+            return NO_TURN
         if missing:
+            began = time.monotonic()
             self.emit({"event": "doing", "id": " ".join(resource.id for resource in missing)})
             self._dirty = True
             try:
@@ -138,9 +156,12 @@ class Converge:
         return f"after {missing[0].id} failed" if words else ""
 
     def _fix(self, resource: Resource, now: State, gap: Gap) -> Optional[str]:
+        if isinstance(resource, Health):
+            self.gate.pass_through(resource)
+            return None
+        self.followers.owe(self.journal, resource, self.since)
         if isinstance(resource, Service):
             return settle(self.host, self.journal, resource, now, gap)
-        self.followers.owe(self.journal, resource, self.since)
         resource.fix(self.host, now)
         self.journal.settle(resource.id)
         return None

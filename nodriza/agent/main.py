@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 import zlib
-from typing import Any, BinaryIO, Dict, Optional, Set, Tuple
+from typing import Any, BinaryIO, Callable, Dict, Optional, Set, Tuple
 
 from nodriza import resources as nouns
 from nodriza.agent.converge import Converge
@@ -73,8 +73,9 @@ class Line:
 def main(body: bytes, stdin: int, keep: Optional[Tuple[str, bytes]]) -> None:
     """Do what the request says and exit: 0 done, 1 something failed, 3 host is taken.
 
-    ``stdin``, a file descriptor: when it ends, nobody wants the rest any more. ``keep``:
-    the agent, and where it is looked for, when this host does not have it yet.
+    ``stdin``, a file descriptor: a byte on it is this node's turn to change; when it
+    ends, nobody wants the rest any more. ``keep``: the agent, and where it is looked for,
+    when this host does not have it yet.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the secrets
     request = json.loads(zlib.decompress(body))
@@ -82,12 +83,22 @@ def main(body: bytes, stdin: int, keep: Optional[Tuple[str, bytes]]) -> None:
     os.dup2(2, 1)  # a stray print must not end up between the events
     described = {data["id"]: data for data in request["resources"]}
     line = Line(stdout, Redactor(request["secrets"]), described)
-    stopping = threading.Event()
+    stopping, turn = threading.Event(), threading.Event()
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    threading.Thread(target=_wait_for_end, args=(stdin, stopping), daemon=True).start()
+    threading.Thread(target=_wait_for_end, args=(stdin, turn, stopping), daemon=True).start()
+
+    def stop() -> bool:
+        return stopping.is_set() or line.broken
+
+    def ask() -> bool:
+        line.emit({"event": "turn"})
+        while not (turn.wait(0.1) or stop()):
+            pass
+        return not stop()
+
     try:
-        code = _serve(request, line, lambda: stopping.is_set() or line.broken, keep)
+        code = _serve(request, line, stop, ask, keep)
     except (HostError, OSError) as error:
         line.emit({"event": "error", "words": told(error, HOME)})
         code = 1
@@ -101,9 +112,9 @@ def main(body: bytes, stdin: int, keep: Optional[Tuple[str, bytes]]) -> None:
     os._exit(code)
 
 
-def _wait_for_end(stdin: int, stopping: threading.Event) -> None:
+def _wait_for_end(stdin: int, turn: threading.Event, stopping: threading.Event) -> None:
     while os.read(stdin, 4096):
-        pass
+        turn.set()
     stopping.set()
 
 
@@ -123,7 +134,11 @@ def keep_agent(host: Host, path: str, data: bytes) -> None:
 
 
 def _serve(
-    request: Dict[str, Any], line: Line, stop: Any, keep: Optional[Tuple[str, bytes]]
+    request: Dict[str, Any],
+    line: Line,
+    stop: Callable[[], bool],
+    ask: Callable[[], bool],
+    keep: Optional[Tuple[str, bytes]],
 ) -> int:
     host = Host()
     refuse_unknown_system(host)
@@ -166,7 +181,14 @@ def _serve(
         }
         line.emit({"event": "facts", **answers})
     converge = Converge(
-        host, journal, resources, line.emit, check=check, diff=request["diff"], stop=stop
+        host,
+        journal,
+        resources,
+        line.emit,
+        check=check,
+        diff=request["diff"],
+        stop=stop,
+        ask=ask,
     )
     counts = converge.run()
     if not check:

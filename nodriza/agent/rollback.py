@@ -73,6 +73,6 @@ def _followers(plan: Sequence[Resource], ids: Dict[str, str]) -> Iterator[Resour
             for field in FIELDS
             if getattr(resource, field, ())
         }
-        if any(follows.values()):
+        if any(follows.values()) or resource.FOLLOWS_ALL:
             moved[resource.id] = resource.id
             yield dataclasses.replace(resource, **follows)

@@ -32,12 +32,15 @@ class Followers:
     """What follows a change of what, over one plan.
 
     A service follows by ``reload_on`` and ``restart_on``, any other noun by
-    ``on_change`` (its ``fix`` is then due).
+    ``on_change`` or ``FOLLOWS_ALL`` (its ``fix`` is then due).
     """
 
     def __init__(self, resources: Iterable[Resource]) -> None:
         self._of: Dict[str, List[Tuple[Resource, str]]] = {}
+        self._of_all: List[Tuple[Resource, str]] = []
         for resource in resources:
+            if resource.FOLLOWS_ALL:
+                self._of_all.append((resource, "run"))
             for field, action in FIELDS.items():
                 for trigger in getattr(resource, field, ()):
                     self._of.setdefault(trigger, []).append((resource, action))
@@ -52,12 +55,14 @@ class Followers:
             journal.keep(resource.subject)
         else:
             journal.begin()
-        for follower, action in self._of.get(resource.id, ()):
-            undo = kind in KEPT and isinstance(follower, Service)
+        for follower, action in [*self._of.get(resource.id, ()), *self._of_all]:
+            undo = kind in KEPT and follower.UNDOES
             journal.owe(follower.id, action, resource.subject if undo else None, since)
 
     def due(self, changed: Set[str], follower: Resource) -> Optional[str]:
         """What changes of ``changed`` would make due; the strongest action."""
+        if changed and follower.FOLLOWS_ALL:
+            return "run"
         for field, action in FIELDS.items():
             if changed.intersection(getattr(follower, field, ())):
                 return action

@@ -45,6 +45,7 @@ def build(
         app=App(**settings.app.model_dump(), source_path=source),
         share=share,
         tls=_tls(settings, base),
+        rollout=settings.rollout,
         ssh=merge.ssh(settings.ssh),
         variables=settings.variables,
         nodes=tuple(merge.node(node.name, node.settings) for node in written if node.settings),

@@ -101,6 +101,11 @@ class App(AppSettings):
         return f"{self.root}/reload"
 
     @property
+    def socket(self) -> str:
+        """Where uwsgi takes requests from nginx."""
+        return f"/run/{self.name}.sock"
+
+    @property
     def environment_file(self) -> str:
         """The application's variables on each node, secrets among them."""
         return f"/etc/{self.name}/{self.name}.env"
@@ -111,6 +116,14 @@ class Share(Model):
 
     engine: Engine = "nfs"
     options: Annotated[tuple[text.MountOption, ...], text.Items] = ()
+
+
+class Rollout(Model):
+    """How children that serve are changed."""
+
+    serial: text.Serial = "1"
+    max_failures: Annotated[int, whole(0, 10_000)] = 0
+    pause: Annotated[int, whole(0, 600)] = 0
 
 
 class Ssh(Model):
@@ -168,6 +181,7 @@ class ClusterSettings(Model):
     app: AppSettings
     share: Share = Share()
     tls: TlsSettings = TlsSettings()
+    rollout: Rollout = Rollout()
     ssh: Ssh = Ssh()
     variables: Variables = Field(default={})
     roles: Roles | None = None
@@ -226,6 +240,7 @@ class Cluster(Model):
     app: App
     share: Share
     tls: Tls = Tls()
+    rollout: Rollout = Rollout()
     ssh: Ssh
     variables: dict[str, Any]
     nodes: tuple[Node, ...]

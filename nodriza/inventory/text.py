@@ -289,6 +289,17 @@ MountOption = Annotated[
     ),
 ]
 """One mount option."""
+SERIAL = r"[1-9][0-9]{0,3}|([1-9][0-9]?|100)%"
+Serial = Annotated[
+    str,
+    Shape(
+        SERIAL,
+        'must be a number of children, or such a part of them: 2 or "25%"',
+        more={"type": ["string", "integer"]},
+    ),
+    BeforeValidator(_number_as_text),
+]
+"""How many at a time."""
 RoleName = Annotated[
     str, Shape(r"[a-z][a-z0-9_]*", "must be the name of a module in roles/, such as nginx")
 ]

@@ -12,7 +12,13 @@ from nodriza.report import words
 from nodriza.result import NodeResult
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
-_PHASES = {"waiting": "waiting", "connecting": "connecting", "connected": "sending the plan"}
+_PHASES = {
+    "waiting": "waiting",
+    "connecting": "connecting",
+    "connected": "sending the plan",
+    "turn": "waits for its turn",
+    "away": "out of rotation",
+}
 
 
 class Widths(NamedTuple):

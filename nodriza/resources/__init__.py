@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nodriza.resources.file import File
     from nodriza.resources.gluster_volume import GlusterVolume
     from nodriza.resources.group import Group
+    from nodriza.resources.health import Health
     from nodriza.resources.link import Link
     from nodriza.resources.mount import Mount
     from nodriza.resources.nfs_export import NfsExport
@@ -43,6 +44,7 @@ __all__ = [
     "Gap",
     "GlusterVolume",
     "Group",
+    "Health",
     "Link",
     "Mount",
     "NfsExport",

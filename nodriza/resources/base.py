@@ -43,6 +43,10 @@ class Resource:
     """Attributes whose values are never shown, only that they differ."""
     ALONE: ClassVar[bool] = False
     """Looked at one at a time, each after the fix of the one before."""
+    FOLLOWS_ALL: ClassVar[bool] = False
+    """Due after a change of anything else in the plan."""
+    UNDOES: ClassVar[bool] = False
+    """Files that it follows are kept, to be put back when it does not like the new ones."""
 
     @property
     def subject(self) -> str:

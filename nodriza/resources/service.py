@@ -34,6 +34,7 @@ class Service(Resource):
     check: Tuple[str, ...] = ()
     logs: Tuple[str, ...] = ()
     HIDDEN: ClassVar[Tuple[str, ...]] = ()
+    UNDOES: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reload_on", ids(self.reload_on))

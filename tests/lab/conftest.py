@@ -46,6 +46,7 @@ LONG = {
     "test_9_new_node.py",
     "test_chaos.py",
     "test_own_repository.py",
+    "test_rolling.py",
     "test_rotation.py",
     "test_strangers.py",
     "test_tls.py",

@@ -1,4 +1,4 @@
-"""Unit tests have no host and no network: a socket to anywhere else is a mistake."""
+"""Unit tests have no host and no network: a socket to another machine is a mistake."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch):
     def refuse(self, address, *args):
-        if self.family != socket.AF_UNIX:
+        if self.family != socket.AF_UNIX and address[0] != "127.0.0.1":
             raise AssertionError(f"a unit test connects to {address}")
         return connect(self, address, *args)
 

@@ -104,4 +104,5 @@ def test_role_of_the_page_about_roles__plans(tmp_path, monkeypatch):
     plan = plan_node(cluster.node("server-2"), cluster)
     conf = next(p for p in plan.resources if p.resource.id == "file:/etc/munin/munin-node.conf")
     assert "allow 10\\.0\\.0\\.9" in conf.resource.content
-    assert plan.resources[-1].resource.id == "service:munin-node"
+    # How the node is after all of it stands behind everything.
+    assert plan.resources[-2].resource.id == "service:munin-node"

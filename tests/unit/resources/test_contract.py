@@ -28,6 +28,7 @@ from nodriza.resources import (
     File,
     GlusterVolume,
     Group,
+    Health,
     Link,
     Mount,
     NfsExport,
@@ -70,6 +71,7 @@ SAMPLES = [
     DatabaseUser("app", "198.18.7.12", "‹secret:mysql_app›", (("a_b", "ALL"), ("c", "SELECT"))),
     GlusterVolume("app", "198.18.7.11:/srv/b", ("198.18.7.12",), (("nfs.disable", "on"),)),
     Group("app", gid=800),
+    Health("http://127.0.0.1/healthz/here", name="www.example.org", pause=5),
     Mount("/srv/app", "198.18.7.11:/srv/app", "nfs4", ("hard",)),
     NfsExport("/srv/app", ("198.18.7.12",)),
     Package("nginx"),
@@ -209,9 +211,9 @@ def test_file_likes__twice_is_once_after_any_history(tmp_path_factory, steps):
 
 
 STANDARD = {
-    "base64", "dataclasses", "difflib", "functools", "gzip", "hashlib", "importlib", "io",
-    "ipaddress", "json", "os", "posixpath", "re", "sys", "tarfile", "time", "typing", "xml",
-    "zlib", "__future__",
+    "base64", "dataclasses", "difflib", "functools", "gzip", "hashlib", "http", "importlib",
+    "io", "ipaddress", "json", "os", "posixpath", "re", "ssl", "sys", "tarfile", "time",
+    "typing", "xml", "zlib", "__future__",
 }  # fmt: skip
 
 

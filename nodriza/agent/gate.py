@@ -1,0 +1,108 @@
+"""A node that serves: it asks for its turn, changes out of rotation, and is well again first.
+
+The mark of its being away is on the node (``nodriza.resources.health``), so that a run
+that was cut short is made good by the next one, whoever starts it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, List, Optional, Sequence
+
+from nodriza.agent.host import Host, HostError
+from nodriza.agent.journal import Journal
+from nodriza.agent.transaction import KEPT, Followers, Rejected
+from nodriza.resources.base import Resource
+from nodriza.resources.health import Health
+from nodriza.resources.service import Service
+
+
+class Gate:
+    """``ask`` waits for the node's turn and says whether it came.
+
+    A plan without a ``Health``, and a node that is not well anyway, need none.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        journal: Journal,
+        resources: Sequence[Resource],
+        ask: Callable[[], bool],
+        emit: Callable[[Dict[str, Any]], None],
+    ) -> None:
+        self.host = host
+        self.journal = journal
+        self.resources = resources
+        self.followers = Followers(resources)
+        self.ask = ask
+        self.emit = emit
+        self.health: Optional[Health] = next(
+            (resource for resource in resources if isinstance(resource, Health)), None
+        )
+        self._open: Optional[bool] = None
+
+    def leave(self, since: str) -> bool:
+        """Before a change: whether it may be made. Asks, and leaves rotation, once."""
+        if self._open is None:
+            self._open = self._leave(since)
+        return self._open
+
+    def _leave(self, since: str) -> bool:
+        health = self.health
+        if health is None:
+            return True
+        away = health.is_away(self.host)
+        if not away and health.ask(self.host)[0] != 200:
+            return True
+        if not self.ask():
+            return False
+        self.emit({"event": "away"})
+        # First what is due: whoever finds the mark also finds that it must be lifted.
+        self.journal.owe(health.id, "run", None, since)
+        if not away:
+            health.leave(self.host, {"run": self.journal.run, "since": since})
+        return True
+
+    def pass_through(self, health: Health) -> None:
+        """Well again, and back in rotation; else everything is put back as it was.
+
+        Raises ``Rejected``. A node that stays ill stays out of rotation.
+        """
+        try:
+            health.fix(self.host, None)
+        except HostError as error:
+            # What was ill before the run is left as it is: to be looked at, and mended.
+            if not health.is_away(self.host):
+                raise
+            restored = self.journal.restore(health.id)
+            if not restored:
+                words = f"{error}\nThere is no file to put back: it stays out of rotation"
+                raise Rejected(words, []) from error
+            self._put_back(health, error, restored)
+        self.journal.settle(health.id)
+
+    def end(self) -> None:
+        """At the end of a run that did not get as far as ``pass_through``."""
+        health = self.health
+        if not (self._open and health and health.is_away(self.host)):
+            return
+        status, words = health.ask(self.host)
+        if status == 200:
+            health.come_back(self.host)
+        else:
+            words = f"out of rotation, because it is not well: {status or 'no answer'} {words}"
+            self.emit({"event": "warning", "words": words})
+
+    def _put_back(self, health: Health, first: HostError, restored: List[str]) -> None:
+        changed = {f"{kind}:{path}" for kind in KEPT for path in restored}
+        try:
+            for resource in self.resources:
+                action = self.followers.due(changed, resource)
+                if isinstance(resource, Service) and resource.running and action:
+                    resource.act(self.host, action)
+            self.journal.settle(health.id)
+            health.fix(self.host, None)
+        except HostError as second:
+            words = f"{first}\nand with the old files back: {second}\nIt stays out of rotation"
+            raise Rejected(words, restored) from second
+        raise Rejected(f"{first}\nWith the old files back it is well, and serves", restored)

@@ -1,0 +1,211 @@
+"""A node that serves changes when it is told to, out of rotation, and must be well after it."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nodriza.agent.converge import Converge
+from nodriza.agent.journal import Journal
+from nodriza.resources import Directory, File, Health, Service
+from tests.unit.agent.pretend import PretendHost
+
+ME = {"owner": Path.home().owner(), "group": Path.home().group()}
+RUN = "var/lib/nodriza-away/run"
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    monkeypatch.setattr("nodriza.resources.service.SETTLE", 0)
+    monkeypatch.setattr("nodriza.resources.health.PATIENCE", 0)
+
+
+class Node:
+    """A service whose configuration's first word is what its health location answers."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.runs = 0
+        self.asked = 0
+        self.turn = True
+        self.seen_away: list[bool] = []
+
+    @property
+    def away(self) -> bool:
+        return (self.root / RUN).exists()
+
+    def status(self) -> int:
+        self.asked += 1
+        self.seen_away.append(self.away)
+        read = PretendHost(self.root, {}).systemd.get("web", {}).get("read") or "0"
+        return int(read.split()[0])
+
+    def run(self, text: str, *more, **options) -> Converge:
+        self.runs += 1
+        host = PretendHost(self.root, {"web": "/etc/web.conf"})
+        file = File("/etc/web.conf", text, **ME)
+        resources = [
+            Directory("/etc", **ME),
+            file,
+            *more,
+            Service("web", reload_on=(file,), check=("checker", "/etc/web.conf")),
+            Health(self.url),
+        ]
+        self.events: list[dict] = []
+        journal = Journal(host, f"run-{self.runs}")
+        loop = Converge(
+            host, journal, resources, self.events.append, ask=lambda: self.turn, **options
+        )
+        loop.run()
+        return loop
+
+    url = ""
+
+    def statuses(self) -> dict[str, str]:
+        return {e["id"]: e["status"] for e in self.events if e["event"] == "resource"}
+
+    def conf(self) -> str:
+        return (self.root / "etc/web.conf").read_text()
+
+
+@pytest.fixture
+def node(tmp_path) -> Iterator[Node]:
+    node = Node(tmp_path)
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(node.status() or 500)
+            self.end_headers()
+            self.wfile.write(b"said the node")
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        node.url = f"http://127.0.0.1:{server.server_port}/healthz"
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield node
+        server.shutdown()
+        thread.join()
+
+
+def test_node_with_nothing_to_change__is_not_even_asked(node):
+    node.run("200")
+    before = node.asked
+    loop = node.run("200")
+    assert loop.counts["changed"] == 0
+    assert node.asked == before
+    assert node.seen_away[-1:] == [False]
+
+
+def test_node_that_serves_nothing_yet__needs_no_turn(node):
+    """A bare host, and one where nothing was ever deployed."""
+    node.turn = False
+    assert node.run("404").counts["failed"] == 0
+    assert node.run("404 again").counts["failed"] == 0
+    assert not node.away
+
+
+def test_node_that_serves__is_out_of_rotation_while_it_changes(node):
+    node.run("200")
+    loop = node.run("200 b")
+    assert loop.counts["failed"] == 0
+    assert node.seen_away[-2:] == [False, True]
+    assert not node.away
+    assert loop.journal.all_owed() == []
+
+
+def test_turn_that_does_not_come__leaves_everything_as_it_was(node):
+    node.run("200")
+    node.turn = False
+    loop = node.run("200 b")
+    assert loop.counts == {"ok": 1, "changed": 0, "failed": 0, "skipped": 3}
+    assert node.conf() == "200"
+    assert not node.away
+
+
+def test_node_that_is_not_well_after_it__is_put_back_and_serves(node):
+    node.run("200")
+    loop = node.run("503 b")
+    assert node.conf() == "200"
+    assert loop.host.systemd["web"]["read"] == "200"
+    assert node.statuses()[f"health:{node.url}"] == "failed"
+    words = node.events[-1]["words"]
+    assert "503 said the node" in words
+    assert "With the old files back it is well" in words
+    assert not node.away
+    assert loop.journal.all_owed() == []
+    restored = [e["paths"] for e in node.events if e["event"] == "restored"]
+    assert restored == [["/etc/web.conf"]]
+
+
+def test_node_that_stays_ill__stays_out_until_a_run_finds_it_well(node):
+    node.run("200")
+    (node.root / "gone").write_text("")
+    old = PretendHost(node.root, {}).systemd
+    old["web"]["read"] = "200"
+    node.run("503 b")  # put back; then something else breaks it
+    host = PretendHost(node.root, {"web": "/etc/web.conf"})
+    (node.root / RUN).parent.mkdir(parents=True, exist_ok=True)
+    (node.root / RUN).write_text("{}")
+    host.systemd = {"web": {**host.systemd["web"], "read": "503"}}
+    assert node.run("200").counts["failed"] == 1
+    assert node.away
+    host.systemd = {"web": {**host.systemd["web"], "read": "200"}}
+    assert node.run("200").counts["changed"] == 1
+    assert not node.away
+
+
+def test_node_that_was_ill_before__is_left_to_be_looked_at(node):
+    node.run("500")
+    node.run("503 b")
+    assert node.statuses()[f"health:{node.url}"] == "failed"
+    assert node.conf() == "503 b"
+    assert node.run("200 cured").counts["failed"] == 0
+
+
+def test_checker_s_no__brings_the_node_back_as_well(node):
+    """The run never gets as far as the health check; the node is what it was."""
+    node.run("200")
+    node.run("bad")
+    assert node.statuses()["service:web"] == "failed"
+    assert node.conf() == "200"
+    assert not node.away
+
+
+def test_run_that_was_cut_short__is_made_good_by_the_next(node):
+    node.run("200")
+    stop = iter([False, False, True])
+    node.run("200 b", File("/etc/more", "x", **ME), stop=lambda: next(stop, True))
+    assert node.conf() == "200 b"
+    (node.root / RUN).write_text(json.dumps({"run": "run-2"}))  # as after a power cut
+    loop = node.run("200 b", File("/etc/more", "x", **ME))
+    assert loop.counts["failed"] == 0
+    assert loop.host.systemd["web"]["read"] == "200 b"
+    assert not node.away
+    assert loop.journal.all_owed() == []
+
+
+def test_operator_s_mark__stays(node):
+    node.run("200")
+    mark = node.root / RUN
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.with_name("operator").write_text("")
+    node.run("200 b")
+    assert mark.with_name("operator").exists()
+    assert not node.away
+
+
+def test_check__foretells_what_the_run_does(node):
+    node.run("200")
+    node.run("200 b", check=True)
+    foretold = node.statuses()
+    assert not node.away
+    node.run("200 b")
+    assert node.statuses() == foretold

@@ -1,0 +1,84 @@
+"""Who may change, and when."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from nodriza.errors import HostRefused, TargetError
+from nodriza.result import NodeResult
+from nodriza.turns import Turns, how_many, refuse_bad_serial
+
+WELL, ILL = NodeResult("a"), NodeResult("a", error=HostRefused("no"))
+
+
+def turns(serial: int, max_failures: int = 0) -> Turns:
+    return Turns(serial, max_failures, threading.Event())
+
+
+@pytest.mark.parametrize(
+    ("serial", "children", "many"),
+    [("1", 9, 1), ("25%", 8, 2), ("25%", 3, 1), ("100%", 7, 7), ("3", 2, 3)],
+)
+def test_serial__is_a_number_or_a_part_of_the_children(serial, children, many):
+    assert how_many(serial, children) == many
+
+
+@pytest.mark.parametrize("serial", ["0", "0%", "101%", "-1", "two", "5 %", "1.5"])
+def test_serial__that_can_t_be_is_refused(serial):
+    with pytest.raises(TargetError, match="--serial"):
+        refuse_bad_serial(serial)
+
+
+def test_never_more_than_serial_at_once():
+    many = turns(2)
+    at_work: list[int] = []
+    count, lock = 0, threading.Lock()
+
+    def node(name: str) -> None:
+        nonlocal count
+        assert many.take(name)
+        with lock:
+            count += 1
+            at_work.append(count)
+        time.sleep(0.01)
+        with lock:
+            count -= 1
+        many.end(name, WELL)
+
+    with ThreadPoolExecutor(10) as pool:
+        for done in [pool.submit(node, str(number)) for number in range(10)]:
+            done.result()
+    assert max(at_work) == 2
+
+
+def test_after_a_failure__nobody_else_gets_a_turn():
+    many = turns(1)
+    assert many.take("a")
+    many.end("a", ILL)
+    assert not many.take("b")
+    assert many.failed == ["a"]
+
+
+def test_max_failures__are_borne():
+    many = turns(1, max_failures=1)
+    for name, goes_on in (("a", True), ("b", True), ("c", False)):
+        assert many.take(name) is goes_on
+        many.end(name, ILL)
+
+
+def test_node_that_never_asked__stops_nobody():
+    """One that could not be reached, say: it has taken nothing away."""
+    many = turns(1)
+    many.end("unreachable", ILL)
+    assert many.take("b")
+
+
+def test_ctrl_c__ends_the_waiting():
+    many = turns(1)
+    assert many.take("a")
+    threading.Timer(0.05, many.stop.set).start()
+    assert not many.take("b")
