@@ -40,6 +40,7 @@ setup(
     entry_points={"console_scripts": ["nodriza = nodriza.cli:main"]},
     install_requires=[
         "cryptography>=42",
+        "dnspython>=2.4",
         "fabric>=3.2,<4",
         "httpx>=0.27,<1",
         "idna>=3.4",
@@ -51,6 +52,7 @@ setup(
         "python-vagrant>=1.0,<2",
         "pyyaml>=6,<7",
         "rich>=13.7",
+        "ruamel.yaml>=0.18",
     ],
     extras_require={
         "test": [

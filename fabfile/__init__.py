@@ -21,11 +21,14 @@ sys.path[:] = [path for path in sys.path if Path(path) != Path(__file__).parent]
 from . import (  # noqa: E402
     demo,
     deploy,
+    dns,
+    drain,
     drift,
     history,
     hostkeys,
     inventory,
     lab,
+    node,
     plan,
     provision,
     secrets,
@@ -39,10 +42,13 @@ from .output import prepare  # noqa: E402
 
 prepare()
 ns = Commands()
-for module in (provision, plan, deploy, smoke, status, drift, history, shell, topology, demo):
+FLAT = (provision, plan, deploy, drain, smoke, status, drift, history, shell, topology, demo)
+for module in FLAT:
     for found in Collection.from_module(module).tasks.values():
         ns.add_task(found)
 ns.add_collection(Collection.from_module(inventory, name="inventory"))
+ns.add_collection(Collection.from_module(dns, name="dns"))
 ns.add_collection(Collection.from_module(lab, name="lab"))
+ns.add_collection(Collection.from_module(node, name="node"))
 ns.add_collection(Collection.from_module(secrets, name="secrets"))
 ns.add_collection(Collection.from_module(hostkeys, name="hostkeys"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from nodriza.drain import newcomers
 from nodriza.plan import Plan, plan_node
 from nodriza.render import Renderer
 from nodriza.rollout import Run, roll_out
@@ -45,4 +46,8 @@ def provision(
     values = vault.ensure(names, keep=not check)
     names_of = [node.name for node in nodes]
     what = "provision" + ("" if len(nodes) == len(cluster.nodes) else f":{','.join(names_of)}")
-    return roll_out(Run(cluster, report, values, what, check=check, **options), plans)
+
+    def after(results: dict[str, NodeResult]) -> list[Plan]:
+        return [] if check else newcomers(cluster, results)
+
+    return roll_out(Run(cluster, report, values, what, check=check, after=after, **options), plans)

@@ -27,8 +27,18 @@ class NodeResult:
     resources: list[dict[str, Any]] = field(default_factory=list)
     owed: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
+    away: bool = False
+    """Whether it served before, and was out of rotation while it changed."""
 
     @property
     def bad(self) -> bool:
         """Did anything go wrong here?"""
         return self.error is not None or self.failed > 0
+
+    def after(self, first: NodeResult | None) -> NodeResult:
+        """This one, with what came of a visit before it in the same run."""
+        if first is not None:
+            for name in ("ok", "changed", "failed", "skipped", "seconds"):
+                setattr(self, name, getattr(self, name) + getattr(first, name))
+            self.resources[:0], self.owed[:0] = first.resources, first.owed
+        return self

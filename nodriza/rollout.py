@@ -11,7 +11,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -56,6 +56,8 @@ class Run:
     without it as the inventory says."""
     max_failures: int | None = None
     """How many of them may fail before the others are left alone; as the inventory says."""
+    after: Callable[[dict[str, NodeResult]], list[Plan]] = lambda results: []  # noqa: ARG005
+    """What follows from the results of all nodes: plans for a last wave."""
     stop: threading.Event = field(default_factory=threading.Event)
     """Set by the first Ctrl-C: every node ends after the resource that it is at."""
     id: str = field(
@@ -101,6 +103,9 @@ def roll_out(run: Run, plans: Sequence[Plan]) -> dict[str, NodeResult]:
         waves = [plans] if run.check else _waves(run.cluster, plans)
         for wave in waves:
             _wave_or_not(run, wave, results)
+        last = [plan for plan in run.after(results) if not results[plan.node].bad]
+        if last and not run.stop.is_set():
+            _wave(run, last, results)
     finally:  # the recap comes whatever happens, also after Ctrl-C
         results = {plan.node: results[plan.node] for plan in plans if plan.node in results}
         run.report.finish(results, time.monotonic() - began, run.check)
@@ -141,7 +146,7 @@ def _wave(run: Run, plans: Sequence[Plan], results: dict[str, NodeResult]) -> No
             if event is not None:
                 run.report.event(name, event)
                 continue
-            results[name] = futures.pop(name).result()
+            results[name] = futures.pop(name).result().after(results.get(name))
             run.report.done(name, results[name])
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
@@ -205,6 +210,8 @@ def _note(result: NodeResult, event: Event) -> None:
         result.resources.append(event)
     elif event["event"] == "owed":
         result.owed.append(event["id"])
+    elif event["event"] == "away":
+        result.away = True
     elif event["event"] == "facts":
         result.facts = event
     elif event["event"] == "busy":

@@ -6,7 +6,15 @@ from collections.abc import Iterator
 
 from nodriza.inventory import Cluster, Node
 from nodriza.render import Template, template
-from nodriza.resources import Command, Database, DatabaseUser, Package, Resource, Service
+from nodriza.resources import (
+    Command,
+    Database,
+    DatabaseAccess,
+    DatabaseUser,
+    Package,
+    Resource,
+    Service,
+)
 
 MEMORY_SHARE = 0.4
 """Of the node's memory, for InnoDB. The rest is Redis, the share, the system's page cache
@@ -52,6 +60,7 @@ def mysql(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
             also=tuple(also),
             grants=((app.name, "ALL"),),
         )
+    yield DatabaseAccess(app.name, hosts=cluster.private_addresses)
 
 
 def connections(cluster: Cluster) -> int:

@@ -29,9 +29,9 @@ def nginx(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         logs=("/var/log/nginx/access.log", "/var/log/nginx/error.log"),
     )
     if "uwsgi" in node.roles:
-        scheme = "https" if cluster.tls.on else "http"
+        # Past what is said to load balancers.
         yield Health(
-            f"{scheme}://127.0.0.1/healthz/here",
+            f"{'https' if cluster.tls.on else 'http'}://127.0.0.1/healthz/here",
             name=cluster.domain,
             pause=cluster.rollout.pause,
         )

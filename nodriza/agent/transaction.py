@@ -14,7 +14,7 @@ from nodriza.agent.journal import Journal
 from nodriza.resources.base import Gap, Resource, State
 from nodriza.resources.service import Service
 
-KEPT = ("file", "link", "absent")
+KEPT = ("file", "link", "absent", "zone")
 """Kinds whose old content can be put back."""
 FIELDS = {"restart_on": "restart", "reload_on": "reload", "on_change": "run"}
 """Fields that name what a resource follows, and the action that a change makes due."""

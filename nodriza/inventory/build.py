@@ -46,6 +46,7 @@ def build(
         share=share,
         tls=_tls(settings, base),
         rollout=settings.rollout,
+        dns=settings.dns,
         ssh=merge.ssh(settings.ssh),
         variables=settings.variables,
         nodes=tuple(merge.node(node.name, node.settings) for node in written if node.settings),

@@ -126,6 +126,13 @@ class Rollout(Model):
     pause: Annotated[int, whole(0, 600)] = 0
 
 
+class Dns(Model):
+    """What the role dns says of the site's name."""
+
+    ttl: Annotated[int, whole(5, 86_400)] = 60
+    email: text.Email | None = None
+
+
 class Ssh(Model):
     """How to log in. ``host``: where to connect to, if not the private address."""
 
@@ -182,6 +189,7 @@ class ClusterSettings(Model):
     share: Share = Share()
     tls: TlsSettings = TlsSettings()
     rollout: Rollout = Rollout()
+    dns: Dns = Dns()
     ssh: Ssh = Ssh()
     variables: Variables = Field(default={})
     roles: Roles | None = None
@@ -241,6 +249,7 @@ class Cluster(Model):
     share: Share
     tls: Tls = Tls()
     rollout: Rollout = Rollout()
+    dns: Dns = Dns()
     ssh: Ssh
     variables: dict[str, Any]
     nodes: tuple[Node, ...]
@@ -282,6 +291,11 @@ class Cluster(Model):
     def videos(self) -> tuple[Node, ...]:
         """The nodes that make videos."""
         return self.nodes_of("video")
+
+    @property
+    def name_servers(self) -> tuple[Node, ...]:
+        """The nodes with the role dns; the first makes the zone."""
+        return tuple(node for node in self.nodes if "dns" in node.roles)
 
     def accepted(self, name: str) -> tuple[Secret, ...]:
         """The values of a secret that a server takes: the one in use comes first.

@@ -103,6 +103,17 @@ def instance(data: Any, index: int) -> Any:
     return data
 
 
+def part(text: str, first: int, last: int) -> str:
+    """``text`` with every range in it cut to its numbers from ``first`` to ``last``."""
+
+    def cut(found: re.Match[str]) -> str:
+        whole = _range(found)
+        ends = whole.text(first), whole.text(last)
+        return ends[0] if first == last else f"[{ends[0]}:{ends[1]}]"
+
+    return _RANGE.sub(cut, text)
+
+
 def _text_at(found: re.Match[str], index: int) -> str:
     try:
         return _range(found).text(index)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nodriza.resources.archive import Archive
     from nodriza.resources.command import Command
     from nodriza.resources.database import Database
+    from nodriza.resources.database_access import DatabaseAccess
     from nodriza.resources.database_user import DatabaseUser
     from nodriza.resources.directory import Directory
     from nodriza.resources.file import File
@@ -32,12 +33,14 @@ if TYPE_CHECKING:
     from nodriza.resources.touch import Touch
     from nodriza.resources.user import User
     from nodriza.resources.venv import Venv
+    from nodriza.resources.zone import Zone
 
 __all__ = [
     "Absent",
     "Archive",
     "Command",
     "Database",
+    "DatabaseAccess",
     "DatabaseUser",
     "Directory",
     "File",
@@ -57,6 +60,7 @@ __all__ = [
     "Touch",
     "User",
     "Venv",
+    "Zone",
     "from_data",
     "gap_between",
     "to_data",

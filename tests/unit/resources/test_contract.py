@@ -23,6 +23,7 @@ from nodriza.resources import (
     Archive,
     Command,
     Database,
+    DatabaseAccess,
     DatabaseUser,
     Directory,
     File,
@@ -39,6 +40,7 @@ from nodriza.resources import (
     Touch,
     User,
     Venv,
+    Zone,
     from_data,
     gap_between,
     to_data,
@@ -61,6 +63,7 @@ IN_A_FOLDER = [
     Archive("/tree", TREE.getvalue(), **ME),
     Touch("/reload", on_change=(FILE, "link:/link"), **ME),
     OldReleases("/releases", keep=3, current="/current"),
+    Zone("/zone", "@ IN SOA ns1 mail. (\n SERIAL ; serial\n)\n", (("server-2", "192.0.2.2"),)),
 ]
 """Those that can do all their work in a root of their own, with no program."""
 SAMPLES = [
@@ -69,6 +72,7 @@ SAMPLES = [
     Command("load", ["true"], creates="/loaded"),
     Database("videoteca"),
     DatabaseUser("app", "198.18.7.12", "‹secret:mysql_app›", (("a_b", "ALL"), ("c", "SELECT"))),
+    DatabaseAccess("app2", ("198.18.7.12",)),
     GlusterVolume("app", "198.18.7.11:/srv/b", ("198.18.7.12",), (("nfs.disable", "on"),)),
     Group("app", gid=800),
     Health("http://127.0.0.1/healthz/here", name="www.example.org", pause=5),

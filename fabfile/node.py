@@ -1,0 +1,70 @@
+"""fab node.add, node.remove"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+from invoke import Context, Exit
+
+from .output import say
+from .session import command, current_cluster, fab, reachable_cluster, sudo_password, vault
+
+if TYPE_CHECKING:
+    from nodriza.drain import Results
+    from nodriza.inventory import Cluster, Node
+
+
+@command(
+    positional=["name"],
+    help={
+        "name": "the new node's",
+        "kind": "child or video",
+        "private": "its address; default: the next one of its kind",
+        "public": "the same in the public network",
+        "memory_mb": "MiB; default: the inventory's",
+    },
+)
+def add(
+    c: Context,
+    name: str,
+    kind: str = "child",
+    private: str = "",
+    public: str = "",
+    memory_mb: int = 0,
+) -> None:
+    """Write a node into the inventory, which keeps its comments. Then provision it."""
+    from nodriza import nodes
+
+    cluster = nodes.add(current_cluster(c), name, kind, private, public, memory_mb)
+    node = cluster.node(name)
+    at = " and ".join(address for address in (node.private, node.public) if address)
+    say(f"{name}: a {kind} at {at}, in {cluster.path.name}")
+    first = f"{fab(c)} lab.up; " if cluster.lab else f"{fab(c)} hostkeys.accept {name}; "
+    say(f"next: {first}{fab(c)} provision")
+
+
+@command(positional=["name"], help={"name": "the node that goes for good"})
+def remove(c: Context, name: str) -> None:
+    """Drain a node, write it out of the inventory, take its access away."""
+    from nodriza import nodes
+    from nodriza.drain import Rotation
+    from nodriza.inventory import resolve_target
+    from nodriza.provision import provision
+    from nodriza.report import make_report
+    from nodriza.rollout import exit_code
+
+    cluster = reachable_cluster(c)
+    store, password = vault(cluster), sudo_password(c)
+    (node, *others) = resolve_target(cluster, name)
+    if others:
+        raise Exit(f"{name} is more than one node: remove one at a time", code=2)
+    report = functools.partial(make_report, again=f"{fab(c)} provision", redact=store.redact)
+
+    def forget(left: Cluster, who: list[Node]) -> Results:
+        return provision(left, who, store, report(), sudo_password=password)
+
+    results = nodes.remove(Rotation(cluster, report, say, password), node, forget)
+    if code := exit_code(results):
+        raise Exit(code=code)
+    say("\n".join(nodes.farewell(node, cluster)))

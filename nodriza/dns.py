@@ -1,0 +1,117 @@
+"""The zone of a cluster: for a provider to take, and as the world's resolvers have it."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.query
+import dns.rcode
+import dns.rdatatype
+import dns.resolver
+
+from nodriza.errors import TargetError
+
+if TYPE_CHECKING:
+    from nodriza.inventory import Cluster
+    from nodriza.resources import Zone
+
+PATIENCE = 5  # seconds for an answer
+
+
+def zone_of(cluster: Cluster) -> Zone:
+    """What the role dns makes of the cluster, whether or not a node has it."""
+    zone: Zone = importlib.import_module("nodriza.roles.dns").zone(cluster)
+    return zone
+
+
+def as_zone_file(cluster: Cluster, without: Sequence[str]) -> str:
+    """RFC 1035. Where no node has the role dns, only the records: the rest is the provider's."""
+    text = zone_of(cluster).text(int(time.time()), without)
+    if cluster.name_servers:
+        return text
+    lines = [line for line in text.splitlines(keepends=True) if line.startswith(("$", "@ IN A"))]
+    return "".join(lines)
+
+
+def as_octodns(cluster: Cluster, without: Sequence[str]) -> str:
+    """The same for octoDNS, as its YamlProvider reads it: config/<domain>.yaml."""
+    lines = ["---", "'':", f"  ttl: {cluster.dns.ttl}", "  type: A", "  values:"]
+    return "\n".join([*lines, *(f"    - {at}" for at in addresses(cluster, without))]) + "\n"
+
+
+def addresses(cluster: Cluster, without: Sequence[str] = ()) -> list[str]:
+    """Those of the children that are in rotation."""
+    unknown = set(without) - {child.name for child in cluster.children}
+    if unknown:
+        raise TargetError(f"{', '.join(sorted(unknown))}: no such child", kept="nothing was done")
+    return [child.web_address for child in cluster.children if child.name not in without]
+
+
+def check(cluster: Cluster, resolvers: Sequence[str]) -> Iterator[tuple[bool, str]]:
+    """Whether each answer is right, and what it is.
+
+    What our first name server says must be children of the inventory (those that are
+    drained are missing, and named); all others must say the same. Without one of ours the
+    inventory itself is what they must say.
+    """
+    children = {child.web_address: child.name for child in cluster.children}
+    expected, servers = set(children), cluster.name_servers
+    for number, node in enumerate(servers):
+        found, ttl, words = _ask(cluster.domain, node.web_address, recursive=False)
+        strangers = sorted(found - set(children))
+        missing = [name for at, name in children.items() if at not in found]
+        right = bool(found) and not strangers and (number == 0 or found == expected)
+        if ttl > cluster.dns.ttl:
+            right, words = False, f"a TTL of {ttl} s instead of {cluster.dns.ttl} s"
+        if strangers:
+            words = f"{', '.join(strangers)} is no child"
+        elif not right and not words:
+            words = f"other addresses than {servers[0].name} has"
+        elif right and missing:
+            words = f"without {', '.join(missing)}, drained"
+        yield right, _line(node.name, found, words)
+        if number == 0 and found:
+            expected = found
+    for resolver in resolvers or _own_resolvers():
+        found, _, words = _ask(cluster.domain, resolver, recursive=True)
+        lacks, more = sorted(expected - found), sorted(found - expected)
+        if not words and (lacks or more):
+            parts = [f"lacks {', '.join(lacks)}"] * bool(lacks)
+            parts += [f"has {', '.join(more)} besides"] * bool(more)
+            words = "; ".join(parts)
+        yield not words, _line(resolver, found, words)
+
+
+def _line(who: str, found: set[str], words: str) -> str:
+    answer = ", ".join(sorted(found)) or "no address"
+    return f"{who:<15}  {answer}" + (f"  ({words})" if words else "")
+
+
+def _own_resolvers() -> list[str]:
+    return [str(server) for server in dns.resolver.Resolver().nameservers]
+
+
+def _ask(name: str, server: str, *, recursive: bool) -> tuple[set[str], int, str]:
+    """Addresses, their TTL, and what is wrong, if there was no answer of use."""
+    question = dns.message.make_query(name, dns.rdatatype.A)
+    if not recursive:
+        question.flags &= ~dns.flags.RD
+    try:
+        answer, _ = dns.query.udp_with_fallback(question, server, timeout=PATIENCE)
+    except dns.exception.Timeout:
+        return set(), 0, f"no answer within {PATIENCE} s"
+    except (OSError, dns.exception.DNSException) as error:
+        return set(), 0, str(error) or type(error).__name__
+    if answer.rcode() != dns.rcode.NOERROR:
+        return set(), 0, f"says {dns.rcode.to_text(answer.rcode())}"
+    if not recursive and not answer.flags & dns.flags.AA:
+        return set(), 0, "does not answer for this zone"
+    sets = [rrset for rrset in answer.answer if rrset.rdtype == dns.rdatatype.A]
+    found = {record.address for rrset in sets for record in rrset}
+    return found, max((rrset.ttl for rrset in sets), default=0), ""

@@ -1,0 +1,134 @@
+"""A child out of rotation and back: for resolvers, then for load balancers.
+
+That it is out is known where it matters: the first name server leaves it out of the zone,
+and it says no itself. So it stays out until somebody brings it back, whoever provisions
+meanwhile, from whatever inventory.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import getpass
+import socket
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from nodriza.errors import TargetError
+from nodriza.plan import Plan, Planned, plan_node
+from nodriza.resources import Absent, Directory, File, Health, Resource, Service, Zone
+from nodriza.rollout import Run, roll_out
+
+if TYPE_CHECKING:
+    from nodriza.inventory import Cluster, Node
+    from nodriza.report import Report
+    from nodriza.result import NodeResult
+
+Results = dict[str, "NodeResult"]
+Names = tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Rotation:
+    """``report`` makes one for each of the two steps; ``say`` tells of the wait between."""
+
+    cluster: Cluster
+    report: Callable[[], Report]
+    say: Callable[[str], None]
+    sudo_password: str | None = None
+
+    def drain(self, nodes: Sequence[Node]) -> Results:
+        """The zone first; when no resolver believes the old one, the children themselves."""
+        refuse_others(self.cluster, nodes, "drain")
+        results = self._zone(nodes, out=True)
+        if bad(results):
+            return results
+        if any(_told(result) for result in results.values()):
+            ttl = self.cluster.dns.ttl
+            self.say(f"waiting {ttl} s: so long resolvers may believe the old answer")
+            time.sleep(ttl)
+        return {**results, **self._children(nodes, out=True)}
+
+    def undrain(self, nodes: Sequence[Node]) -> Results:
+        """The children first: one that is not well does not come back into the zone."""
+        refuse_others(self.cluster, nodes, "undrain")
+        results = self._children(nodes, out=False)
+        well = [node for node in nodes if not results[node.name].bad]
+        return {**results, **(self._zone(well, out=False) if well else {})}
+
+    def _zone(self, nodes: Sequence[Node], *, out: bool) -> Results:
+        names = tuple(node.name for node in nodes)
+        plan = zone_plan(self.cluster, *((names, ()) if out else ((), names)))
+        return self._roll_out(nodes, out, [plan]) if plan else {}
+
+    def _children(self, nodes: Sequence[Node], *, out: bool) -> Results:
+        plans = []
+        for node in nodes:
+            marks = (Directory(Health.AWAY), _mark(f"{Health.AWAY}/operator", out))
+            own = () if out else plan_node(node, self.cluster).resources
+            healths = (planned for planned in own if isinstance(planned.resource, Health))
+            plans.append(Plan(node.name, (*(Planned(m, "fab drain") for m in marks), *healths)))
+        return self._roll_out(nodes, out, plans)
+
+    def _roll_out(self, nodes: Sequence[Node], out: bool, plans: Sequence[Plan]) -> Results:
+        what = f"{'drain' if out else 'undrain'} {','.join(node.name for node in nodes)}"
+        password = self.sudo_password
+        run = Run(self.cluster, self.report(), {}, what, sudo_password=password)
+        return roll_out(run, plans)
+
+
+def zone_plan(cluster: Cluster, out: Names = (), back: Names = ()) -> Plan | None:
+    """The zone and what reads it, on the first name server; ``None`` where there is none."""
+    if not cluster.name_servers:
+        return None
+    first = cluster.name_servers[0]
+    zones, follow = [], []
+    for planned in plan_node(first, cluster).resources:
+        it = planned.resource
+        if isinstance(it, Zone):
+            zones.append(Planned(dataclasses.replace(it, out=out, back=back), planned.origin))
+        elif isinstance(it, Service) and {z.resource.id for z in zones} & {*it.reload_on}:
+            follow.append(planned)
+    return Plan(first.name, (*zones, *follow))
+
+
+def newcomers(cluster: Cluster, results: Results) -> list[Plan]:
+    """The zone once more, after children that did not serve before the run have come up."""
+    children = [results[child.name] for child in cluster.children if child.name in results]
+    well = [
+        event
+        for result in children
+        if not (result.bad or result.away)
+        for event in result.resources
+        if event["id"].startswith("health:") and event["status"] == "changed"
+    ]
+    plan = zone_plan(cluster) if well else None
+    return [plan] if plan else []
+
+
+def refuse_others(cluster: Cluster, nodes: Sequence[Node], word: str) -> None:
+    """Raises ``TargetError`` for nodes that no visitor is sent to, and for all children."""
+    others = [node.name for node in nodes if node.kind != "child"]
+    if others:
+        raise TargetError(
+            f"{', '.join(others)}: only children have visitors to lose",
+            kept="nothing was changed",
+            do=f"fab {word} {cluster.children[0].name}" if cluster.children else "",
+        )
+    if word == "drain" and len(nodes) == len(cluster.children):
+        raise TargetError("that would leave nobody to serve", kept="nothing was changed")
+
+
+def bad(results: Results) -> bool:
+    """Whether anything went wrong anywhere."""
+    return any(result.bad for result in results.values())
+
+
+def _mark(path: str, out: bool) -> Resource:
+    words = f"{getpass.getuser()} from {socket.gethostname()}\n"
+    return File(path, words) if out else Absent(path)
+
+
+def _told(result: NodeResult) -> bool:
+    zones = (event for event in result.resources if event["id"].startswith("zone:"))
+    return any(event["status"] == "changed" for event in zones)

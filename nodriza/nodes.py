@@ -1,0 +1,67 @@
+"""A node comes, or goes for good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from nodriza.drain import Results, Rotation
+from nodriza.errors import ConnectionFailed, TargetError
+from nodriza.inventory import Cluster, Node
+from nodriza.inventory.edit import add_node, next_address, remove_node
+
+
+def add(
+    cluster: Cluster, name: str, kind: str, private: str, public: str, memory_mb: int
+) -> Cluster:
+    """Write a node into the inventory; without an address it gets the next one of its kind."""
+    if kind not in ("child", "video"):
+        raise TargetError(
+            f"a node of the kind {kind} can't be added",
+            kept="nothing was written",
+            do="--kind child, or --kind video",
+        )
+    settings: dict[str, Any] = {
+        "kind": kind,
+        "private": private or next_address(cluster, kind, "private"),
+    }
+    if public or (cluster.networks.public and kind == "child"):
+        settings["public"] = public or next_address(cluster, kind, "public")
+    if memory_mb:
+        settings["memory_mb"] = memory_mb
+    return add_node(cluster.path, name, settings)
+
+
+def remove(
+    rotation: Rotation, node: Node, provision: Callable[[Cluster, list[Node]], Results]
+) -> Results:
+    """Drain it, write it out of the inventory, and let the others forget it.
+
+    ``provision`` brings the nodes that know it to what the inventory then says: the central
+    one (its grants, its part of the share, its way through the firewall) and the name
+    servers. A node that can't be reached goes as well: it may have died.
+    """
+    cluster = rotation.cluster
+    if node.kind == "central":
+        raise TargetError(
+            f"{node.name} is the central node: the others are nothing without it",
+            kept="nothing was changed",
+        )
+    if node.kind == "child":
+        for name, result in rotation.drain([node]).items():
+            gone = name == node.name and isinstance(result.error, ConnectionFailed)
+            if result.bad and not gone:
+                return {name: result}
+    left = remove_node(cluster.path, node.name)
+    rotation.say(f"{node.name} is no more in {cluster.path.name}")
+    return provision(left, list(dict.fromkeys([left.central, *left.name_servers])))
+
+
+def farewell(node: Node, cluster: Cluster) -> Iterator[str]:
+    """What a person has to see to, because no command can."""
+    yield f"{node.name} gets no visitors, no files and no data any more. To do:"
+    yield f"  switch it off ({node.ssh.host or node.private}), and erase its disk: it has secrets"
+    yield "  it knew the passwords: fab secrets.rotate, unless you know where it has been"
+    if not cluster.name_servers and node.kind == "child":
+        yield f"  take {node.web_address} out of the DNS records of {cluster.domain}"
+    yield f"  another host that gets its name: fab hostkeys.accept {node.name} --replace"

@@ -1,0 +1,139 @@
+"""A node more, a node less: what is written, what is asked of whom."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nodriza import dns as cluster_dns
+from nodriza import nodes
+from nodriza.drain import Rotation, refuse_others, zone_plan
+from nodriza.errors import InventoryError, TargetError
+from nodriza.inventory import load_cluster
+from nodriza.inventory.edit import remove_node
+from nodriza.resources import Zone
+
+TEXT = """\
+# Our cluster.
+cluster: shop
+domain: www.example.org  # what people type
+networks: {private: 10.0.0.0/24, public: 203.0.113.0/24}
+app:
+  name: shop
+  source: .
+  wsgi: shop.wsgi
+  settings: shop.settings
+  packages: [libpq5, 'libvips42']
+nodes:
+  # The mother.
+  server-1: {kind: central, private: 10.0.0.1, public: 203.0.113.1, roles: [default, dns]}
+  server-[2:5]:  # the children
+    kind: child
+    private: 10.0.0.[2:5]
+    public: 203.0.113.[2:5]  # ours until 2031
+    variables:
+      racks:
+        - a
+        - b
+  video-1: {kind: video, private: 10.0.0.21}
+"""
+
+
+@pytest.fixture
+def inventory(tmp_path) -> Path:
+    (tmp_path / "manage.py").write_text("")
+    (tmp_path / "requirements.txt").write_text("")
+    path = tmp_path / "shop.yml"
+    path.write_text(TEXT)
+    return path
+
+
+def added(path: Path, name: str, kind: str = "child", private: str = "", public: str = ""):
+    return nodes.add(load_cluster(path), name, kind, private, public, 0)
+
+
+def test_new_node__is_written_behind_the_others_and_nothing_else_changes(inventory):
+    cluster = added(inventory, "server-6")
+    assert cluster.node("server-6").private == "10.0.0.6"
+    assert cluster.node("server-6").public == "203.0.113.6"
+    assert inventory.read_text() == TEXT + (
+        "  server-6:\n    kind: child\n    private: 10.0.0.6\n    public: 203.0.113.6\n"
+    )
+
+
+def test_video_node__gets_no_public_address(inventory):
+    assert added(inventory, "video-2", "video").node("video-2").public is None
+
+
+@pytest.mark.parametrize(
+    ("name", "private"), [("server-3", ""), ("server-6", "10.0.0.1"), ("server-6", "10.1.0.1")]
+)
+def test_node_that_would_not_fit__is_not_written(inventory, name, private):
+    with pytest.raises((TargetError, InventoryError)) as error:
+        added(inventory, name, private=private)
+    assert ".new" not in str(error.value)
+    assert inventory.read_text() == TEXT
+    assert {file.name for file in inventory.parent.iterdir()} == {
+        "manage.py",
+        "requirements.txt",
+        "shop.yml",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [
+        ("server-2", ["server-[3:5]"]),
+        ("server-3", ["server-2", "server-[4:5]"]),
+        ("server-5", ["server-[2:4]"]),
+    ],
+)
+def test_node_in_a_range__leaves_the_others_as_they_were(inventory, name, keys):
+    before = {node.name: node for node in load_cluster(inventory).nodes}
+    left = remove_node(inventory, name)
+    assert {node.name: node for node in left.nodes} == {
+        other: node for other, node in before.items() if other != name
+    }
+    text = inventory.read_text()
+    assert all(f"  {key}:" in text for key in keys)
+    for comment in ("# Our cluster.", "# what people type", "# The mother.", "# ours until 2031"):
+        assert comment in text
+
+
+def test_central_node__can_t_go(inventory):
+    cluster = load_cluster(inventory)
+    rotation = Rotation(cluster, lambda: pytest.fail("a run"), print)
+    with pytest.raises(TargetError, match="central"):
+        nodes.remove(rotation, cluster.central, lambda *_: pytest.fail("a run"))
+    assert inventory.read_text() == TEXT
+
+
+def test_drain__is_for_children_and_never_for_all_of_them(inventory):
+    cluster = load_cluster(inventory)
+    with pytest.raises(TargetError, match="only children"):
+        refuse_others(cluster, cluster.nodes_of("video"), "drain")
+    with pytest.raises(TargetError, match="nobody to serve"):
+        refuse_others(cluster, cluster.children, "drain")
+    refuse_others(cluster, cluster.children, "undrain")
+
+
+def test_drain__asks_the_first_name_server_for_the_zone_and_its_reader_only(inventory):
+    plan = zone_plan(load_cluster(inventory), out=("server-3",))
+    assert plan is not None
+    assert plan.node == "server-1"
+    zone, service = (planned.resource for planned in plan.resources)
+    assert isinstance(zone, Zone)
+    assert zone.out == ("server-3",)
+    assert service.id == "service:nsd"
+    assert plan.secrets == set()
+
+
+def test_zone_of_a_provider__has_the_children_and_never_the_central_node(inventory):
+    cluster = load_cluster(inventory)
+    text = cluster_dns.as_zone_file(cluster, ["server-4"])
+    site = [line for line in text.splitlines() if line.startswith("@ IN A")]
+    assert [line.split()[3] for line in site] == ["203.0.113.2", "203.0.113.3", "203.0.113.5"]
+    assert "203.0.113.4" not in cluster_dns.as_octodns(cluster, ["server-4"])
+    with pytest.raises(TargetError, match="server-9"):
+        cluster_dns.as_octodns(cluster, ["server-9"])
