@@ -12,7 +12,8 @@ from nodriza.drain import Rotation, refuse_others, zone_plan
 from nodriza.errors import InventoryError, TargetError
 from nodriza.inventory import load_cluster
 from nodriza.inventory.edit import remove_node
-from nodriza.resources import Zone
+from nodriza.plan import plan_node
+from nodriza.resources import Service, Zone
 
 TEXT = """\
 # Our cluster.
@@ -127,6 +128,21 @@ def test_drain__asks_the_first_name_server_for_the_zone_and_its_reader_only(inve
     assert zone.out == ("server-3",)
     assert service.id == "service:nsd"
     assert plan.secrets == set()
+
+
+@pytest.mark.parametrize("engine", ["nfs", "glusterfs"])
+def test_cluster_that_grows__restarts_nothing(inventory, engine):
+    inventory.write_text(f"{TEXT}share: {{engine: {engine}}}\n")
+    small = load_cluster(inventory)
+    grown = added(inventory, "server-6")
+    for node in small.nodes:
+        before = {p.resource.id: p.resource for p in plan_node(node, small).resources}
+        after = {p.resource.id: p.resource for p in plan_node(node, grown).resources}
+        changed = {id for id, resource in after.items() if before.get(id) != resource}
+        assert changed or node.kind != "central"
+        for resource in after.values():
+            if isinstance(resource, Service):
+                assert not changed & {*resource.restart_on}, resource.id
 
 
 def test_zone_of_a_provider__has_the_children_and_never_the_central_node(inventory):
