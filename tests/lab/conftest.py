@@ -45,6 +45,7 @@ LONG = {
     "test_8_hosts_down.py",
     "test_9_new_node.py",
     "test_chaos.py",
+    "test_day2.py",
     "test_own_repository.py",
     "test_rolling.py",
     "test_rotation.py",
