@@ -14,20 +14,20 @@ from urllib.parse import quote
 
 from tests.lab.project import Project
 
-# As root: every file that holds one of the lines of stdin, with its mode and owner.
-EVERYWHERE = """
-grep -rlaF --exclude-dir=proc --exclude-dir=sys -f - \
-    /etc /var /srv /run /tmp /root /home /opt /usr/local /boot /mnt 2>/dev/null |
+# As root: every file that holds one of the lines of stdin, with its mode and owner. Not through
+# what is mounted: the share's files are in a folder of the central's own.
+EVERYWHERE = r"""
+umask 077; cat >/root/.needles
+find /etc /var /srv /run /tmp /root /home /opt /usr/local /boot /mnt -xdev -type f \
+    ! -path /root/.needles -print0 2>/dev/null |
+    xargs -0 -r grep -laF -f /root/.needles 2>/dev/null |
     while IFS= read -r file; do stat --format='%a %U %n' "$file"; done
+rm /root/.needles
 """
-# As somebody without rights; both end with a line that the search has come to.
-READABLE = (
-    "setpriv --reuid=65534 --regid=65534 --clear-groups"
-    " grep -rlsaF -f - /etc /var /srv /run /tmp /opt /usr/local /home /root"
-)
-ENVIRONMENTS = (
-    "setpriv --reuid=65534 --regid=65534 --clear-groups sh -c 'grep -lsaF -f - /proc/*/environ'"
-)
+# As somebody without rights.
+NOBODY = "setpriv --reuid=65534 --regid=65534 --clear-groups"
+READABLE = f"{NOBODY} sh -c 'while read -r file; do test ! -r $file || echo $file; done'"
+ENVIRONMENTS = f"{NOBODY} sh -c 'grep -lsaF -f - /proc/*/environ'"
 # What is said, not what lies in files. grep ends with 1 when it finds nothing.
 SAID = {
     "journal": "journalctl --no-pager --output=export | grep -caF -f /root/.needles",
@@ -132,12 +132,15 @@ def files_with(project: Project, node: str, secrets: Iterable[str]) -> dict[str,
     return {path: (mode, owner) for mode, owner, path in rows}
 
 
-def open_to_all(project: Project, node: str, secrets: Iterable[str]) -> str:
-    """What somebody without rights finds on a machine: files, and processes' environments."""
-    lines = _lines(secrets)
-    return "".join(
-        project.on(node, script, stdin=lines, check=False) for script in (READABLE, ENVIRONMENTS)
-    )
+def open_to_all(project: Project, node: str, files: Iterable[str]) -> list[str]:
+    """Those of the files that somebody without rights can read."""
+    lines = "".join(f"{file}\n" for file in files)
+    return project.on(node, READABLE, stdin=lines).splitlines()
+
+
+def environments_with(project: Project, node: str, secrets: Iterable[str]) -> str:
+    """Processes that show one of them to somebody without rights."""
+    return project.on(node, ENVIRONMENTS, stdin=_lines(secrets), check=False)
 
 
 def said_on(project: Project, node: str, secrets: Iterable[str]) -> dict[str, str]:

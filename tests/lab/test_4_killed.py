@@ -77,7 +77,7 @@ def span(deployed: Project) -> float:
     for number in (KILLS + 2, KILLS):
         deployed.write(**changed(number))
         with deployed.start(f"provision:{NODE}") as process:
-            wait_for("agent", 10, lambda: deployed.agent(NODE))
+            wait_for("agent", 60, lambda: deployed.agent(NODE))
             began = time.monotonic()
             wait_for("end of the agent", 60, lambda: not deployed.agent(NODE))
             found.append(time.monotonic() - began)
@@ -94,7 +94,7 @@ def test_agents_killed_at_random_instants__the_next_run_converges(
     project, app = mended_at_the_end, changed(number)
     project.write(**app)
     with project.start("provision:server-n") as process:
-        pids = {node: wait_for("agent", 10, partial(project.agent, node)) for node in CHILDREN}
+        pids = {node: wait_for("agent", 60, partial(project.agent, node)) for node in CHILDREN}
         began = time.monotonic()
         killed = []
         for place, (node, pid) in enumerate(pids.items(), number):
@@ -124,7 +124,7 @@ def test_agent_asked_to_end__stops_after_its_resource_and_does_not_say_that_all_
     project = mended_at_the_end
     project.write(**changed(KILLS + 5))
     with project.start(f"provision:{NODE}", "--json") as process:
-        pid = wait_for("agent at work", 10, lambda: project.agent_with_lock(NODE))
+        pid = wait_for("agent at work", 60, lambda: project.agent_with_lock(NODE))
         os.kill(pid, signal.SIGTERM)
         result = finished(process)
     assert result.exit == 1, result.said
@@ -141,7 +141,7 @@ def test_controller_killed__the_host_stops_cleanly_and_the_next_run_converges(
     project = mended_at_the_end
     project.write(**changed(KILLS + 6))
     with project.start(f"provision:{NODE}") as process:
-        wait_for("agent", 10, lambda: project.agent(NODE))
+        wait_for("agent", 60, lambda: project.agent(NODE))
         time.sleep(span / 3)
         process.kill()
         process.communicate()
@@ -181,7 +181,7 @@ def test_second_run_meanwhile__is_told_who_is_at_work_and_since_when(
     project = mended_at_the_end
     project.write(**changed(KILLS + 4))
     with project.start(f"provision:{NODE}", "--json") as process:
-        pid = wait_for("agent at work", 10, lambda: project.agent_with_lock(NODE))
+        pid = wait_for("agent at work", 60, lambda: project.agent_with_lock(NODE))
         time.sleep(0.1)  # to write down who it is
         os.kill(pid, signal.SIGSTOP)
         try:
@@ -201,7 +201,7 @@ def test_second_run_meanwhile__is_told_who_is_at_work_and_since_when(
 
 def test_check__asks_for_no_lock(deployed: Project) -> None:
     with deployed.start(f"provision:{NODE}", "--json") as process:
-        pid = wait_for("agent", 10, lambda: deployed.agent(NODE))
+        pid = wait_for("agent", 60, lambda: deployed.agent(NODE))
         os.kill(pid, signal.SIGSTOP)
         try:
             deployed.fab(f"provision:{NODE}", "--check").well()

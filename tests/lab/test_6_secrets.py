@@ -14,6 +14,7 @@ import yaml
 from tests.lab.conftest import NODES
 from tests.lab.leaks import (
     Artefacts,
+    environments_with,
     files_with,
     found_in,
     open_to_all,
@@ -116,7 +117,10 @@ def mistakes(project: Project, texts: Artefacts) -> None:
         failed = project.fab("provision:server-2", *options)
         texts.keep("failing program", failed.said)
         assert failed.exit == 1
-        assert "‹secret:mysql_app›" in failed.said  # it did tell, and was cut short
+        # It did tell, and was cut short.
+        assert "‹secret:mysql_app›" in (
+            str(failed.events) if options == ["--json"] else failed.said
+        )
     role.write_text(TELLS.replace("MODE", "crash"))
     crashed = project.fab("provision:server-2", "--json")
     texts.keep("crash of the agent", crashed.said)
@@ -163,10 +167,13 @@ def test_secrets__are_in_no_artefact_of_a_day_of_work(tells: Project) -> None:
 def look_on(project: Project, node: str, secrets: Iterable[str]) -> None:
     """They are in a few files of a node, and nobody else can read or hear them."""
     secrets = list(secrets)
-    for path, mode_and_owner in files_with(project, node, secrets).items():
+    files = files_with(project, node, secrets)
+    assert any(re.fullmatch(place, path) for place in PLACES for path in files)
+    for path, mode_and_owner in files.items():
         place = next((place for place in PLACES if re.fullmatch(place, path)), path)
         assert PLACES.get(place) == mode_and_owner, path
-    assert open_to_all(project, node, secrets) == ""
+    assert open_to_all(project, node, files) == []
+    assert environments_with(project, node, secrets) == ""
     assert said_on(project, node, secrets) == {}
     assert project.on(node, CORES) == ""
     modes = project.on(node, "stat -c %a /var/lib/nodriza /var/lib/nodriza/runs")
@@ -190,8 +197,9 @@ def test_search__really_finds_what_it_looks_for(deployed: Project) -> None:
     try:
         found = files_with(deployed, node, [secret])
         assert {"/tmp/leak", "/root/.bash_history", "/srv/leak"} <= set(found)
-        readable = open_to_all(deployed, node, [secret]).split()
+        readable = open_to_all(deployed, node, found)
         assert {"/tmp/leak", "/srv/leak"} <= set(readable)
+        assert "/root/.bash_history" not in readable
         wait_for("line in the journal", 10, lambda: said_on(deployed, node, [secret]))
     finally:
         deployed.on(node, "rm /tmp/leak /root/.bash_history /srv/leak")
