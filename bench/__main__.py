@@ -75,6 +75,7 @@ def _noted(result: dict[str, Any], what: str) -> Iterator[None]:
 def _few_machines(given: argparse.Namespace, result: dict[str, Any]) -> Bench:
     """From bare disks, by this project; or all that there are from a run before."""
     bench = Bench(disks.FEW if "first" in given.cases else max(disks.FEW, disks.there()))
+    disks.mend(bench)
     bench.up()
     disks.keep_bare(bench)
     if "first" in given.cases:

@@ -47,6 +47,19 @@ def keep_bare(bench: Bench) -> None:
     _on(bench, names)
 
 
+def mend(bench: Bench) -> None:
+    """A run that was killed may have left machines without a disk."""
+    machines = (bench.machine(path.name) for path in bench.place.machines.glob("*"))
+    for machine in machines:
+        if not machine.upper.exists():
+            machine.power_cut()
+            if (BARE / machine.name).exists():
+                _insert(bench, machine.name, BARE / machine.name)
+            else:  # the lab makes it anew, and it gets its copy again
+                (machine.folder / "image").unlink(missing_ok=True)
+                forget_copies()
+
+
 def packages(bench: Bench, name: str) -> str:
     """The names of the packages that the roles install on a node."""
     (plan,) = plan_all(bench.cluster, [bench.cluster.node(name)])
@@ -109,7 +122,10 @@ def _on(bench: Bench, names: Sequence[str]) -> None:
 def _insert(bench: Bench, name: str, kept: Path) -> None:
     folder = bench.machine(name).folder
     for part in ("upper", "work"):
-        shutil.rmtree(folder / part)
+        shutil.rmtree(folder / f"{part}.old", ignore_errors=True)
+        if (folder / part).exists():  # at once: half a disk would look like one
+            (folder / part).rename(folder / f"{part}.old")
+        shutil.rmtree(folder / f"{part}.old", ignore_errors=True)
     (folder / "work").mkdir()
     _copy(kept, folder / "upper")
 
