@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from nodriza.inventory import Cluster, Node
 from nodriza.render import Template, template
-from nodriza.resources import Directory, Mount, Package, Resource
+from nodriza.resources import Directory, Mount, Package, Resource, Service
 
 # Each with its reason; nfs(5), systemd.mount(5). noatime and its like are not here
 # because they have no effect on NFS.
@@ -28,6 +28,9 @@ def nfs_client(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     # An application's name needs no escape in a unit's name (systemd-escape(1)).
     drop_ins = f"/etc/systemd/system/srv-{app.name}.mount.d"
     yield Package("nfs-common")
+    # The portmapper comes along, and would listen on every address. NFSv4 has no use for it.
+    yield Service("rpcbind.socket", masked=True)
+    yield Service("rpcbind", masked=True)
     yield Directory(drop_ins)
     yield template("nfs_client/retry.conf.j2", to=f"{drop_ins}/retry.conf")
     yield Mount(

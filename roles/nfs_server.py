@@ -16,6 +16,9 @@ def nfs_server(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     yield Directory("/etc/exports.d")
     yield Directory("/etc/nfs.conf.d")
     yield Package("nfs-kernel-server")
+    # The portmapper comes along, and nfs-server.service wants it. NFSv4 has no use for it.
+    yield Service("rpcbind.socket", masked=True)
+    yield Service("rpcbind", masked=True)
     yield Directory(app.root)
     threads = _threads(cluster)
     conf = template("nfs_server/nfs.conf.j2", to="/etc/nfs.conf.d/nodriza.conf")

@@ -22,13 +22,15 @@ class Service(Resource):
     ``reload_on`` and ``restart_on`` name the resources whose change it owes a reload
     or a restart; ``check`` is the program's own checker, asked before it sees them.
     When the checker says no, or the service does not come up, those files go back to
-    what they were (``nodriza.agent.transaction``). ``logs``: files that it writes beside
-    the journal.
+    what they were (``nodriza.agent.transaction``). ``masked``: off, and nothing can start
+    it, not even what wants or requires it. ``logs``: files that it writes beside the
+    journal.
     """
 
     unit: str
     enabled: bool = True
     running: bool = True
+    masked: bool = False
     reload_on: Tuple[Any, ...] = ()
     restart_on: Tuple[Any, ...] = ()
     check: Tuple[str, ...] = ()
@@ -43,7 +45,9 @@ class Service(Resource):
         object.__setattr__(self, "logs", tuple(self.logs))
 
     def wanted(self) -> State:
-        """Enabled at boot, and running now."""
+        """Enabled at boot, and running now; or never to run."""
+        if self.masked:
+            return {"masked": True, "running": False}
         return {"enabled": self.enabled, "running": self.running}
 
     @property
@@ -64,8 +68,11 @@ class Service(Resource):
         return [_state(blocks, unit) for unit in units]
 
     def fix(self, host: Host, now: State) -> None:
-        """Enable or disable, start or stop."""
+        """Enable or disable, start or stop; or mask."""
         now = now or {}
+        if self.masked:
+            host.run(["systemctl", "mask", "--now", self.full_unit])
+            return
         if now.get("masked"):
             host.refuse(
                 f"{self.full_unit} is masked: somebody wants it never to start."

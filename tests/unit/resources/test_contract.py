@@ -81,6 +81,7 @@ SAMPLES = [
     Package("nginx"),
     Peers("mysql", ("3306", "49152-49251"), ("198.18.7.12",)),
     Service("nginx.service", reload_on=(FILE,), check=("nginx", "-t")),
+    Service("rpcbind.socket", masked=True),
     User("app", uid=800, groups=("video", "adm")),
     Venv("/venv", "/requirements.txt", user="app"),
 ]

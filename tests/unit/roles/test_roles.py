@@ -283,6 +283,13 @@ def test_nfs__is_exported_to_each_node_by_address(three_node):
     assert all("root_squash" in line and "*" not in line for line in exports)
 
 
+def test_nfs__needs_no_portmapper_on_either_side(three_node):
+    for node in three_node.nodes:
+        resources = [planned.resource for planned in plan_node(node, three_node).resources]
+        masked = [one.unit for one in resources if isinstance(one, Service) and one.masked]
+        assert masked == ["rpcbind.socket", "rpcbind"]
+
+
 def test_nfs__is_exported_to_nobody_when_there_is_nobody(three_node):
     """A line without a client would export to the whole world (exports(5))."""
     alone = type(three_node)(
