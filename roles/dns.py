@@ -28,7 +28,7 @@ def dns(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     The first node that has this role makes the zone, the others follow it: they are told
     of each change, and take it over the private network with a key.
     """
-    first, *others = cluster.name_servers
+    first, *others = cluster.name_servers or (node,)
     conf = template(
         "dns/nsd.conf.j2",
         to="/etc/nsd/nsd.conf",
