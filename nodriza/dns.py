@@ -74,7 +74,7 @@ def check(cluster: Cluster, resolvers: Sequence[str]) -> Iterator[tuple[bool, st
         elif not right and not words:
             words = f"other addresses than {servers[0].name} has"
         elif right and missing:
-            words = f"without {', '.join(missing)}, drained"
+            words = f"without {', '.join(missing)}: drained, or not well yet"
         yield right, _line(node.name, found, words)
         if number == 0 and found:
             expected = found

@@ -54,7 +54,8 @@ def remove(
                 return {name: result}
     left = remove_node(cluster.path, node.name)
     rotation.say(f"{node.name} is no more in {cluster.path.name}")
-    return provision(left, list(dict.fromkeys([left.central, *left.name_servers])))
+    know_it = {left.central.name, *(server.name for server in left.name_servers)}
+    return provision(left, [each for each in left.nodes if each.name in know_it])
 
 
 def farewell(node: Node, cluster: Cluster) -> Iterator[str]:

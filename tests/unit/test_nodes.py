@@ -110,6 +110,21 @@ def test_central_node__can_t_go(inventory):
     assert inventory.read_text() == TEXT
 
 
+def test_node_that_goes__is_forgotten_by_those_who_know_it(inventory):
+    cluster = load_cluster(inventory)
+    rotation = Rotation(cluster, lambda: pytest.fail("a drain of a node without visitors"), print)
+    asked: list[list[str]] = []
+
+    def provision(left, who):
+        assert "video-1" not in {node.name for node in left.nodes}
+        asked.append([node.name for node in who])
+        return {}
+
+    nodes.remove(rotation, cluster.node("video-1"), provision)
+    assert asked == [["server-1"]]  # the central one, which is the name server as well
+    assert "video-1" not in inventory.read_text()
+
+
 def test_drain__is_for_children_and_never_for_all_of_them(inventory):
     cluster = load_cluster(inventory)
     with pytest.raises(TargetError, match="only children"):
