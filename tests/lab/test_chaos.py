@@ -69,7 +69,7 @@ test $celery = 0 || tr '\0' '\n' </proc/$celery/environ | grep MAX_UPLOAD
 RELEASE = """
 cd /srv/videoteca && find . -path './venvs/*/*' -prune -o -name '*.nodriza-new' -print \
     -o -name '*.nodriza-old' -print
-cd current/app && find . -type f -print0 | sort -z | xargs -0 sha256sum
+cd current/app && find . -type f ! -name .nodriza-archive -print0 | sort -z | xargs -0 sha256sum
 """
 
 
