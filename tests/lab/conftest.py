@@ -174,7 +174,7 @@ def deployed(provisioned: Project, first_deploy: Result) -> Project:
     first_deploy.well()
     # Worker after worker takes it over, and each one has to.
     answers = (serving(provisioned.cluster) for _ in itertools.count())
-    wait_for("answers of every worker", 30, lambda: all(itertools.islice(answers, 10)))
+    wait_for("answers of every worker", 120, lambda: all(itertools.islice(answers, 10)))
     return provisioned
 
 
