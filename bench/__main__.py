@@ -18,7 +18,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from bench import controller, disks, first, hosts, report, same
+from bench import controller, disks, first, goals, hosts, report, same
 from bench.cluster import ROOT, Bench, say
 from bench.tools import BIN
 
@@ -53,7 +53,7 @@ def main() -> int:
             if len(found) < len(cell.tools):
                 result["not run"].append(f"{cell}: out of time")
         _keep(result, given.output)
-    say(report.table(result))
+    say("\n".join([report.table(result), "", *goals.judged(result)]))
     say(f"written: {given.output}; took {(time.monotonic() - began) / 60:.0f} minutes")
     for words in result["not run"]:
         say(f"not run: {words}")

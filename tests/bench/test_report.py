@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 import docutils.core
 import pytest
 
+from bench.goals import judged
 from bench.report import chart, page, rows, table
 
 
@@ -90,3 +91,19 @@ def test_the_chart_has_a_bar_for_each_tool_the_longer_the_slower(result: dict[st
     ]
     assert len(bars) == 3
     assert bars == sorted(bars)
+
+
+def test_goals_are_judged_by_what_was_measured(result: dict[str, Any]) -> None:
+    lines = judged(result)
+    assert "NOT 4 hosts, 50 ms away: round trips more than the floor: 20.00 (at most 1)" in lines
+    assert "ok  kB on the wire for a host with nothing to do: 12.00 (at most 20)" in lines
+    assert not [line for line in lines if "16 hosts" in line]
+    assert any(line.startswith("NOT first provision") for line in lines)
+
+
+def test_a_peer_has_to_be_slower_by_so_much(result: dict[str, Any]) -> None:
+    cells = [("nodriza", 1.0), ("pyinfra", 7.5), ("ansible", 49.0)]
+    result["cells"] = [{**figures(tool, value), "hosts": 16, "rtt": 0} for tool, value in cells]
+    lines = judged(result)
+    assert "ok  16 hosts, nothing to do: pyinfra / nodriza: 7.50 (at least 7)" in lines
+    assert "NOT 16 hosts, nothing to do: ansible / nodriza: 49.00 (at least 50)" in lines
