@@ -48,10 +48,16 @@ def main() -> int:
         with _noted(result, str(cell)):
             if cell.hosts > bench.hosts:
                 bench = _more_machines(cell.hosts)
-            found = hosts.run(bench, cell, lambda: time.monotonic() - began > given.limit * 60)
+            found = hosts.run(
+                bench,
+                cell,
+                over=lambda: time.monotonic() - began > given.limit * 60,
+                failed=lambda words: _note(result, words),
+            )
             result["cells"] += [figures.to_data() for figures in found]
-            if len(found) < len(cell.tools):
-                result["not run"].append(f"{cell}: out of time")
+            missing = {tool.name for tool in cell.tools} - {figures.tool for figures in found}
+            if missing:
+                _note(result, f"{cell}: nothing of {', '.join(sorted(missing))}")
         _keep(result, given.output)
     say("\n".join([report.table(result), "", *goals.judged(result)]))
     say(f"written: {given.output}; took {(time.monotonic() - began) / 60:.0f} minutes")
@@ -68,8 +74,12 @@ def _noted(result: dict[str, Any], what: str) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, OSError, subprocess.SubprocessError) as error:
-        say(f"{what}: {error}")
-        result["not run"].append(f"{what}: {str(error).splitlines()[0]}")
+        _note(result, f"{what}: {error}")
+
+
+def _note(result: dict[str, Any], words: str) -> None:
+    say(words)
+    result["not run"].append(words.splitlines()[0])
 
 
 def _few_machines(given: argparse.Namespace, result: dict[str, Any]) -> Bench:

@@ -97,10 +97,12 @@ class Figures:
         return {key: value for key, value in asdict(self).items() if value != []}
 
 
-def run(bench: Bench, cell: Cell, over: Callable[[], bool]) -> list[Figures]:
+def run(
+    bench: Bench, cell: Cell, over: Callable[[], bool], failed: Callable[[str], None]
+) -> list[Figures]:
     """All runs of a cell, or as many as begin before it is ``over``.
 
-    Raises ``RuntimeError`` when a tool did not do what it should.
+    A run that failed, or did not do what it should, is told to ``failed`` and is no figure.
     """
     name = bench.inventory(cell.hosts, cell.rtt)
     give(bench, name)
@@ -116,11 +118,15 @@ def run(bench: Bench, cell: Cell, over: Callable[[], bool]) -> list[Figures]:
         if cell.case == "cold":
             disks.reset(bench, (f"server-{number + 2}" for number in range(cell.hosts)))
         bench.choose(variant)
-        with wire(cell) as went:
-            took = tool.run(name, variant)
+        try:
+            with wire(cell) as went:
+                took = tool.run(name, variant)
+            _refuse_wrong(cell, tool, took, name, variant)
+        except RuntimeError as error:
+            failed(f"{cell}, {tool.name}: {error}")
+            continue
         found[tool.name].add(took, went)
         say(f"  {cell}: {tool.name:8} {took.seconds:8.2f} s")
-        _refuse_wrong(cell, tool, took, name, variant)
     return [figures for figures in found.values() if figures.seconds]
 
 
