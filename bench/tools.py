@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import re
 import select
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,14 +70,25 @@ def measure(
         load = round(os.getloadavg()[0], 1)
         began = time.monotonic()
         process = subprocess.Popen(
-            argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out
+            argv,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
         )
-        usage, peak = _wait(process, began + timeout)
+        try:
+            usage, peak = _wait(process, began + timeout)
+        finally:  # what it left behind, and all of it after a Ctrl-C
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
         seconds = time.monotonic() - began
         out.seek(0)
         said = out.read().decode("utf-8", "replace")
     if process.returncode:
-        raise RuntimeError(f"{' '.join(argv)}: exit {process.returncode}\n{said[-6000:]}")
+        words = said if len(said) < 8000 else f"{said[:4000]}\n[…]\n{said[-4000:]}"
+        raise RuntimeError(f"{' '.join(argv)}: exit {process.returncode}\n{words}")
     return Took(seconds, usage.ru_utime + usage.ru_stime, peak, load, said)
 
 
