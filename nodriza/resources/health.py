@@ -12,7 +12,7 @@ from nodriza.resources.base import Resource, State
 if TYPE_CHECKING:
     from nodriza.agent.host import Host
 
-PATIENCE = 20  # seconds that a changed node has until it is well; meanwhile visitors may meet it
+PATIENCE = 60  # seconds that a changed node has until it is well; meanwhile visitors may meet it
 
 
 @dataclass(frozen=True)
