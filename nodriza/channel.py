@@ -43,11 +43,10 @@ def exchange(
     Returns when the host is done. Raises ``ConnectionFailed`` when the line breaks
     before that, ``HostRefused`` when the host could not take the request.
     """
-    channel = connection.transport.open_session(timeout=10)
-    channel.settimeout(SILENCE)
+    command = pack.command(sudo_words(connection.user, sudo_password))
+    channel = _begin(connection, command)
     errors: list[str] = []
     reader = threading.Thread(target=_drain, args=(channel, errors), daemon=True)
-    channel.exec_command(pack.command(sudo_words(connection.user, sudo_password)))
     reader.start()
     payload = pack.payload(request)
     sender = threading.Thread(
@@ -70,6 +69,22 @@ def exchange(
     if last.get("event") in ("end", "busy", "error"):
         return
     _explain(channel, connection, "".join(errors), last)
+
+
+def _begin(connection: fabric.Connection, command: str) -> paramiko.Channel:
+    try:
+        channel: paramiko.Channel = connection.transport.open_session(timeout=10)
+        channel.settimeout(SILENCE)
+        channel.exec_command(command)
+    except (OSError, EOFError, paramiko.SSHException) as error:
+        words = getattr(error, "text", "") or str(error) or type(error).__name__
+        raise ConnectionFailed(
+            f"the host let us in, and then no command: {words}",
+            where=f"{connection.user}@{connection.host}",
+            kept="nothing was changed on it",
+            do="journalctl -u ssh on the host; MaxSessions in its sshd_config",
+        ) from error
+    return channel
 
 
 def sudo_words(user: str, password: str | None) -> str:

@@ -37,7 +37,7 @@ class Line:
         self.redactor = redactor
         self.described = described  # id → the resource's data with tokens
         self.broken = False
-        self.counts = True
+        self.counts_ok = True
         """Whether the resources come in the order of the request: those that are ok are then
         only counted."""
         self.closed: Set[str] = set()
@@ -48,7 +48,7 @@ class Line:
 
     def emit(self, event: Dict[str, Any]) -> None:
         """Send an event, with no secret in it."""
-        if self.counts and event["event"] == "resource" and event["status"] == "ok":
+        if self.counts_ok and event["event"] == "resource" and event["status"] == "ok":
             self._ok += 1
             return
         if self._ok:
@@ -161,7 +161,7 @@ def _serve(
         from nodriza.agent.rollback import closed, rolled_back  # noqa: PLC0415
 
         resources = rolled_back(journal, resources, request["rollback"])
-        line.counts = False
+        line.counts_ok = False
         line.closed = closed(resources, line.described)
     line.emit(
         {

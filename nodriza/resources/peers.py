@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Iterator, List, NamedTuple, Sequence, Tuple
 
@@ -66,7 +65,7 @@ class Link(NamedTuple):
     @property
     def is_own(self) -> bool:
         """From this very host."""
-        return self.peer == self.here or ipaddress.ip_address(self.peer).is_loopback
+        return self.peer == self.here or self.peer == "::1" or self.peer.startswith("127.")
 
 
 def _links(host: Host) -> Iterator[Link]:
@@ -80,6 +79,8 @@ def _links(host: Host) -> Iterator[Link]:
 
 
 def _address(word: str) -> str:
+    import ipaddress  # noqa: PLC0415  slow to load, and no provision needs it
+
     # 32 bits at a time, each in this machine's own order.
     raw = bytes.fromhex(word)
     parts = b"".join(raw[at : at + 4][::-1] for at in range(0, len(raw), 4))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.project import Project, Result
+from tests.lab.project import Project, Result, wait_for
 
 NODE = "server-1"
 REDIS = "/etc/redis/redis.conf"
@@ -198,8 +198,12 @@ def test_noisy_login__does_no_harm(host: Project) -> None:
 
 CLOCK = """
 apt-get -qy install libfaketime >/dev/null
-echo '{}' >/etc/faketimerc
-find /usr/lib -name libfaketime.so.1 >/etc/ld.so.preload
+cat >/usr/local/bin/python3 <<END
+#!/bin/sh
+export LD_PRELOAD=$(find /usr/lib -name libfaketime.so.1) FAKETIME={} DONT_FAKE_MONOTONIC=1
+exec /usr/bin/python3 "\\$@"
+END
+chmod 755 /usr/local/bin/python3
 """
 
 
@@ -207,16 +211,32 @@ find /usr/lib -name libfaketime.so.1 >/etc/ld.so.preload
 def test_clock_a_year_off__is_told_and_the_run_does_its_work(
     mended: Project, off: str, words: str
 ) -> None:
-    """For every program that is started on the machine; the kernel's own is this computer's."""
+    """For the agent: the kernel's own clock is this computer's as well."""
     mended.on(NODE, CLOCK.format(off))
     try:
-        mended.on(NODE, f"rm {REDIS}")
+        mended.on(NODE, f"rm {REDIS}; apt-get -qy remove unattended-upgrades")
         result = mended.fab("provision").well()
         assert f"its clock is 365 days {words} this computer's" in result.said
         assert f"file:{REDIS}" in result.said
+        assert "package:unattended-upgrades" in result.said
         assert mended.fab("provision", "--json").well().changed() == {}
     finally:
-        mended.on(NODE, "rm /etc/ld.so.preload /etc/faketimerc")
+        mended.on(NODE, "rm /usr/local/bin/python3")
+
+
+def test_host_that_lets_in_and_takes_no_command__is_told_in_words(mended: Project) -> None:
+    conf = "/etc/ssh/sshd_config.d/30-none.conf"
+    mended.on(
+        NODE,
+        f"systemd-run --on-active=10 sh -c 'rm {conf}; systemctl restart ssh';"
+        f"echo MaxSessions 0 >{conf}; systemctl restart ssh",
+    )
+    try:
+        result = refused(mended)
+        assert "the host let us in, and then no command: Administratively proh" in result.said
+        assert "nothing was changed on it" in result.said
+    finally:
+        wait_for("way in", 60, lambda: mended.on(NODE, "echo in", check=False), every=1)
 
 
 def test_reader_that_goes_away__does_not_end_the_run(mended: Project) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import json
 import subprocess
 
 import pytest
 
 from nodriza import history as engine
+from nodriza.agent.main import Line
+from nodriza.agent.redact import HIDDEN, Redactor
+from nodriza.channel import expanded
 from nodriza.errors import ConnectionFailed, HostRefused, TargetError
 from nodriza.result import NodeResult
 from nodriza.revision import revision
@@ -134,6 +139,22 @@ def test_what_is_no_file__is_said_not_to_be_undone():
     assert line == (
         "server-1: not undone: 2 resources of other kinds: package:nginx, databaseuser:a@b"
     )
+
+
+def test_rollback_s_resources__keep_their_names_on_the_way_and_hide_old_secrets():
+    """They are others than the plan's, in another order: their number would not be enough."""
+    stream = io.BytesIO()
+    line = Line(stream, Redactor({}), {})
+    line.counts_ok = False
+    line.closed = {"file:/secret"}
+    rest = {"event": "resource", "gap": {}, "diff": "-old\n+new", "words": "", "seconds": 0.0}
+    for id, status in (("absent:/a", "ok"), ("file:/secret", "changed"), ("link:/b", "changed")):
+        line.emit({**rest, "id": id, "status": status})
+    records = stream.getvalue().decode().split("\x1e")[1:]
+    heard = list(expanded(map(json.loads, records), [{"id": "file:/of/the/plan"}]))
+    assert [event["id"] for event in heard] == ["absent:/a", "file:/secret", "link:/b"]
+    assert [event["diff"] for event in heard] == ["-old\n+new", HIDDEN, "-old\n+new"]
+    assert list(line.told) == ["file:/secret", "link:/b"]
 
 
 def test_revision__is_the_commit_and_a_plus_when_files_differ(tmp_path):
