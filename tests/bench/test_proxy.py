@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from bench.proxy import Proxy
 
 RTT = 0.1
-SLACK = 0.06  # a busy machine
+SLACK = 0.09  # a busy machine, and still less than another round trip
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -78,7 +78,7 @@ def test_many_bytes_take_no_longer_than_few() -> None:
             return time.monotonic() - began, proxy.count["from_hosts"]
 
     seconds, counted = asyncio.run(send())
-    assert seconds < 5 * RTT  # a proxy that waits for each block would need 12 s
+    assert seconds < 3  # a proxy that waits for each block would need 12 s
     assert counted == size + 1
 
 
