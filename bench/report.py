@@ -181,6 +181,7 @@ def chart(result: dict[str, Any]) -> str:
         f"{10.0**d:g} s</text>"
         for d in decades
     ]
+    grid.append(f'<text class="soft" x="20" y="{y - GAP + 16}">logarithmic</text>')
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y}" role="img"'
