@@ -5,21 +5,36 @@ SYSTEM := /var/lib/nodriza/controller-packages
 # python3-venv: the project itself; mmdebstrap … nftables: the lab; ffmpeg: the smoke test.
 PACKAGES := python3-venv mmdebstrap systemd-container iproute2 nftables openssh-client ffmpeg \
     git util-linux debian-archive-keyring
+# Vagrant's machines: with a /dev/kvm they have the processor, without it they are emulated.
+VM_PACKAGES := vagrant vagrant-libvirt libvirt-daemon-system libvirt-clients qemu-system-x86 \
+    qemu-utils dnsmasq-base grub-pc-bin e2fsprogs
+VM := NODRIZA_BOX=nodriza/bookworm64
 # A database without its service, for the tests of the database nouns, and Redis for its role's.
 TEST_PACKAGES := mariadb-server-core mariadb-client-core
 
-.PHONY: demo test test-long unit chaos bench lint format clean
+.PHONY: demo demo-vm test test-long test-vm unit chaos bench lint format clean
 
 demo: .venv/ready $(SYSTEM)
 	$(SUDO) $(FAB) demo
 
+# The same in virtual machines, from a box that is made here: minutes, and many where the
+# processor has to be emulated.
+demo-vm: .venv/ready $(SYSTEM) $(SYSTEM)-vm
+	$(SUDO) $(FAB) vagrant lab.box
+	$(SUDO) env $(VM) $(FAB) vagrant demo
+
 test: .venv/ready $(SYSTEM) $(SYSTEM)-test lint
-	$(SUDO) .venv/bin/pytest -m "not long"
-	@echo "not run: the long lab tests, those that were deselected above (make test-long)"
+	$(SUDO) .venv/bin/pytest -m "not long and not vm"
+	@echo "not run, but deselected above: the long lab tests (make test-long) and those on"
+	@echo "virtual machines (make test-vm)"
 
 # Clusters of their own for HTTPS, strangers, rotation, Debian 13, somebody else's project.
 test-long: .venv/ready $(SYSTEM) $(SYSTEM)-test
 	$(SUDO) .venv/bin/pytest -m long
+
+# Real NFS between kernels of their own.
+test-vm: .venv/ready $(SYSTEM) $(SYSTEM)-vm
+	$(SUDO) .venv/bin/pytest -m vm
 
 # Two hundred accidents, and after each the run that mends it.
 chaos: .venv/ready $(SYSTEM)
@@ -63,6 +78,11 @@ clean: .venv/ready
 $(SYSTEM): Makefile
 	$(SUDO) apt-get update -q
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $(PACKAGES)
+	$(SUDO) mkdir -p $(@D) && $(SUDO) touch $@
+
+$(SYSTEM)-vm: Makefile
+	$(SUDO) apt-get update -q
+	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $(VM_PACKAGES)
 	$(SUDO) mkdir -p $(@D) && $(SUDO) touch $@
 
 # Redis comes with a service; on a computer that did not have it, it stays off.

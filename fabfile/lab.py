@@ -1,4 +1,4 @@
-"""fab lab.up, lab.down, lab.status, lab.ssh"""
+"""fab lab.up, lab.down, lab.status, lab.ssh, lab.box, lab.machines"""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from .output import say
 from .session import command, current_cluster
 
 
-@command
-def up(c: Context) -> None:
+@command(help={"driver": "nspawn or vagrant, if not as the inventory says"})
+def up(c: Context, driver: str = "") -> None:
     """Start the inventory's nodes as real machines on this computer."""
     from nodriza import lab
 
-    lab.up(current_cluster(c), say=say)
+    lab.up(current_cluster(c), say=say, driver=driver)
 
 
 @command
@@ -32,7 +32,8 @@ def status(c: Context) -> None:
     from nodriza import lab
 
     for machine in lab.status(current_cluster(c)):
-        since = f"up since {machine.since:%Y-%m-%d %H:%M:%S} UTC" if machine.since else "off"
+        since = f" since {machine.since:%Y-%m-%d %H:%M:%S} UTC" if machine.since else ""
+        since = f"up{since}" if machine.running else "off"
         print(f"{machine.name:<12} {', '.join(machine.addresses):<28} {since}")
 
 
@@ -46,3 +47,21 @@ def ssh(c: Context, node: str) -> None:
     (found,) = resolve_target(cluster, node)[:1]
     argv = lab.ssh_argv(cluster, found.name)
     os.execvp(argv[0], argv)  # noqa: S606  the shell takes this process's place
+
+
+@command(help={"installed": "not in apt's cache, but installed, with their services off"})
+def box(c: Context, installed: bool = False) -> None:
+    """Build a Vagrant box of bare Debian, with the packages of the nodes in apt's cache."""
+    from nodriza.lab import box
+
+    box.build(current_cluster(c), say, installed=installed)
+
+
+@command
+def machines(c: Context) -> None:
+    """Print the machines of the inventory as JSON: what the Vagrantfile reads."""
+    import json
+
+    from nodriza.lab import virtual
+
+    print(json.dumps(virtual.machines(current_cluster(c))))

@@ -116,18 +116,18 @@ def current_cluster(c: Context) -> Cluster:
 
 def reachable_cluster(c: Context) -> Cluster:
     """The same, for commands that talk to nodes: a lab's network is entered first."""
-    from nodriza.lab.network import enter
-
     cluster = current_cluster(c)
-    if cluster.lab_overlay is not None:
-        enter(cluster.lab_overlay.netns)
-    elif cluster.lab is not None:
-        raise TargetError(
-            f"the lab of {cluster.name} is not up",
-            kept="nothing was touched",
-            do=f"{fab(c)} lab.up",
-        )
-    return cluster
+    if cluster.lab is None:
+        return cluster
+    from nodriza import lab
+
+    if reached := lab.reach(cluster):
+        return reached
+    raise TargetError(
+        f"the lab of {cluster.name} is not up",
+        kept="nothing was touched",
+        do=f"{fab(c)} lab.up",
+    )
 
 
 def vault(cluster: Cluster) -> Vault:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from nodriza import lab
 from nodriza.deploy import deploy
 from nodriza.inventory import load_cluster
-from nodriza.lab.network import enter
 from nodriza.provision import provision
 from nodriza.report import make_report
 from nodriza.rollout import exit_code
@@ -31,10 +30,9 @@ def run_demo(
     say("== lab")
     lab.up(load_cluster(path), say=say)
     times["lab"] = time.monotonic() - began
-    cluster = load_cluster(path)  # again: the lab has told what it can do
-    if cluster.lab_overlay is None:
+    cluster = lab.reach(load_cluster(path))  # again: the lab has told what it can do
+    if cluster is None:
         return False
-    enter(cluster.lab_overlay.netns)
     store = vault_for(cluster)
     stages: dict[str, Callable[[], bool]] = {
         "provision": lambda: (

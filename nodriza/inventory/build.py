@@ -34,7 +34,7 @@ def build(
     """The whole cluster. Relative paths begin at the inventory's folder."""
     base = path.resolve().parent
     share = settings.share
-    if overlay:
+    if overlay and overlay.share_engine:
         share = share.model_copy(update={"engine": overlay.share_engine})
     merge = _Merge(settings, share, base, overlay)
     source = absolute(settings.app.source, base).resolve()
@@ -90,29 +90,32 @@ class _Merge:
             private=node.private,
             public=node.public,
             memory_mb=node.memory_mb,
+            cpus=node.cpus,
             ssh=self.login(name, node, kind),
             variables={**self.settings.variables, **kind.variables, **node.variables},
             roles=merged_roles(defaults, self.settings.roles, kind.roles, node.roles),
         )
 
     def login(self, name: str, node: NodeSettings, kind: KindSettings) -> Ssh:
-        """How to log in; the gateway of all nodes is reached without itself."""
+        """How to log in; the gateway of all nodes is reached without itself.
+
+        On a machine of a lab that is up: as the lab says, whatever is written.
+        """
         if node.kind not in self.logins:
             self.logins[node.kind] = self.ssh(self.settings.ssh, kind.ssh)
         login = self.logins[node.kind]
         if node.ssh.model_fields_set:
             login = self.ssh(self.settings.ssh, kind.ssh, node.ssh)
+        if self.overlay and name in self.overlay.logins:
+            return self.overlay.logins[name]
         return login.model_copy(update={"gateway": None}) if login.gateway == name else login
 
     def ssh(self, *levels: Ssh) -> Ssh:
-        """The last level wins, key by key, and the lab over all. Paths become absolute."""
+        """The last level wins, key by key. Paths become absolute."""
         fields: dict[str, Any] = {}
         for level in levels:
             fields.update({name: getattr(level, name) for name in level.model_fields_set})
         for name in ("key", "known_hosts"):
             if fields.get(name):
                 fields[name] = absolute(fields[name], self.base)
-        if self.overlay:
-            lab = self.overlay
-            fields.update(user="root", key=lab.key, known_hosts=lab.known_hosts)
         return Ssh(**fields)

@@ -93,15 +93,33 @@ def short_path(path: Path) -> str:
         return str(path)
 
 
+def lab_folders() -> list[Path]:
+    """Where labs keep their notes: one's own come first, then those of root, which all can read.
+
+    The environment's ``NODRIZA_LAB_STATE`` takes the place of both.
+    """
+    if moved := os.environ.get("NODRIZA_LAB_STATE"):
+        return [Path(moved).absolute()]
+    roots = Path("/var/lib/nodriza/lab")
+    if os.geteuid() == 0:
+        return [roots]
+    own = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return [Path(own).expanduser() / "nodriza/lab", roots]
+
+
 def _read_overlay(name: str) -> LabOverlay | None:
-    state = Path(os.environ.get("NODRIZA_LAB_STATE", "/var/lib/nodriza/lab"))
-    file = state / name / "overlay.json"
-    try:
-        return LabOverlay.model_validate(json.loads(file.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, ValidationError) as error:
-        words = str(error).splitlines()[0]
-        raise InventoryError(
-            [f"{file}: the lab's own notes can't be read ({words}): run fab lab.up again"]
-        ) from None
+    for folder in lab_folders():
+        file = folder / name / "overlay.json"
+        try:
+            return LabOverlay.model_validate(json.loads(file.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError, ValidationError) as error:
+            words = str(error).splitlines()[0]
+            raise InventoryError(
+                [
+                    f"{file}: the lab's own notes can't be read ({words}):"
+                    " remove that file and run fab lab.up again"
+                ]
+            ) from None
+    return None

@@ -20,6 +20,7 @@ from nodriza.secret import OTHER, Secret
 
 Kind = Literal["central", "child", "video"]
 Engine = Literal["nfs", "glusterfs"]
+Driver = Literal["nspawn", "vagrant"]
 Variables = dict[text.VariableName, Any]
 Roles = Annotated[tuple[text.RoleName, ...], text.Items]
 
@@ -167,6 +168,7 @@ class NodeSettings(Model):
     private: text.Address
     public: text.Address | None = None
     memory_mb: Annotated[int, whole(128, 16_777_216)] = 1024
+    cpus: Annotated[int, whole(1, 1024)] = 1
     ssh: Ssh = Ssh()
     variables: Variables = Field(default={})
     roles: Roles | None = None
@@ -176,7 +178,8 @@ class LabConfig(Model):
     """That this cluster may be made on the developer's own machine, and how."""
 
     release: Literal["bookworm", "trixie"] = "bookworm"
-    driver: Literal["nspawn", "vagrant"] = "nspawn"
+    driver: Driver = "nspawn"
+    box: text.BoxName | None = None
 
 
 class ClusterSettings(Model):
@@ -203,13 +206,14 @@ class LabOverlay(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    driver: str
+    driver: Driver
     netns: str
-    share_engine: Engine
+    """The network namespace that the machines are in; empty: the controller's own."""
+    share_engine: Engine | None = None
+    """What the machines can do, where that is not what the inventory says."""
     share_reason: str = ""
-    key: Path
-    known_hosts: Path
-    gateway_address: str
+    logins: dict[str, Ssh]
+    """How to log in on each of its machines."""
 
 
 class Node(Model):
@@ -224,6 +228,7 @@ class Node(Model):
     private: str
     public: str | None
     memory_mb: int
+    cpus: int
     ssh: Ssh
     variables: dict[str, Any]
     roles: tuple[str, ...]

@@ -304,6 +304,11 @@ RoleName = Annotated[
     str, Shape(r"[a-z][a-z0-9_]*", "must be the name of a module in roles/, such as nginx")
 ]
 """A role's module."""
+BoxName = Annotated[
+    str,
+    Shape(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+", "must be a Vagrant box, such as debian/bookworm64"),
+]
+"""A Vagrant box."""
 LocalPath = Annotated[Path, AfterValidator(_with_home)]
 """A file on the machine where fab runs."""
 Folder = Annotated[str, Field(min_length=1), AfterValidator(_with_home)]

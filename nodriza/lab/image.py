@@ -101,6 +101,16 @@ class Recipe:
         return CACHE / f"{self.release}-{hashlib.sha256(text).hexdigest()[:12]}"
 
     @property
+    def hooks(self) -> tuple[str, ...]:
+        """What mmdebstrap(1) is told besides."""
+        return ()
+
+    @property
+    def setup(self) -> str:
+        """A shell script that has the last word, inside the tree."""
+        return ""
+
+    @property
     def sources(self) -> tuple[str, ...]:
         """The lines of the image's sources.list."""
         signed = f"[signed-by={programs.KEYRING}]"
@@ -124,14 +134,13 @@ def recipe(release: str) -> Recipe:
     )
 
 
-def ensure(release: str, say: Callable[[str], None]) -> Path:
-    """The tree of a bare Debian ``release``, built if it is not there."""
-    wanted = recipe(release)
+def ensure(wanted: Recipe, say: Callable[[str], None]) -> Path:
+    """The tree of a recipe, built if it is not there."""
     if not wanted.path.exists():
         lock = _lock(wanted.path)
         with state.locked(lock, busy=f"{wanted.path.name} is being built", seconds=900):
             if not wanted.path.exists():
-                say(f"building the base image of Debian {release} (once; about a minute)")
+                say(f"building the base image of Debian {wanted.release} (once; about a minute)")
                 _build(wanted, say)
                 prune()
     used(wanted.path)
@@ -233,7 +242,8 @@ def _debootstrap(wanted: Recipe, new: Path, say: Callable[[str], None]) -> None:
     argv += [f"--aptopt={option}" for option in wanted.apt]
     argv += [f"--dpkgopt={option}" for option in wanted.dpkg]
     # A real machine has its package lists, and a fresh look at them is cheap.
-    argv += ["--skip=cleanup/apt/lists", wanted.release, str(new), *wanted.sources]
+    argv += ["--skip=cleanup/apt/lists", *wanted.hooks]
+    argv += [wanted.release, str(new), *wanted.sources]
     words: list[str] = []
     with subprocess.Popen(
         argv,
@@ -276,6 +286,7 @@ def _finish(wanted: Recipe, tree: Path) -> None:
     present = [unit for unit in wanted.disabled if (tree / "lib/systemd/system" / unit).exists()]
     programs.run([*units, "disable", *present])
     programs.run([*units, "mask", *wanted.masked])
+    programs.run(["chroot", tree, "sh", "-ec", wanted.setup], timeout=120)
     for path in (*tree.glob("etc/ssh/ssh_host_*"), tree / "etc/resolv.conf"):
         path.unlink(missing_ok=True)
     _put(tree / "etc/machine-id", "")

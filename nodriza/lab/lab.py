@@ -1,4 +1,4 @@
-"""Switching a lab on and off: what the commands and the tests call.
+"""A lab of containers: switching its machines on and off.
 
 ``up`` compares what is there with the inventory and does what is missing, so it is
 also how a lab is repaired after a crash and how a node is added or taken away.
@@ -11,14 +11,13 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nodriza.errors import LabError
-from nodriza.lab import disk, image, network, nspawn, programs, state
+from nodriza.lab import disk, image, network, nspawn, programs, ssh, state
 from nodriza.lab import wiring as wires
+from nodriza.lab.driver import MachineStatus
 
 if TYPE_CHECKING:
     from nodriza.inventory.model import Cluster, Node
@@ -29,19 +28,8 @@ AT_ONCE = 16
 """Machines that are started, or asked, side by side."""
 
 
-@dataclass(frozen=True)
-class MachineStatus:
-    """One machine as it is now; ``since`` its last boot, ``None`` when it is off."""
-
-    name: str
-    addresses: tuple[str, ...]
-    running: bool
-    since: datetime | None
-
-
 def up(cluster: Cluster, say: Callable[[str], None]) -> None:
     """Bring every machine of the inventory to an SSH greeting, and write the overlay."""
-    _refuse_unmeant(cluster)
     programs.require()
     programs.make_room()
     network.leave(wires.netns_of(cluster.name))
@@ -66,9 +54,7 @@ def up(cluster: Cluster, say: Callable[[str], None]) -> None:
                 "netns": wiring.netns,
                 "share_engine": engine,
                 "share_reason": reason,
-                "key": str(place.key),
-                "known_hosts": str(place.known_hosts),
-                "gateway_address": wiring.networks[0].gateway,
+                "logins": {node.name: _login(place) for node in cluster.nodes},
             },
         )
         if reason and started:
@@ -126,6 +112,14 @@ def status(cluster: Cluster) -> list[MachineStatus]:
     return found
 
 
+def reach(cluster: Cluster) -> Cluster | None:
+    """The cluster itself, seen from inside its lab's network."""
+    if cluster.lab_overlay is None:
+        return None
+    network.enter(cluster.lab_overlay.netns)
+    return cluster
+
+
 def reboot(cluster: Cluster, name: str) -> None:
     """Restart a machine as ``reboot`` does, and wait until it greets again."""
     machine = _machine(cluster, name)
@@ -160,35 +154,15 @@ def ssh_argv(cluster: Cluster, name: str) -> list[str]:
     namespace = wires.namespace_file(wires.netns_of(cluster.name))
     if not namespace.exists():
         raise LabError("the lab is not up", do="fab lab.up")
-    options = {
-        "IdentitiesOnly": "yes",
-        "UserKnownHostsFile": str(place.known_hosts),
-        "GlobalKnownHostsFile": "/dev/null",
-        "StrictHostKeyChecking": "yes",
-        "ConnectTimeout": "10",
-        "LogLevel": "ERROR",
-    }
-    argv = ["nsenter", f"--net={namespace}", "ssh", "-F", "none", "-i", str(place.key)]
-    for key, value in options.items():
-        argv += ["-o", f"{key}={value}"]
-    return [*argv, f"root@{node.private}"]
-
-
-def _refuse_unmeant(cluster: Cluster) -> None:
-    """A lab has the addresses of its inventory: never those of real hosts by accident."""
-    if cluster.lab is None:
-        raise LabError(
-            f"the cluster {cluster.name} is not meant to be a lab",
-            where=str(cluster.path),
-            kept="nothing was changed",
-            do=f'choose an inventory with "lab: {{}}" and networks out of {wires.LABS}',
-        )
-    if cluster.lab.driver != "nspawn":
-        raise LabError(
-            f"no lab driver {cluster.lab.driver} yet",
-            where=str(cluster.path),
-            do="lab: {driver: nspawn}",
-        )
+    return [
+        *("nsenter", f"--net={namespace}"),
+        *ssh.argv(
+            f"root@{node.private}",
+            place.key,
+            UserKnownHostsFile=str(place.known_hosts),
+            StrictHostKeyChecking="yes",
+        ),
+    ]
 
 
 def _machine(cluster: Cluster, name: str) -> nspawn.Machine:
@@ -239,7 +213,7 @@ def _image(place: state.Place, cluster: Cluster, name: str, say: Callable[[str],
     if had:
         say(f"{name}: its base image is no Debian {release}, or gone: making it anew")
         machine.remove()
-    return image.ensure(release, say)
+    return image.ensure(image.recipe(release), say)
 
 
 def _pin_host_keys(cluster: Cluster, place: state.Place) -> None:
@@ -293,6 +267,10 @@ def _mute(cluster: Cluster, machine: nspawn.Machine, others: list[str]) -> LabEr
         kept="the other machines run",
         do=f"fab lab.down and fab lab.up make the lab {cluster.name} anew",
     )
+
+
+def _login(place: state.Place) -> dict[str, str]:
+    return {"user": "root", "key": str(place.key), "known_hosts": str(place.known_hosts)}
 
 
 def _share(cluster: Cluster, place: state.Place) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nodriza.errors import LabError
@@ -29,14 +29,18 @@ WATCHERS = 1024
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
-def require() -> None:
-    """Raise one ``LabError`` that names all that is missing: root, programs, kernel features."""
+def require(more: Mapping[str, str] | None = None) -> None:
+    """Raise one ``LabError`` that names all that is missing: root, and programs.
+
+    ``more``: besides the usual ones, the program and its Debian package.
+    """
     if os.geteuid() != 0:
         raise LabError(
             "a lab needs root: it makes network namespaces and boots machines",
             do="the same command with sudo in front (sudo -E keeps your settings)",
         )
-    missing = {PACKAGES[name] for name in PACKAGES if shutil.which(name, path=PATH) is None}
+    wanted = {**PACKAGES, **(more or {})}
+    missing = {wanted[name] for name in wanted if shutil.which(name, path=PATH) is None}
     if not KEYRING.exists():
         missing.add("debian-archive-keyring")
     if missing:

@@ -23,13 +23,14 @@ from pathlib import Path
 from typing import Any
 
 from nodriza.errors import LabError
+from nodriza.inventory.load import lab_folders
 
 SAFE = re.compile(r"[A-Za-z0-9_./+@-]+")
 
 
 def state_root() -> Path:
-    """The folder of all labs; the environment's ``NODRIZA_LAB_STATE`` moves it."""
-    return Path(os.environ.get("NODRIZA_LAB_STATE") or "/var/lib/nodriza/lab").absolute()
+    """The folder of all labs of whoever types this."""
+    return lab_folders()[0]
 
 
 @dataclass(frozen=True)

@@ -95,17 +95,28 @@ def traces(cluster: Cluster, place: state.Place) -> dict[str, Any]:
 
 def plan(cluster: Cluster) -> Wiring:
     """What the lab's network has to be; refuses addresses that are taken."""
-    names = ("private", "public")
-    networks = []
-    used = {address for node in cluster.nodes for address in (node.private, node.public)}
-    for name in names:
-        if cidr := getattr(cluster.networks, name):
-            networks.append(Network(name, cidr, _gateway(cidr, used)))
-    netns = netns_of(cluster.name)
-    uplink = uplink_of(cluster.name)
-    _refuse_taken(cluster, networks, uplink)
+    networks = networks_of(cluster)
+    refuse_taken(cluster, networks)
     outside, within = _uplink_addresses(cluster.name, networks)
-    return Wiring(netns, tuple(networks), uplink, outside, within)
+    return Wiring(
+        netns_of(cluster.name), tuple(networks), uplink_of(cluster.name), outside, within
+    )
+
+
+def networks_of(cluster: Cluster) -> list[Network]:
+    """Those of the inventory, with an address for the controller."""
+    used = {address for node in cluster.nodes for address in (node.private, node.public)}
+    return [
+        Network(name, cidr, _gateway(cidr, used))
+        for name in ("private", "public")
+        if (cidr := getattr(cluster.networks, name))
+    ]
+
+
+def without_networks(cluster: Cluster) -> Wiring:
+    """A namespace with its way out, for a libvirt that makes its networks itself."""
+    outside, within = _uplink_addresses(cluster.name, networks_of(cluster))
+    return Wiring(netns_of(cluster.name), (), uplink_of(cluster.name), outside, within)
 
 
 def _gateway(cidr: str, used: set[str | None]) -> str:
@@ -130,11 +141,16 @@ def other_labs(cluster: str) -> list[dict[str, Any]]:
     return [data for data in found if data and namespace_file(data["netns"]).exists()]
 
 
-def _refuse_taken(cluster: Cluster, networks: list[Network], uplink: str) -> None:
+def refuse_taken(cluster: Cluster, networks: list[Network], shared: tuple[str, ...] = ()) -> None:
+    """Raise ``LabError`` for a network that this computer has already.
+
+    ``shared``: what the names of interfaces begin with that may have it.
+    """
+    mine = (uplink_of(cluster.name), *shared)
     taken = [
         (route["dst"], f"the interface {route['dev']}")
         for route in json.loads(run(["ip", "-j", "-4", "route"]) or "[]")
-        if "dev" in route and route["dst"] != "default" and route["dev"] != uplink
+        if "dev" in route and route["dst"] != "default" and not route["dev"].startswith(mine)
     ]
     for lab in other_labs(cluster.name):
         taken += [(net["cidr"], f"the lab {lab['netns'][8:]}") for net in lab["networks"]]
@@ -183,6 +199,7 @@ table ip lab {{
     iifname "uplink" oifname "br-public" accept
     oifname "uplink" ip daddr {{ {wiring.cidrs} }} drop
     iifname "br-*" oifname "uplink" accept
+    iifname "virbr*" oifname "uplink" accept
   }}
   chain out {{
     type nat hook postrouting priority srcnat;

@@ -187,14 +187,18 @@ def test_number__is_the_place_in_the_kind_where_a_name_has_none(write):
 
 def overlay(state: Path, **changes: str) -> None:
     """What a lab of the cluster ``shop`` leaves behind."""
+    ssh = state / "shop" / "ssh"
+    login = {
+        "user": "root",
+        "key": str(ssh / "id_ed25519"),
+        "known_hosts": str(ssh / "known_hosts"),
+    }
     notes = {
         "driver": "nspawn",
         "netns": "nodriza-shop",
         "share_engine": "glusterfs",
         "share_reason": "this kernel has no NFS",
-        "key": str(state / "shop" / "ssh" / "id_ed25519"),
-        "known_hosts": str(state / "shop" / "ssh" / "known_hosts"),
-        "gateway_address": "10.0.0.1",
+        "logins": dict.fromkeys(("server-1", "server-2"), login),
         **changes,
     }
     (state / "shop").mkdir(parents=True)
