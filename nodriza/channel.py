@@ -73,7 +73,8 @@ def exchange(
 
 def _begin(connection: fabric.Connection, command: str) -> paramiko.Channel:
     try:
-        channel: paramiko.Channel = connection.transport.open_session(timeout=10)
+        patience = connection.connect_kwargs["timeout"]
+        channel: paramiko.Channel = connection.transport.open_session(timeout=patience)
         channel.settimeout(SILENCE)
         channel.exec_command(command)
     except (OSError, EOFError, paramiko.SSHException) as error:
@@ -82,7 +83,7 @@ def _begin(connection: fabric.Connection, command: str) -> paramiko.Channel:
             f"the host let us in, and then no command: {words}",
             where=f"{connection.user}@{connection.host}",
             kept="nothing was changed on it",
-            do="journalctl -u ssh on the host; MaxSessions in its sshd_config",
+            do="journalctl -u ssh on the host; MaxSessions in its sshd_config; its load",
         ) from error
     return channel
 

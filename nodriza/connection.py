@@ -67,11 +67,8 @@ def _notice_silence(connection: fabric.Connection) -> None:
 
 def unopened(node: Node, cluster: Cluster) -> fabric.Connection:
     """The way to a node, before anybody goes it."""
-    options: dict[str, Any] = {
-        "timeout": CONNECT_TIMEOUT,
-        "banner_timeout": CONNECT_TIMEOUT,
-        "auth_timeout": CONNECT_TIMEOUT,
-    }
+    seconds = cluster.lab_overlay.patience if cluster.lab_overlay else CONNECT_TIMEOUT
+    options: dict[str, Any] = dict.fromkeys(("timeout", "banner_timeout", "auth_timeout"), seconds)
     if node.ssh.key is not None:
         # This key and no other: each one that an agent offers costs a round trip, and
         # some hosts shut the door after a few.

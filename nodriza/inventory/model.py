@@ -212,6 +212,8 @@ class LabOverlay(BaseModel):
     share_engine: Engine | None = None
     """What the machines can do, where that is not what the inventory says."""
     share_reason: str = ""
+    patience: int = 10
+    """Seconds for a connection and each step of a log-in: emulated machines are slow."""
     logins: dict[str, Ssh]
     """How to log in on each of its machines."""
 

@@ -35,7 +35,8 @@ SHARED = ("virbr", "vboxnet")
 """Interfaces of libvirt's and VirtualBox's networks, which they look after themselves."""
 SPARE_MB = 256
 """What this computer keeps for itself."""
-FIRST_CONTACT = 60
+PATIENCE = 120
+"""Seconds for SSH to an emulated machine, when all of them are busy."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,7 @@ def ssh_argv(cluster: Cluster, name: str) -> list[str]:
         login.port,
         UserKnownHostsFile=str(login.known_hosts),
         StrictHostKeyChecking="yes",
+        ConnectTimeout=str(PATIENCE),
     )
 
 
@@ -303,6 +305,7 @@ def _look(lab: Lab) -> None:
         {
             "driver": "vagrant",
             "netns": lab.netns,
+            "patience": 10 if libvirt.usable_kvm() else PATIENCE,
             "logins": {
                 name: {**login, "port": int(login["port"]), "known_hosts": str(known_hosts)}
                 for name, login in logins.items()
@@ -322,7 +325,8 @@ def _host_keys(login: dict[str, str]) -> list[str]:
         login["key"],
         int(login["port"]),
         StrictHostKeyChecking="no",
+        ConnectTimeout=str(PATIENCE),
         UserKnownHostsFile="/dev/null",
     )
-    said = programs.run([*argv, "cat /etc/ssh/ssh_host_*_key.pub"], timeout=FIRST_CONTACT)
+    said = programs.run([*argv, "cat /etc/ssh/ssh_host_*_key.pub"], timeout=PATIENCE)
     return [" ".join(line.split()[:2]) for line in said.splitlines()]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from nodriza.connection import unopened
 from nodriza.errors import LabError
 from nodriza.inventory import load_cluster
 from nodriza.lab import driver_of, virtual
@@ -150,7 +151,7 @@ def notes(cluster, *, port: int) -> None:
         "key": "/k",
         "known_hosts": "/h",
     }
-    overlay = {"driver": "vagrant", "netns": "", "logins": {"server-1": login}}
+    overlay = {"driver": "vagrant", "netns": "", "patience": 120, "logins": {"server-1": login}}
     place.overlay.write_text(json.dumps(overlay))
 
 
@@ -164,6 +165,15 @@ def test_reach__knows_how_to_log_in_without_asking_vagrant_again(inventory, monk
     assert reached.central.ssh.user == "vagrant"
     assert reached.share.engine == "nfs"
     assert virtual.ssh_argv(reached, "server-1")[-1] == "vagrant@127.0.0.1"
+
+
+def test_emulated_machines__get_the_time_that_they_need(inventory, monkeypatch):
+    monkeypatch.setenv("PATH", "/nonexistent")
+    cluster = load_cluster(inventory())
+    notes(cluster, port=2222)
+    reached = virtual.reach(cluster)
+    assert unopened(reached.central, reached).connect_kwargs["timeout"] == 120
+    assert unopened(cluster.central, cluster).connect_kwargs["timeout"] == 10
 
 
 def test_reach__asks_vagrant_after_it_has_made_another_machine(inventory, monkeypatch):
