@@ -196,20 +196,22 @@ def test_noisy_login__does_no_harm(host: Project) -> None:
         )
 
 
+YEAR = 365.5 * 86400  # seconds
 CLOCK = """
-apt-get -qy install libfaketime >/dev/null
-cat >/usr/local/bin/python3 <<END
+cat >/usr/local/bin/python3 <<'END'
 #!/bin/sh
-export LD_PRELOAD=$(find /usr/lib -name libfaketime.so.1) FAKETIME={} DONT_FAKE_MONOTONIC=1
-exec /usr/bin/python3 "\\$@"
+code="import time
+time.time = (lambda real: lambda: real() + {})(time.time)
+$5"
+exec /usr/bin/python3 "$1" "$2" "$3" "$4" "$code"
 END
 chmod 755 /usr/local/bin/python3
 """
 
 
-@pytest.mark.parametrize(("off", "words"), [("-365d", "behind"), ("+365d", "ahead of")])
+@pytest.mark.parametrize(("off", "words"), [(-YEAR, "behind"), (YEAR, "ahead of")])
 def test_clock_a_year_off__is_told_and_the_run_does_its_work(
-    mended: Project, off: str, words: str
+    mended: Project, off: float, words: str
 ) -> None:
     """For the agent: the kernel's own clock is this computer's as well."""
     mended.on(NODE, CLOCK.format(off))
@@ -233,7 +235,7 @@ def test_host_that_lets_in_and_takes_no_command__is_told_in_words(mended: Projec
     )
     try:
         result = refused(mended)
-        assert "the host let us in, and then no command: Administratively proh" in result.said
+        assert "the host let us in, and then no command: Connect failed" in result.said
         assert "nothing was changed on it" in result.said
     finally:
         wait_for("way in", 60, lambda: mended.on(NODE, "echo in", check=False), every=1)
