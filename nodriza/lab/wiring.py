@@ -199,7 +199,7 @@ table ip lab {{
     iifname "uplink" oifname "br-public" accept
     oifname "uplink" ip daddr {{ {wiring.cidrs} }} drop
     iifname "br-*" oifname "uplink" accept
-    iifname "virbr*" oifname "uplink" accept
+    iifname "virbr*" oifname {{ "uplink", "virbr*" }} accept
   }}
   chain out {{
     type nat hook postrouting priority srcnat;
