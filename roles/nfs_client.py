@@ -31,6 +31,7 @@ def nfs_client(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     # The portmapper comes along, and would listen on every address. NFSv4 has no use for it.
     yield Service("rpcbind.socket", masked=True)
     yield Service("rpcbind", masked=True)
+    yield Service("rpc-statd", masked=True)  # locks of version 3; without the other it fails
     yield Directory(drop_ins)
     yield template("nfs_client/retry.conf.j2", to=f"{drop_ins}/retry.conf")
     yield Mount(

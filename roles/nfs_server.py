@@ -19,6 +19,7 @@ def nfs_server(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     # The portmapper comes along, and nfs-server.service wants it. NFSv4 has no use for it.
     yield Service("rpcbind.socket", masked=True)
     yield Service("rpcbind", masked=True)
+    yield Service("rpc-statd", masked=True)  # locks of version 3; without the other it fails
     yield Directory(app.root)
     threads = _threads(cluster)
     conf = template("nfs_server/nfs.conf.j2", to="/etc/nfs.conf.d/nodriza.conf")

@@ -287,7 +287,7 @@ def test_nfs__needs_no_portmapper_on_either_side(three_node):
     for node in three_node.nodes:
         resources = [planned.resource for planned in plan_node(node, three_node).resources]
         masked = [one.unit for one in resources if isinstance(one, Service) and one.masked]
-        assert masked == ["rpcbind.socket", "rpcbind"]
+        assert masked == ["rpcbind.socket", "rpcbind", "rpc-statd"]
 
 
 def test_nfs__is_exported_to_nobody_when_there_is_nobody(three_node):
