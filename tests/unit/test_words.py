@@ -34,7 +34,7 @@ project = test_commands.project
         ("provison", "did you mean provision?"),
         ("PLAN", "no command and no inventory PLAN"),
         ("vagrnt plan", "did you mean vagrant?"),
-        ("lab", "next: fab lab.down, fab lab.ssh"),
+        ("lab", "next: fab lab.box, fab lab.down, fab lab.machines, fab lab.ssh"),
         ("lab.staus", "did you mean lab.status"),
         ("plan smok", "did you mean smoke?"),
         (
