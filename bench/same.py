@@ -45,6 +45,8 @@ def of_plan(plan: Plan) -> Iterator[Thing]:
     for data in plan.to_data():
         kind = data["kind"].lower()
         subject = data["id"].partition(":")[2]
+        if kind == "health":
+            continue  # more than the peers are asked for: a stat(2) when nothing changes
         if kind == "service":
             subject = subject.removesuffix(".service")
         yield kind, subject, _OF_PLAN[kind](data)

@@ -18,6 +18,10 @@ GONE = 141  # as a shell has it for who dies of SIGPIPE
 def prepare() -> None:
     """Once, before anything is printed."""
     codecs.register_error(ERRORS, _plain)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Line after line also into a file: what can't be written is an error where it is
+        # printed. Of more than a buffer Python forgets it at the end.
+        sys.stdout.reconfigure(line_buffering=True)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and "utf" not in stream.encoding.lower():
             stream.reconfigure(errors=ERRORS)

@@ -22,7 +22,7 @@ from nodriza.errors import Interrupted
 from nodriza.plan import Plan, plan_node
 from nodriza.render import Renderer
 from nodriza.report.words import count
-from nodriza.resources import Mount, Package, Service
+from nodriza.resources import Health, Mount, Package, Service
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 NARROW = 100  # columns; below, a table would have to cut names
 COLUMNS = ("release", "up", "load", "mem", "disk", "share", "clock", "last run")
-AWAY = "/var/lib/nodriza-away"
-"""While a file is in it the node is out of rotation; the file's name says by whom."""
 CLOCK = 2.0  # seconds; below, it is the network and not the clock
 SOON = 21  # days; a certificate that is to be renewed should have been by then
 
@@ -44,7 +42,7 @@ def look(
     renderer = Renderer.of(cluster)
     plans = [_only_what_runs(plan_node(node, cluster, renderer)) for node in nodes]
     certificates = [cluster.tls.pair] if cluster.tls.on else []
-    about = {"links": [cluster.app.current], "certificates": certificates, "marks": [AWAY]}
+    about = {"links": [cluster.app.current], "certificates": certificates, "marks": [Health.AWAY]}
     return ask(cluster, plans, {"state": about}, sudo_password=sudo_password)
 
 
@@ -191,7 +189,7 @@ def _only_what_runs(plan: Plan) -> Plan:
 
 
 def _state(result: NodeResult) -> str:
-    away = result.facts["state"]["marks"][AWAY]
+    away = result.facts["state"]["marks"][Health.AWAY]
     drained = [f"[yellow]drained ({', '.join(away)})[/]"] if away else []
     if trouble := list(wrong(result)):
         return "\n".join([*drained, "[red]" + escape("\n".join(trouble)) + "[/]"])

@@ -84,7 +84,8 @@ release = put("/etc/uwsgi/videoteca_release.py")
 follow = put("/etc/uwsgi/videoteca_reload.py")
 put("/etc/uwsgi/videoteca_renew.py")
 unit = put("/etc/systemd/system/uwsgi.service")
-systemd.daemon_reload(_if=unit.did_change)
+socket = put("/etc/systemd/system/uwsgi.socket")
+systemd.daemon_reload(_if=any_changed(unit, socket))
 systemd.service(service="uwsgi", enabled=True, running=True)
 server.shell(
     commands=["uwsgi-core --ini /etc/uwsgi/videoteca.ini --hook-asap exit:0"],
@@ -92,6 +93,8 @@ server.shell(
 )
 systemd.service(service="uwsgi", reloaded=True, _if=any_changed(ini, release, follow, variables))
 systemd.service(service="uwsgi", restarted=True, _if=unit.did_change)
+systemd.service(service="uwsgi.socket", enabled=True, running=True)
+systemd.service(service="uwsgi.socket", restarted=True, _if=socket.did_change)
 
 nginx = put("/etc/nginx/nginx.conf")
 headers = put("/etc/nginx/videoteca.headers")

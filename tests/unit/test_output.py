@@ -38,11 +38,12 @@ from nodriza import status
 from nodriza.errors import ConnectionFailed
 from nodriza.inventory import load_cluster
 from nodriza.result import NodeResult
+from nodriza.resources import Health
 
 state = {
     "links": {"/srv/videoteca/current": "/srv/videoteca/releases/20261121-081500-abcdef"},
     "uptime": 90000, "load": 0.52, "memory": 41, "disk": 12, "owed": [], "clock": 1.0,
-    "mounts": {"/srv/videoteca": 40}, "certificates": {}, "marks": {status.AWAY: []},
+    "mounts": {"/srv/videoteca": 40}, "certificates": {}, "marks": {Health.AWAY: []},
     "system": "Debian", "versions": {"nginx": "1.22.1-9"},
     "last_run": {"when": "2026-11-21T08:15:00Z", "who": "root@operator", "what": "provision",
                  "counts": {"changed": 3, "failed": 0}},
@@ -63,6 +64,7 @@ from fabfile.output import prepare
 prepare()
 from nodriza.report import make_report
 from nodriza.result import NodeResult
+from nodriza.resources import Health
 
 report = make_report("live", diff=True)
 report.start([("server-2", 2)])

@@ -12,6 +12,7 @@ from rich.console import Console
 from nodriza import status
 from nodriza.agent import answers
 from nodriza.errors import ConnectionFailed
+from nodriza.resources import Health
 from nodriza.result import NodeResult
 
 STATE = {
@@ -24,7 +25,7 @@ STATE = {
     "clock": 1000.0,
     "mounts": {"/srv/videoteca": 40},
     "certificates": {},
-    "marks": {status.AWAY: []},
+    "marks": {Health.AWAY: []},
     "system": "Debian GNU/Linux 12 (bookworm)",
     "versions": {"nginx": "1.22.1-9+deb12u1", "mariadb-server": "1:10.11.6-0+deb12u1"},
     "last_run": {
@@ -75,7 +76,7 @@ def test_what_is_wrong__is_said_in_words(three_node, result, words):
 
 
 def test_drained_node__says_so_and_is_well(three_node):
-    result = node(marks={status.AWAY: ["operator"]})
+    result = node(marks={Health.AWAY: ["operator"]})
     assert status.healthy(result)
     assert "drained (operator)" in screen(three_node, result)
 
