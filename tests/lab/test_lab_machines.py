@@ -37,6 +37,7 @@ def cluster(*names: str, name: str = "labtest") -> Any:
         nodes=tuple(nodes),
         networks=SimpleNamespace(private="198.18.117.0/24", public="198.18.118.0/24"),
         lab=SimpleNamespace(release="bookworm", driver="nspawn"),
+        lab_overlay=None,
         share=SimpleNamespace(engine="nfs"),
         path=Path("/inventories/labtest.yml"),
     )
