@@ -16,6 +16,7 @@ install -d -o ops -g ops -m 700 ~ops/.ssh
 install -o ops -g ops -m 600 ~/.ssh/authorized_keys ~ops/.ssh/authorized_keys
 """
 TO_CHANGE = "/etc/nginx/videoteca.headers"
+CHANGED = [f"file:{TO_CHANGE}", "service:nginx", "health:http://127.0.0.1/healthz/here"]
 
 
 def fingerprint(project: Project, node: str) -> str:
@@ -92,7 +93,7 @@ def sudo_rule(project: Project, rule: str) -> None:
 def test_user_with_sudo__needs_no_root_login(deployed: Project, person: str) -> None:
     sudo_rule(deployed, "NOPASSWD: ALL")
     done = deployed.fab(person, f"provision:{NODE}", "--json", inside=True).well()
-    assert done.changed() == {NODE: [f"file:{TO_CHANGE}", "service:nginx"]}
+    assert done.changed() == {NODE: CHANGED}
     assert deployed.on(NODE, f"stat -c %U {TO_CHANGE}") == "root\n"
     # The password that is not asked for does no harm.
     env = {"FABRIC_SUDO_PASSWORD": PASSWORD}
@@ -103,7 +104,7 @@ def test_sudo_password__comes_from_fabrics_configuration(deployed: Project, pers
     sudo_rule(deployed, "ALL")
     env = {"FABRIC_SUDO_PASSWORD": PASSWORD}
     done = deployed.fab(person, f"provision:{NODE}", "--json", inside=True, env=env).well()
-    assert done.changed() == {NODE: [f"file:{TO_CHANGE}", "service:nginx"]}
+    assert done.changed() == {NODE: CHANGED}
     assert PASSWORD not in done.said
 
 
@@ -134,7 +135,7 @@ def test_sudo_that_wants_a_terminal__is_told_with_what_to_write_into_sudoers(
         assert "nothing was changed on it" in result.said
         deployed.on(NODE, "echo 'Defaults:ops !requiretty' >>/etc/sudoers.d/ops")
         done = deployed.fab(person, f"provision:{NODE}", "--json", inside=True).well()
-        assert done.changed() == {NODE: [f"file:{TO_CHANGE}", "service:nginx"]}
+        assert done.changed() == {NODE: CHANGED}
     finally:
         deployed.fab(f"provision:{NODE}").well()
 
