@@ -84,13 +84,14 @@ def command(plan: Plan, wish: Wish) -> str:
     late = wish.since is not None
     journal += [f"--since=@{wish.since:.0f}"] if late else [f"--lines={wish.lines}"]
     journal += ["--follow"] if wish.follow else []
-    cut = f" | tail --lines={wish.lines}" if late and not wish.follow else ""
+    # Line by line, or two writers to one pipe cut each other's lines in two (pipe(7)).
+    cut = " | sed -u ''" if wish.follow else f" | tail --lines={wish.lines}" if late else ""
     parts = [shlex.join(journal) + cut]
     for service in services:
         if wish.unit in ("", service.unit, service.full_unit):
             parts += [_tail(service.unit, file, wish) for file in service.logs]
     # The time zone first: what a file says without one is meant in the host's own.
-    return "date +zone:%z; " + " & ".join(parts) + " & wait"
+    return "date +zone:%z; " + (" & ".join([*parts, "wait"]) if wish.follow else "; ".join(parts))
 
 
 def _tail(unit: str, file: str, wish: Wish) -> str:
