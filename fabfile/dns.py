@@ -19,7 +19,11 @@ def zone(c: Context, format: str = "zone", without: str = "") -> None:
 
     made = {"zone": dns.as_zone_file, "octodns": dns.as_octodns}.get(format)
     if made is None:
-        raise Exit(f"no format {format}\n  next: --format zone, or --format octodns", code=2)
+        raise Exit(
+            f"no format {format}\n  kept: nothing was done\n"
+            "  next: --format zone, or --format octodns",
+            code=2,
+        )
     names = [name.strip() for name in without.split(",") if name.strip()]
     print(made(current_cluster(c), names), end="")
 

@@ -12,7 +12,6 @@ from .session import command, fab, reachable_cluster, sudo_password, vault
 @command(
     target=True,
     help={
-        "target": "nodes, as in provision",
         "json": "as data",
         "junit": "also write the outcome to this file, as JUnit XML",
     },

@@ -10,7 +10,6 @@ from .session import command, fab, reachable_cluster, sudo_password, vault
 @command(
     target=True,
     help={
-        "target": "nodes, as in provision",
         "run": "all about this run; a part of its id is enough",
         "json": "as data",
     },

@@ -58,7 +58,9 @@ def remove(c: Context, name: str) -> None:
     store, password = vault(cluster), sudo_password(c)
     (node, *others) = resolve_target(cluster, name)
     if others:
-        raise Exit(f"{name} is more than one node: remove one at a time", code=2)
+        raise Exit(
+            f"{name} is more than one node: remove one at a time\n  kept: nothing was done", code=2
+        )
     report = functools.partial(make_report, again=f"{fab(c)} provision", redact=store.redact)
 
     def forget(left: Cluster, who: list[Node]) -> Results:

@@ -29,6 +29,8 @@ def command(
     body: Callable[..., None] | None = None, *, target: bool = False, **options: Any
 ) -> Any:
     """A task whose errors are told in words; ``target``: it also takes ``name:TARGET``."""
+    if target:
+        options["help"] = {"target": "nodes, as in provision", **options.get("help", {})}
     if body is None:
         return functools.partial(command, target=target, **options)
 

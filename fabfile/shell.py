@@ -12,7 +12,6 @@ from .session import command, reachable_cluster, redactor, sudo_password
     positional=["line"],
     help={
         "line": "what to run, in quotes",
-        "target": "nodes, as in provision",
         "sudo": "as root, where the log-in is somebody else",
         "json": "as data, when all have ended",
     },
@@ -65,7 +64,6 @@ def run(c: Context, line: str, target: str = "", sudo: bool = False, json: bool 
 @command(
     target=True,
     help={
-        "target": "nodes, as in provision",
         "unit": "of one service only, such as nginx",
         "since": '15m, 2h, 3d, or "2026-11-21 08:15" in UTC',
         "lines": "at most so many",

@@ -11,7 +11,7 @@ PAUSE = 2  # seconds between two looks of --watch
 
 @command(
     target=True,
-    help={"target": "nodes, as in provision", "json": "as data", "watch": "until Ctrl-C"},
+    help={"json": "as data", "watch": "until Ctrl-C"},
 )
 def status(c: Context, target: str = "", json: bool = False, watch: bool = False) -> None:
     """Show every node on one screen: services, mounts, release, disk, last run."""

@@ -23,6 +23,9 @@ from nodriza.errors import ConnectionFailed, HostRefused
 Event = dict[str, Any]
 RS = "\x1e"
 NOTHING: Event = {"gap": {}, "diff": "", "words": "", "seconds": 0.0}
+LAST = ("end", "busy", "error")
+"""Nobody waits for more: a process that has looked at a share which hangs ends when the share
+does (signal(7) can't end it)."""
 SILENCE = 1800  # seconds; longer than the longest command that a plan runs
 
 
@@ -44,7 +47,7 @@ def exchange(
     before that, ``HostRefused`` when the host could not take the request.
     """
     command = pack.command(sudo_words(connection.user, sudo_password))
-    channel = _begin(connection, command)
+    channel = begin(connection, command)
     errors: list[str] = []
     reader = threading.Thread(target=_drain, args=(channel, errors), daemon=True)
     reader.start()
@@ -65,13 +68,14 @@ def exchange(
             turn = on_event(event)
             if turn is not None:
                 _answer(channel, turn)
+            if event["event"] in LAST:
+                return
     reader.join(timeout=5)
-    if last.get("event") in ("end", "busy", "error"):
-        return
     _explain(channel, connection, "".join(errors), last)
 
 
-def _begin(connection: fabric.Connection, command: str) -> paramiko.Channel:
+def begin(connection: fabric.Connection, command: str) -> paramiko.Channel:
+    """The channel of a command that has been started; ``ConnectionFailed`` in words."""
     try:
         patience = connection.connect_kwargs["timeout"]
         channel: paramiko.Channel = connection.transport.open_session(timeout=patience)

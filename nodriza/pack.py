@@ -29,6 +29,7 @@ KEPT = "/var/lib/nodriza/agent"
 BOOTSTRAP = f"""
 import marshal, sys, zlib
 from _frozen_importlib import ModuleSpec
+from _frozen_importlib_external import MAGIC_NUMBER
 stdin = sys.stdin.buffer
 line = b"."
 while line and not line.startswith({MAGIC!r}):
@@ -38,7 +39,7 @@ if not line:
 if sys.version_info < (3, 9):
     sys.exit("nodriza: needs Python 3.9 or later, here is %s" % sys.version.split()[0])
 name, agent, request = line.decode().split()[1:]
-kept = "{KEPT}/%s.%s" % (name, sys.implementation.cache_tag)
+kept = "{KEPT}/%s.%s" % (name, MAGIC_NUMBER[:2].hex())
 try:
     with open(kept, "rb") as file:
         crc, data = file.read(4), file.read()

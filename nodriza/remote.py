@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import paramiko
 
-from nodriza.channel import sudo_words
+from nodriza.channel import begin, sudo_words
 from nodriza.connection import connect
 from nodriza.errors import ConnectionFailed, NodrizaError
 from nodriza.rollout import PARALLEL
@@ -118,12 +118,12 @@ class Everywhere:
         self._queue.put((name, end))
 
     def _command(self, name: str, connection: Any) -> int:
-        channel = connection.transport.open_session(timeout=10)
-        channel.set_combine_stderr(True)
         password = self.sudo_password if self.sudo else None
         sudo = sudo_words(connection.user, password) if self.sudo else ""
         words = f"{sudo} sh -c {shlex.quote(GUARD)} sh {shlex.quote(self.commands[name])}"
-        channel.exec_command(words.strip())
+        channel = begin(connection, words.strip())
+        channel.settimeout(None)  # it may be silent for days
+        channel.set_combine_stderr(True)
         if sudo and password is not None:
             channel.sendall(f"{password}\n".encode())
         threading.Thread(target=self._end_with_us, args=(channel,), daemon=True).start()

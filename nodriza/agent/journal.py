@@ -66,6 +66,12 @@ class Journal:
         os.write(fd, json.dumps(holder).encode())
         self._lock = fd
 
+    def unlock(self) -> None:
+        """Let the next run in; ours may take long to die."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
     def owed(self, id: str) -> Optional[Dict[str, Any]]:
         """What is due for a resource: ``id``, ``action``, ``run``, ``since``, ``files``."""
         return self._read(self._debt(id))

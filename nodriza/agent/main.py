@@ -194,5 +194,6 @@ def _serve(
     if not check:
         seconds = round(time.time() - began, 3)
         journal.remember({"counts": counts, "seconds": seconds}, line.told)
+        journal.unlock()
     line.emit({"event": "end", **counts, "seconds": round(time.time() - began, 3)})
     return 1 if counts["failed"] else 0

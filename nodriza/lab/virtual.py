@@ -9,18 +9,16 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nodriza.errors import LabError
-from nodriza.hostkeys import known_name
 from nodriza.inventory.load import load_cluster
-from nodriza.lab import libvirt, network, programs, ssh, state
+from nodriza.lab import libvirt, logins, network, programs, ssh, state
 from nodriza.lab import wiring as wires
 from nodriza.lab.driver import MachineStatus
 from nodriza.lab.vagrant import Vagrant
@@ -35,8 +33,6 @@ SHARED = ("virbr", "vboxnet")
 """Interfaces of libvirt's and VirtualBox's networks, which they look after themselves."""
 SPARE_MB = 256
 """What this computer keeps for itself."""
-PATIENCE = 120
-"""Seconds for SSH to an emulated machine, when all of them are busy."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +69,8 @@ class Lab:
 def up(cluster: Cluster, say: Callable[[str], None]) -> None:
     """Bring every machine of the inventory to SSH, and write down how to log in."""
     lab = Lab(cluster)
-    network.leave(wires.netns_of(cluster.name))
     vagrant = lab.vagrant
-    provider = _provider(vagrant)
-    with _alone(vagrant):
+    with _alone(lab) as provider:
         if not (lab.folder / "Vagrantfile").exists():
             shutil.copy(FILES / "Vagrantfile", lab.folder)
             say(f"wrote {lab.folder}/Vagrantfile")
@@ -90,16 +84,14 @@ def up(cluster: Cluster, say: Callable[[str], None]) -> None:
             states = vagrant.states()
             refuse_too_large([n for n in cluster.nodes if states.get(n.name) != "running"])
         vagrant.up(provider, lambda line: say(line) if line.startswith("==>") else None)
-        _look(lab)
+        logins.find(lab)
 
 
 def down(cluster: Cluster, say: Callable[[str], None]) -> None:
     """Destroy every machine, and what a crash has left of others."""
     lab = Lab(cluster)
-    network.leave(wires.netns_of(cluster.name))
     vagrant = lab.vagrant
-    provider = _provider(vagrant)
-    with _alone(vagrant):
+    with _alone(lab) as provider:
         number = len(vagrant.ids())
         lab.place.overlay.unlink(missing_ok=True)
         _prepare(lab, provider)
@@ -144,7 +136,7 @@ def reach(cluster: Cluster) -> Cluster | None:
     overlay = lab.place.overlay
     if not overlay.exists() or overlay.stat().st_mtime <= vagrant.last_change():
         _require()
-        _look(lab)
+        logins.find(lab)
     return load_cluster(cluster.path)
 
 
@@ -160,7 +152,7 @@ def ssh_argv(cluster: Cluster, name: str) -> list[str]:
         login.port,
         UserKnownHostsFile=str(login.known_hosts),
         StrictHostKeyChecking="yes",
-        ConnectTimeout=str(PATIENCE),
+        ConnectTimeout=str(logins.PATIENCE),
     )
 
 
@@ -201,9 +193,14 @@ def _prefix(cluster: Cluster) -> str:
     return f"nodriza-{cluster.name}-"
 
 
-def _alone(vagrant: Vagrant) -> AbstractContextManager[None]:
+@contextmanager
+def _alone(lab: Lab) -> Iterator[str]:
+    """With nobody else at work on these machines; the provider of them."""
+    network.leave(wires.netns_of(lab.cluster.name))
+    provider = _provider(lab.vagrant)
     busy = "another command is working on this lab"
-    return state.locked(vagrant.data / "nodriza.lock", busy=busy, seconds=600)
+    with state.locked(lab.vagrant.data / "nodriza.lock", busy=busy, seconds=600):
+        yield provider
 
 
 def _tidy(lab: Lab, names: Sequence[str], say: Callable[[str], None]) -> None:
@@ -278,55 +275,3 @@ def refuse_too_large(nodes: Sequence[Node]) -> None:
             kept="nothing was started",
             do="close something, or make memory_mb smaller in the inventory",
         )
-
-
-def _look(lab: Lab) -> None:
-    """Ask Vagrant how to log in, learn the keys of new machines, and write it down."""
-    vagrant, place = lab.vagrant, lab.place
-    ids, logins = vagrant.ids(), vagrant.logins()
-    place.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-    pins = place.folder / "pins.json"
-    old = state.read_json(pins)
-    known = {name: old[name] for name in logins if old.get(name, {}).get("id") == ids.get(name)}
-    new = [name for name in logins if name not in known]
-    with ThreadPoolExecutor(max(1, len(new))) as pool:
-        for name, keys in zip(new, pool.map(lambda n: _host_keys(logins[n]), new), strict=True):
-            known[name] = {"id": ids.get(name), "keys": keys}
-    state.write_json(pins, known)
-    known_hosts = place.folder / "known_hosts"
-    lines = [
-        f"{known_name(login['host'], int(login['port']))} {key}\n"
-        for name, login in logins.items()
-        for key in known[name]["keys"]
-    ]
-    state.write(known_hosts, "".join(lines))
-    state.write_json(
-        place.overlay,
-        {
-            "driver": "vagrant",
-            "netns": lab.netns,
-            "patience": 10 if libvirt.usable_kvm() else PATIENCE,
-            "logins": {
-                name: {**login, "port": int(login["port"]), "known_hosts": str(known_hosts)}
-                for name, login in logins.items()
-            },
-        },
-    )
-
-
-def _host_keys(login: dict[str, str]) -> list[str]:
-    """A new machine's keys, as it has them itself.
-
-    Only whoever made the machine knows the key that it lets in, and Vagrant says where it
-    is: what answers there and shows these files is taken for it, this once.
-    """
-    argv = ssh.argv(
-        f"{login['user']}@{login['host']}",
-        login["key"],
-        int(login["port"]),
-        StrictHostKeyChecking="no",
-        ConnectTimeout=str(PATIENCE),
-        UserKnownHostsFile="/dev/null",
-    )
-    said = programs.run([*argv, "cat /etc/ssh/ssh_host_*_key.pub"], timeout=PATIENCE)
-    return [" ".join(line.split()[:2]) for line in said.splitlines()]

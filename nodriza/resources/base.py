@@ -84,6 +84,22 @@ class Resource:
         return ""
 
 
+class Watched(Resource):
+    """What no provision brings about by itself: it is never a gap, and has only ``strays``."""
+
+    def wanted(self) -> State:
+        """Nothing."""
+        return {}
+
+    @classmethod
+    def look(cls, host: Host, many: Sequence[Any]) -> List[State]:
+        """Nothing."""
+        return [{} for _ in many]
+
+    def fix(self, host: Host, now: State) -> None:
+        """Nothing."""
+
+
 @functools.lru_cache(maxsize=None)
 def _first_field(cls: type) -> str:
     return dataclasses.fields(cls)[0].name

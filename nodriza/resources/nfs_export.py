@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, List, Sequence, Tuple
 
-from nodriza.resources.base import Resource, State
+from nodriza.resources.base import Watched
 
 if TYPE_CHECKING:
     from nodriza.agent.host import Host
@@ -15,7 +15,7 @@ TABLE = "/var/lib/nfs/etab"
 
 
 @dataclass(frozen=True)
-class NfsExport(Resource):
+class NfsExport(Watched):
     """The folder ``path`` is shared with ``clients``, and nothing else is with anybody.
 
     Never a gap: files in /etc/exports.d and the server's reload bring it about. What is
@@ -24,18 +24,6 @@ class NfsExport(Resource):
 
     path: str
     clients: Tuple[str, ...]
-
-    def wanted(self) -> State:
-        """Nothing that could be brought about here."""
-        return {}
-
-    @classmethod
-    def look(cls, host: Host, many: Sequence[NfsExport]) -> List[State]:
-        """Nothing."""
-        return [{} for _ in many]
-
-    def fix(self, host: Host, now: State) -> None:
-        """Nothing."""
 
     @classmethod
     def strays(cls, host: Host, many: Sequence[NfsExport]) -> List[str]:

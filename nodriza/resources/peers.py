@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Iterator, List, NamedTuple, Sequence, Tuple
 
-from nodriza.resources.base import Resource, State
+from nodriza.resources.base import Watched
 
 if TYPE_CHECKING:
     from nodriza.agent.host import Host
@@ -15,7 +15,7 @@ TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
 
 
 @dataclass(frozen=True)
-class Peers(Resource):
+class Peers(Watched):
     """Nobody but ``allow`` (addresses) is connected to ``ports`` ("2049", "49152-49251").
 
     Never a gap: a connection is nothing that a provision would cut. A stranger's is told by
@@ -25,18 +25,6 @@ class Peers(Resource):
     name: str
     ports: Tuple[str, ...]
     allow: Tuple[str, ...]
-
-    def wanted(self) -> State:
-        """Nothing that could be brought about."""
-        return {}
-
-    @classmethod
-    def look(cls, host: Host, many: Sequence[Peers]) -> List[State]:
-        """Nothing."""
-        return [{} for _ in many]
-
-    def fix(self, host: Host, now: State) -> None:
-        """Nothing."""
 
     @classmethod
     def strays(cls, host: Host, many: Sequence[Peers]) -> List[str]:

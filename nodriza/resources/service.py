@@ -35,7 +35,6 @@ class Service(Resource):
     restart_on: Tuple[Any, ...] = ()
     check: Tuple[str, ...] = ()
     logs: Tuple[str, ...] = ()
-    HIDDEN: ClassVar[Tuple[str, ...]] = ()
     UNDOES: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
