@@ -1,6 +1,7 @@
-"""Plans to nodes: the central first, then the rest side by side, one result per node.
+"""Plans to nodes, all at the same time; one result per node.
 
-Of the nodes that serve, only as many change at a time as ``nodriza.turns`` lets.
+``nodriza.turns`` says who may change: the central first, then few at a time of the nodes
+that serve.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ class Run:
 
 
 def roll_out(run: Run, plans: Sequence[Plan]) -> dict[str, NodeResult]:
-    """Bring every plan to its node: the central first, then the rest side by side.
+    """Bring every plan to its node: all are looked at side by side, the central changes first.
 
     One node's failure never hides another's result; when the central fails, the nodes
     that depend on it are left alone and say so.
@@ -99,10 +100,12 @@ def roll_out(run: Run, plans: Sequence[Plan]) -> dict[str, NodeResult]:
     results: dict[str, NodeResult] = {}
     run.report.start([(plan.node, len(plan.resources)) for plan in plans])
     try:
+        central = run.cluster.central.name
+        ordered = sorted(plans, key=lambda plan: plan.node != central)
         # A look changes nothing that another node could wait for.
-        waves = [plans] if run.check else _waves(run.cluster, plans)
-        for wave in waves:
-            _wave_or_not(run, wave, results)
+        if not run.check and any(plan.node == central for plan in plans):
+            run.turns.first = central
+        _wave(run, ordered, results)
         last = [plan for plan in run.after(results) if not results[plan.node].bad]
         if last and not run.stop.is_set():
             _wave(run, last, results)
@@ -117,23 +120,6 @@ def exit_code(results: dict[str, NodeResult]) -> int:
     if any(isinstance(result.error, Interrupted) for result in results.values()):
         return Interrupted.exit_code
     return int(any(result.bad for result in results.values()))
-
-
-def _waves(cluster: Cluster, plans: Sequence[Plan]) -> list[list[Plan]]:
-    central = [plan for plan in plans if plan.node == cluster.central.name]
-    others = [plan for plan in plans if plan.node != cluster.central.name]
-    return [wave for wave in (central, others) if wave]
-
-
-def _wave_or_not(run: Run, plans: Sequence[Plan], results: dict[str, NodeResult]) -> None:
-    """A wave, unless the one before it failed."""
-    before = [name for name, result in results.items() if result.bad]
-    if not run.stop.is_set() and (run.check or not before):
-        _wave(run, plans, results)
-        return
-    for plan in plans:
-        results[plan.node] = _left_alone(run, plan, before)
-        run.report.done(plan.node, results[plan.node])
 
 
 def _wave(run: Run, plans: Sequence[Plan], results: dict[str, NodeResult]) -> None:
@@ -176,21 +162,29 @@ def _node(run: Run, plan: Plan, events: Events) -> NodeResult:
             event["origin"] = plan.origin(event["id"])
         _note(result, event)
         events.put((plan.node, event))
-        if event["event"] == "start" and (words := _wrong_clock(event["clock"])):
-            events.put((plan.node, {"event": "warning", "words": words}))
-        return run.turns.take(plan.node) if event["event"] == "turn" else None
+        if event["event"] == "start":
+            run.turns.begun(plan.node)
+            if words := _wrong_clock(event["clock"]):
+                events.put((plan.node, {"event": "warning", "words": words}))
+        if event["event"] != "turn":
+            return None
+        result.denied = not run.turns.take(plan.node, serves=event["serves"])
+        return not result.denied
 
     try:
         events.put((plan.node, {"event": "connecting"}))
         with connect(node, run.cluster) as connection:
             events.put((plan.node, {"event": "connected"}))
-            exchange(
-                connection,
-                run.request(plan),
-                heard,
-                sudo_password=run.sudo_password,
-                stop=run.stop,
-            )
+            if run.turns.begin(plan.node):
+                exchange(
+                    connection,
+                    run.request(plan),
+                    heard,
+                    sudo_password=run.sudo_password,
+                    stop=run.stop,
+                )
+            else:
+                result.denied, result.skipped = True, len(plan.resources)
         if result.skipped and not result.bad:
             result.error = _cut_short(result, run)
     except NodrizaError as error:
@@ -231,20 +225,26 @@ def _wrong_clock(clock: float) -> str:
 
 
 def _cut_short(result: NodeResult, run: Run) -> NodrizaError:
-    asked = run.stop.is_set()
-    if run.turns.failed and not asked and not result.changed:
-        return HostRefused(
-            f"left alone, because {', '.join(run.turns.failed)} failed",
+    asked, failed = run.stop.is_set(), run.turns.failed
+    again = "run the same command again"
+    if not result.denied:
+        who = "as you asked" if asked else "by a signal on the host"
+        return (Interrupted if asked else HostRefused)(
+            f"stopped between two resources, {who}",
             where=result.node,
-            kept="nothing was changed on it, and it goes on serving",
-            do=f"mend {run.turns.failed[0]}, then run the same command again",
+            kept="what is due on the host is written down there",
+            do=f"{again}: it goes on where this one stopped",
         )
-    kind = Interrupted if asked else HostRefused
-    return kind(
-        f"stopped between two resources, {'as you asked' if asked else 'by a signal on the host'}",
+    kept = "nothing was changed on it" if result.resources else "this node was not touched"
+    if result.changed:
+        kept = "packages were installed on it, nothing else was changed"
+    if asked:
+        return Interrupted("its turn had not come", where=result.node, kept=kept, do=again)
+    return HostRefused(
+        f"left alone, because {', '.join(failed)} failed",
         where=result.node,
-        kept="what is due on the host is written down there",
-        do="run the same command again: it goes on where this one stopped",
+        kept=kept,
+        do=f"mend {failed[0]}, then {again}",
     )
 
 
@@ -257,21 +257,3 @@ def _busy(holder: dict[str, Any]) -> NodrizaError:
         kept="nothing was changed by this run",
         do="wait for it to end and run the same command again",
     )
-
-
-def _left_alone(run: Run, plan: Plan, failed: Sequence[str]) -> NodeResult:
-    if not failed or run.stop.is_set():
-        error: NodrizaError = Interrupted(
-            "its turn had not come",
-            where=plan.node,
-            kept="this node was not touched",
-            do="run the same command again",
-        )
-    else:
-        error = HostRefused(
-            f"left alone, because {', '.join(failed)} failed",
-            where=plan.node,
-            kept="this node was not touched",
-            do=f"mend {failed[0]}, then run the same command again",
-        )
-    return NodeResult(node=plan.node, skipped=len(plan.resources), error=error)

@@ -1,9 +1,13 @@
-"""Who may change now: few of the nodes that serve at a time, and nobody after a failure."""
+"""Who may change now: the central before all others, then few at a time of those that serve.
+
+After a failure nobody may.
+"""
 
 from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from nodriza.errors import TargetError
@@ -34,16 +38,23 @@ def how_many(serial: str, children: int) -> int:
 class Turns:
     """Asked from the threads of the nodes.
 
-    Only nodes that serve, and have something to change, ask: all others go on side by
-    side, whatever ``serial`` says.
+    Only nodes that have something to change ask. Those that serve have to share ``serial``
+    places, all others go on side by side. ``first`` is a node that the others build upon, or
+    nothing: they are looked at when it has begun, and change when it is done.
     """
 
-    def __init__(self, serial: int, max_failures: int, stop: threading.Event) -> None:
+    def __init__(
+        self, serial: int, max_failures: int, stop: threading.Event, first: str = ""
+    ) -> None:
         self.serial = serial
         self.max_failures = max_failures
         self.stop = stop
+        self.first = first
         self.failed: list[str] = []
+        """Nodes whose failure may keep others from changing."""
         self._at_work: set[str] = set()
+        self._begun: set[str] = set()
+        self._done = {""}
         self._changed = threading.Condition()
 
     @classmethod
@@ -58,23 +69,42 @@ class Turns:
             stop,
         )
 
-    def take(self, node: str) -> bool:
-        """Wait for the turn of ``node``; ``False``: it never comes."""
+    def begin(self, node: str) -> bool:
+        """Wait until ``node`` may be looked at; ``False``: it is to be left alone."""
         with self._changed:
-            while not self._over() and len(self._at_work) >= self.serial:
-                self._changed.wait(0.2)  # nobody tells us of a Ctrl-C
-            if self._over():
-                return False
-            self._at_work.add(node)
-            return True
+            return self._wait(node, lambda: self.first in self._begun | self._done)
+
+    def begun(self, node: str) -> None:
+        """A node has been reached, and has taken its plan."""
+        with self._changed:
+            self._begun.add(node)
+            self._changed.notify_all()
+
+    def take(self, node: str, *, serves: bool) -> bool:
+        """Wait for the turn of ``node`` to change; ``False``: it never comes."""
+        with self._changed:
+            came = self._wait(node, lambda: self.first in self._done)
+            if came and serves:
+                came = self._wait(node, lambda: len(self._at_work) < self.serial)
+            if came and serves:
+                self._at_work.add(node)
+            return came
 
     def end(self, node: str, result: NodeResult) -> None:
         """A node is at its end; whoever waits comes next."""
         with self._changed:
-            if node in self._at_work:
-                self._at_work.discard(node)
-                self.failed += [node] if result.bad else []
+            if result.bad and node in {self.first, *self._at_work}:
+                self.failed.append(node)
+            self._at_work.discard(node)
+            self._done.add(node)
             self._changed.notify_all()
 
+    def _wait(self, node: str, free: Callable[[], bool]) -> bool:
+        while not (self._over() or free() or node == self.first):
+            self._changed.wait(0.2)  # nobody tells us of a Ctrl-C
+        return not self._over()
+
     def _over(self) -> bool:
-        return self.stop.is_set() or len(self.failed) > self.max_failures
+        return (
+            self.stop.is_set() or self.first in self.failed or len(self.failed) > self.max_failures
+        )

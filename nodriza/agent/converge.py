@@ -13,6 +13,7 @@ from nodriza.agent.transaction import Followers, Rejected, settle
 from nodriza.agent.words import told
 from nodriza.resources.base import Gap, Resource, State, gap_between
 from nodriza.resources.health import Health
+from nodriza.resources.package import Package
 from nodriza.resources.service import Service
 
 NO_TURN = "its turn did not come"
@@ -22,7 +23,7 @@ Emit = Callable[[Dict[str, Any]], None]
 class Converge:
     """One plan on one host. ``check``: change nothing, say what would change.
 
-    ``ask``: wait for this node's turn to change, and say whether it came.
+    ``ask``: wait for this node's turn to change, and say whether it came; ``True``: it serves.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class Converge:
         check: bool = False,
         diff: bool = False,
         stop: Callable[[], bool] = lambda: False,
-        ask: Callable[[], bool] = lambda: True,
+        ask: Callable[[bool], bool] = lambda _: True,
     ) -> None:
         self.host = host
         self.journal = journal
@@ -49,6 +50,7 @@ class Converge:
         self.gate = Gate(host, journal, resources, ask, emit)
         self.changed: Set[str] = set()
         self.counts = {"ok": 0, "changed": 0, "failed": 0, "skipped": 0}
+        self._before_turn = _up_to_packages(resources)
         self._dirty = False
 
     def run(self) -> Dict[str, int]:
@@ -62,9 +64,30 @@ class Converge:
                 continue
             if self._dirty:  # an earlier fix may have changed what these look like
                 states.update(self._look(group))
+            if self._needs_turn(group, states):
+                if not self.gate.leave(self.since):
+                    why_not = NO_TURN
+                    for resource in group:
+                        self._say(resource, "skipped", words=why_not)
+                    continue
+                # Others have been at work meanwhile.
+                self._dirty = True
+                states.update(self._look(group))
             why_not = self._group(group, states)
         self.gate.end()
         return self.counts
+
+    def _needs_turn(self, group: Sequence[Resource], states: Dict[str, State]) -> bool:
+        """Something is to change, and nobody has said yet that it may.
+
+        How a node is after all of it needs none; nor do the packages of a node that does
+        not serve, which take nothing of another node, and no time of its turn so.
+        """
+        if self.check or self.gate.open or isinstance(group[0], Health):
+            return False
+        if not any(gap_between(r, states[r.id]) or self._owed(r) for r in group):
+            return False
+        return group[0] not in self._before_turn or self.gate.serves()
 
     def _look(self, resources: Sequence[Resource]) -> Iterator[Tuple[str, State]]:
         """All of a kind at once."""
@@ -103,10 +126,6 @@ class Converge:
             diff = self._diff(resource, now) if gap else ""
             self._changed(resource, gap, diff, due, began)
             return ""
-        if not isinstance(resource, Health) and not self.gate.leave(self.since):
-            self._say(resource, "skipped", words=NO_TURN)
-            return NO_TURN
-        began = time.monotonic()  # waiting for the turn is nobody's slowness
         diff = self._diff(resource, now) if gap else ""
         self.emit({"event": "doing", "id": resource.id})
         self._dirty = True
@@ -129,12 +148,7 @@ class Converge:
         gaps = {resource.id: gap_between(resource, states[resource.id]) for resource in group}
         missing = [resource for resource in group if gaps[resource.id]]
         words = ""
-        if missing and not self.gate.leave(self.since):
-            for resource in group:
-                self._say(resource, "skipped", words=NO_TURN)
-            return NO_TURN
         if missing:
-            began = time.monotonic()
             self.emit({"event": "doing", "id": " ".join(resource.id for resource in missing)})
             self._dirty = True
             try:
@@ -179,14 +193,19 @@ class Converge:
 
     def _due(self, resource: Resource) -> Optional[str]:
         """What a change elsewhere, in this run or in one that was cut short, makes due."""
-        if isinstance(resource, Service) and not resource.running:
-            return None
-        debt = self.journal.owed(resource.id)
+        debt = self._owed(resource)
         if debt is None:
+            if isinstance(resource, Service) and not resource.running:
+                return None
             return self.followers.due(self.changed, resource) if self.check else None
         if debt["run"] != self.journal.run:
             self.emit({"event": "owed", **{key: debt[key] for key in ("id", "action", "since")}})
         return str(debt["action"])
+
+    def _owed(self, resource: Resource) -> Optional[Dict[str, Any]]:
+        if isinstance(resource, Service) and not resource.running:
+            return None
+        return self.journal.owed(resource.id)
 
     def _diff(self, resource: Resource, now: State) -> str:
         try:
@@ -231,6 +250,12 @@ class Converge:
                 "seconds": round(time.monotonic() - began, 3) if began else 0.0,
             }
         )
+
+
+def _up_to_packages(resources: Sequence[Resource]) -> Sequence[Resource]:
+    """The packages, and what they need before them."""
+    last = max((at for at, each in enumerate(resources) if isinstance(each, Package)), default=-1)
+    return resources[: last + 1]
 
 
 def _neighbours(resources: Sequence[Resource]) -> Iterator[List[Resource]]:

@@ -19,7 +19,8 @@ from nodriza.resources.service import Service
 class Gate:
     """``ask`` waits for the node's turn and says whether it came.
 
-    A plan without a ``Health``, and a node that is not well anyway, need none.
+    It is asked once before the first change, until the nodes that this one builds upon are
+    done; and by a node that is well and has a ``Health`` once more, whether it may leave.
     """
 
     def __init__(
@@ -27,7 +28,7 @@ class Gate:
         host: Host,
         journal: Journal,
         resources: Sequence[Resource],
-        ask: Callable[[], bool],
+        ask: Callable[[bool], bool],
         emit: Callable[[Dict[str, Any]], None],
     ) -> None:
         self.host = host
@@ -39,22 +40,29 @@ class Gate:
         self.health: Optional[Health] = next(
             (resource for resource in resources if isinstance(resource, Health)), None
         )
-        self._open: Optional[bool] = None
+        self.open: Optional[bool] = None
+
+    def serves(self) -> bool:
+        """Whether visitors may be sent here, or were until a run took it away."""
+        health = self.health
+        if health is None:
+            return False
+        return health.is_away(self.host) or health.ask(self.host)[0] == 200
 
     def leave(self, since: str) -> bool:
         """Before a change: whether it may be made. Asks, and leaves rotation, once."""
-        if self._open is None:
-            self._open = self._leave(since)
-        return self._open
+        if self.open is None:
+            self.open = self._leave(since)
+        return self.open
 
     def _leave(self, since: str) -> bool:
+        if not self.ask(False):
+            return False
         health = self.health
-        if health is None:
+        if health is None or not self.serves():
             return True
         away = health.is_away(self.host)
-        if not away and health.ask(self.host)[0] != 200:
-            return True
-        if not self.ask():
+        if not self.ask(True):
             return False
         self.emit({"event": "away"})
         # First what is due: whoever finds the mark also finds that it must be lifted.
@@ -84,7 +92,7 @@ class Gate:
     def end(self) -> None:
         """At the end of a run that did not get as far as ``pass_through``."""
         health = self.health
-        if not (self._open and health and health.is_away(self.host)):
+        if not (self.open and health and health.is_away(self.host)):
             return
         status, words = health.ask(self.host)
         if status == 200:

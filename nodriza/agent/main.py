@@ -91,8 +91,9 @@ def main(body: bytes, stdin: int, keep: Optional[Tuple[str, bytes]]) -> None:
     def stop() -> bool:
         return stopping.is_set() or line.broken
 
-    def ask() -> bool:
-        line.emit({"event": "turn"})
+    def ask(serves: bool) -> bool:
+        turn.clear()
+        line.emit({"event": "turn", "serves": serves})
         while not (turn.wait(0.1) or stop()):
             pass
         return not stop()
@@ -137,7 +138,7 @@ def _serve(
     request: Dict[str, Any],
     line: Line,
     stop: Callable[[], bool],
-    ask: Callable[[], bool],
+    ask: Callable[[bool], bool],
     keep: Optional[Tuple[str, bytes]],
 ) -> int:
     host = Host()

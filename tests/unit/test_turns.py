@@ -15,8 +15,8 @@ from nodriza.turns import Turns, how_many, refuse_bad_serial
 WELL, ILL = NodeResult("a"), NodeResult("a", error=HostRefused("no"))
 
 
-def turns(serial: int, max_failures: int = 0) -> Turns:
-    return Turns(serial, max_failures, threading.Event())
+def turns(serial: int, max_failures: int = 0, first: str = "") -> Turns:
+    return Turns(serial, max_failures, threading.Event(), first)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_never_more_than_serial_at_once():
 
     def node(name: str) -> None:
         nonlocal count
-        assert many.take(name)
+        assert many.take(name, serves=True)
         with lock:
             count += 1
             at_work.append(count)
@@ -57,16 +57,16 @@ def test_never_more_than_serial_at_once():
 
 def test_after_a_failure__nobody_else_gets_a_turn():
     many = turns(1)
-    assert many.take("a")
+    assert many.take("a", serves=True)
     many.end("a", ILL)
-    assert not many.take("b")
+    assert not many.take("b", serves=True)
     assert many.failed == ["a"]
 
 
 def test_max_failures__are_borne():
     many = turns(1, max_failures=1)
     for name, goes_on in (("a", True), ("b", True), ("c", False)):
-        assert many.take(name) is goes_on
+        assert many.take(name, serves=True) is goes_on
         many.end(name, ILL)
 
 
@@ -74,11 +74,43 @@ def test_node_that_never_asked__stops_nobody():
     """One that could not be reached, say: it has taken nothing away."""
     many = turns(1)
     many.end("unreachable", ILL)
-    assert many.take("b")
+    assert many.take("b", serves=True)
 
 
 def test_ctrl_c__ends_the_waiting():
     many = turns(1)
-    assert many.take("a")
+    assert many.take("a", serves=True)
     threading.Timer(0.05, many.stop.set).start()
-    assert not many.take("b")
+    assert not many.take("b", serves=True)
+
+
+def test_others__begin_when_the_first_has_begun_and_change_when_it_is_done():
+    many = turns(1, first="central")
+    with ThreadPoolExecutor(2) as pool:
+        begun = pool.submit(many.begin, "child")
+        turn = pool.submit(many.take, "video", serves=False)
+        time.sleep(0.05)
+        assert not begun.done()
+        assert many.begin("central")
+        many.begun("central")
+        assert begun.result(timeout=5)
+        assert many.take("central", serves=False)
+        assert not turn.done()
+        many.end("central", WELL)
+        assert turn.result(timeout=5)
+
+
+def test_first_that_failed__leaves_all_others_alone_however_many_failures_are_borne():
+    many = turns(1, max_failures=5, first="central")
+    many.begun("central")
+    assert many.begin("looked at")
+    many.end("central", ILL)
+    assert not many.take("looked at", serves=False)
+    assert not many.begin("late")
+
+
+def test_nodes_that_serve_nobody__go_on_side_by_side():
+    many = turns(1)
+    assert many.take("a", serves=True)
+    for name in "bcd":
+        assert many.take(name, serves=False)

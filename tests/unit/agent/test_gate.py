@@ -12,7 +12,7 @@ import pytest
 
 from nodriza.agent.converge import Converge
 from nodriza.agent.journal import Journal
-from nodriza.resources import Directory, File, Health, Service
+from nodriza.resources import Directory, File, Health, Package, Service
 from tests.unit.agent.pretend import PretendHost
 
 ME = {"owner": Path.home().owner(), "group": Path.home().group()}
@@ -33,6 +33,7 @@ class Node:
         self.runs = 0
         self.asked = 0
         self.turn = True
+        self.asks: list[bool] = []
         self.seen_away: list[bool] = []
 
     @property
@@ -44,6 +45,10 @@ class Node:
         self.seen_away.append(self.away)
         read = PretendHost(self.root, {}).systemd.get("web", {}).get("read") or "0"
         return int(read.split()[0])
+
+    def ask(self, serves: bool) -> bool:
+        self.asks.append(serves)
+        return self.turn
 
     def run(self, text: str, *more, **options) -> Converge:
         self.runs += 1
@@ -58,9 +63,7 @@ class Node:
         ]
         self.events: list[dict] = []
         journal = Journal(host, f"run-{self.runs}")
-        loop = Converge(
-            host, journal, resources, self.events.append, ask=lambda: self.turn, **options
-        )
+        loop = Converge(host, journal, resources, self.events.append, ask=self.ask, **options)
         loop.run()
         return loop
 
@@ -104,12 +107,49 @@ def test_node_with_nothing_to_change__is_not_even_asked(node):
     assert node.seen_away[-1:] == [False]
 
 
-def test_node_that_serves_nothing_yet__needs_no_turn(node):
+def test_node_that_serves_nothing_yet__waits_for_those_before_it_and_takes_no_place(node):
     """A bare host, and one where nothing was ever deployed."""
-    node.turn = False
     assert node.run("404").counts["failed"] == 0
     assert node.run("404 again").counts["failed"] == 0
+    assert node.asks == [False, False]
     assert not node.away
+
+
+def test_node_that_serves__waits_for_those_before_it_and_for_a_place(node):
+    node.run("200")
+    node.asks.clear()
+    node.run("200 b")
+    assert node.asks == [False, True]
+
+
+def test_packages_of_a_node_that_serves_nothing__wait_for_nobody(node, monkeypatch):
+    installed: list[str] = []
+    monkeypatch.setattr(
+        Package, "look", lambda _, many: [{"installed": p.name in installed} for p in many]
+    )
+    monkeypatch.setattr(
+        Package, "fix_together", lambda _, many: installed.extend(p.name for p in many)
+    )
+    node.turn = False
+    loop = node.run("404", Package("nginx"), Package("uwsgi-core"))
+    assert installed == ["nginx", "uwsgi-core"]
+    assert loop.counts["changed"] == 2 + 2  # and what comes before them in this plan
+    assert loop.counts["skipped"] == 2
+    assert node.asks == [False]
+
+
+def test_what_others_did_meanwhile__is_seen_before_anything_is_changed(node):
+    """A share that the central node gives back while this one waits, say."""
+
+    def another(serves: bool) -> bool:
+        (node.root / "etc").mkdir()
+        (node.root / "etc/web.conf").write_text("404")
+        return True
+
+    node.ask = another
+    node.run("404")
+    assert node.statuses()["directory:/etc"] == "ok"
+    assert node.statuses()["file:/etc/web.conf"] == "ok"
 
 
 def test_node_that_serves__is_out_of_rotation_while_it_changes(node):
