@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 from collections.abc import Collection as Words
 from collections.abc import Iterable
 
@@ -42,6 +43,11 @@ def refuse_slips(commands: Collection, inventories: Words[str]) -> None:
     typed = getattr(getattr(program, "core", None), "unparsed", None)
     if not typed or program.args.complete.value:
         return
+    if program.core.remainder:
+        command = shlex.quote(program.core.remainder)
+        raise _no(
+            f"nothing can stand behind --: {_short(command)}", "fab run 'uptime' --target NODE"
+        )
     words = {name for name in inventories if getattr(commands.tasks.get(name), "chooses", False)}
     _refuse_doubles(typed, set(inventories) - words, commands)
     contexts = commands.to_contexts(ignore_unknown_help=True)

@@ -51,6 +51,7 @@ class Converge:
         self.changed: Set[str] = set()
         self.counts = {"ok": 0, "changed": 0, "failed": 0, "skipped": 0}
         self._before_turn = _up_to_packages(resources)
+        self._old_debts = {debt["id"] for debt in journal.all_owed()}
         self._dirty = False
 
     def run(self) -> Dict[str, int]:
@@ -204,6 +205,8 @@ class Converge:
 
     def _owed(self, resource: Resource) -> Optional[Dict[str, Any]]:
         if isinstance(resource, Service) and not resource.running:
+            return None
+        if not self._dirty and resource.id not in self._old_debts:
             return None
         return self.journal.owed(resource.id)
 

@@ -36,6 +36,7 @@ project = test_commands.project
         ("vagrnt plan", "did you mean vagrant?"),
         ("lab", "next: fab lab.box, fab lab.down, fab lab.machines, fab lab.ssh"),
         ("lab.staus", "did you mean lab.status"),
+        ("lab.ssh server-2 -- uptime", "next: fab run 'uptime' --target NODE"),
         ("plan smok", "did you mean smoke?"),
         (
             "plan --jsno",
