@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ import fabric
 import paramiko
 
 from nodriza import pack
+from nodriza.agent.line import HERE, TURN
 from nodriza.errors import ConnectionFailed, HostRefused
 
 Event = dict[str, Any]
@@ -26,6 +28,7 @@ NOTHING: Event = {"gap": {}, "diff": "", "words": "", "seconds": 0.0}
 LAST = ("end", "busy", "error")
 """Nobody waits for more: a process that has looked at a share which hangs ends when the share
 does (signal(7) can't end it)."""
+SIGN = 15  # seconds between two signs that we are there, for a host that waits for its turn
 SILENCE = 1800  # seconds; longer than the longest command that a plan runs
 
 
@@ -51,10 +54,10 @@ def exchange(
     errors: list[str] = []
     reader = threading.Thread(target=_drain, args=(channel, errors), daemon=True)
     reader.start()
-    payload = pack.payload(request)
+    payload, at_work = pack.payload(request), threading.Event()
     sender = threading.Thread(
         target=_send,
-        args=(channel, payload, sudo_password, stop or threading.Event()),
+        args=(channel, payload, sudo_password, stop or threading.Event(), at_work),
         daemon=True,
     )
     sender.start()
@@ -65,6 +68,8 @@ def exchange(
                 channel.sendall(pack.agent())
                 continue
             last = event
+            if event["event"] == "start":
+                at_work.set()
             turn = on_event(event)
             if turn is not None:
                 _answer(channel, turn)
@@ -99,21 +104,32 @@ def sudo_words(user: str, password: str | None) -> str:
     return "sudo -n" if password is None else "sudo -S -p ''"
 
 
-def _send(channel: Any, payload: bytes, sudo_password: str | None, stop: threading.Event) -> None:
+def _send(
+    channel: Any,
+    payload: bytes,
+    sudo_password: str | None,
+    stop: threading.Event,
+    at_work: threading.Event,
+) -> None:
     # sudo reads one line if it wants a password; if it does not, the agent skips it.
     head = f"{sudo_password}\n".encode() if sudo_password is not None else b""
     try:
         channel.sendall(head + payload)
+        said = time.monotonic()
         while not (stop.wait(0.2) or channel.closed or channel.eof_received):
-            pass
+            # Not before: the agent itself may still be on its way.
+            if at_work.is_set() and time.monotonic() - said > SIGN:
+                channel.sendall(HERE)
+                said = time.monotonic()
         channel.shutdown_write()
     except (OSError, EOFError, paramiko.SSHException):
         return  # the host hung up; what it said is read elsewhere
 
 
 def _answer(channel: Any, turn: bool) -> None:
-    """What the agent's ``ask`` waits for (nodriza/agent/main.py)."""
-    channel.sendall(b"\n") if turn else channel.shutdown_write()
+    """What the agent's ``Controller`` waits for (nodriza/agent/line.py)."""
+    with contextlib.suppress(OSError):  # it did not wait; what it says to that comes next
+        channel.sendall(TURN) if turn else channel.shutdown_write()
 
 
 def _drain(channel: Any, errors: list[str]) -> None:

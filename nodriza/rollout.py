@@ -228,9 +228,10 @@ def _cut_short(result: NodeResult, run: Run) -> NodrizaError:
     asked, failed = run.stop.is_set(), run.turns.failed
     again = "run the same command again"
     if not result.denied:
-        who = "as you asked" if asked else "by a signal on the host"
+        skipped = (event["words"] for event in result.resources if event["status"] == "skipped")
+        why = "as you asked" if asked else next(skipped)
         return (Interrupted if asked else HostRefused)(
-            f"stopped between two resources, {who}",
+            f"stopped between two resources: {why}",
             where=result.node,
             kept="what is due on the host is written down there",
             do=f"{again}: it goes on where this one stopped",

@@ -12,70 +12,25 @@ import os
 import resource
 import signal
 import sys
-import threading
 import time
 import zlib
-from typing import Any, BinaryIO, Callable, Dict, Optional, Set, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 from nodriza import resources as nouns
 from nodriza.agent.converge import Converge
 from nodriza.agent.host import Host, HostError
 from nodriza.agent.journal import HOME, Busy, Journal
-from nodriza.agent.redact import HIDDEN, Redactor, hide_old_values, holds_secrets
+from nodriza.agent.line import Controller, Line
+from nodriza.agent.redact import Redactor
 from nodriza.agent.system import refuse_unknown_system
 from nodriza.agent.words import told
-
-WORDS = 500
-"""Characters of a failure's words that a host remembers."""
-
-
-class Line:
-    """The way back to the controller; when it breaks, the run winds down."""
-
-    def __init__(self, stream: BinaryIO, redactor: Redactor, described: Dict[str, Any]) -> None:
-        self.stream = stream
-        self.redactor = redactor
-        self.described = described  # id → the resource's data with tokens
-        self.broken = False
-        self.counts_ok = True
-        """Whether the resources come in the order of the request: those that are ok are then
-        only counted."""
-        self.closed: Set[str] = set()
-        """Ids of files that hold secrets which nobody here knows: their diffs aren't shown."""
-        self.told: Dict[str, Any] = {}
-        """What is worth remembering: id → how it changed or failed."""
-        self._ok = 0
-
-    def emit(self, event: Dict[str, Any]) -> None:
-        """Send an event, with no secret in it."""
-        if self.counts_ok and event["event"] == "resource" and event["status"] == "ok":
-            self._ok += 1
-            return
-        if self._ok:
-            count, self._ok = self._ok, 0
-            self.emit({"event": "ok", "count": count})
-        safe = self.redactor.hide(event)
-        if event["event"] == "resource" and event["status"] in ("changed", "failed"):
-            kept = {key: safe[key] for key in ("status", "gap")}
-            self.told[safe["id"]] = {**kept, "words": safe["words"][:WORDS]}
-        if safe.get("diff") and safe["id"] in self.closed:
-            safe["diff"] = HIDDEN
-        data = self.described.get(safe.get("id", ""))
-        if safe.get("diff") and data and holds_secrets(data):
-            safe["diff"] = hide_old_values(safe["diff"], str(data.get("content", "")))
-        try:
-            self.stream.write(b"\x1e" + json.dumps(safe).encode() + b"\n")
-            self.stream.flush()
-        except OSError:
-            self.broken = True
 
 
 def main(body: bytes, stdin: int, keep: Optional[Tuple[str, bytes]]) -> None:
     """Do what the request says and exit: 0 done, 1 something failed, 3 host is taken.
 
-    ``stdin``, a file descriptor: a byte on it is this node's turn to change; when it
-    ends, nobody wants the rest any more. ``keep``: the agent, and where it is looked for,
-    when this host does not have it yet.
+    ``stdin``: where the controller goes on talking (``nodriza.agent.line``). ``keep``: the
+    agent, and where it is looked for, when this host does not have it yet.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the secrets
     request = json.loads(zlib.decompress(body))
@@ -83,23 +38,11 @@ def main(body: bytes, stdin: int, keep: Optional[Tuple[str, bytes]]) -> None:
     os.dup2(2, 1)  # a stray print must not end up between the events
     described = {data["id"]: data for data in request["resources"]}
     line = Line(stdout, Redactor(request["secrets"]), described)
-    stopping, turn = threading.Event(), threading.Event()
+    controller = Controller(stdin, line)
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-    threading.Thread(target=_wait_for_end, args=(stdin, turn, stopping), daemon=True).start()
-
-    def stop() -> bool:
-        return stopping.is_set() or line.broken
-
-    def ask(serves: bool) -> bool:
-        turn.clear()
-        line.emit({"event": "turn", "serves": serves})
-        while not (turn.wait(0.1) or stop()):
-            pass
-        return not stop()
-
+        signal.signal(number, lambda *_: controller.stopping.set())
     try:
-        code = _serve(request, line, stop, ask, keep)
+        code = _serve(request, line, controller, keep)
     except (HostError, OSError) as error:
         line.emit({"event": "error", "words": told(error, HOME)})
         code = 1
@@ -111,12 +54,6 @@ def main(body: bytes, stdin: int, keep: Optional[Tuple[str, bytes]]) -> None:
     # Not sys.exit: the thread may sit in a read that never returns.
     sys.stderr.flush()
     os._exit(code)
-
-
-def _wait_for_end(stdin: int, turn: threading.Event, stopping: threading.Event) -> None:
-    while os.read(stdin, 4096):
-        turn.set()
-    stopping.set()
 
 
 def keep_agent(host: Host, path: str, data: bytes) -> None:
@@ -137,8 +74,7 @@ def keep_agent(host: Host, path: str, data: bytes) -> None:
 def _serve(
     request: Dict[str, Any],
     line: Line,
-    stop: Callable[[], bool],
-    ask: Callable[[bool], bool],
+    controller: Controller,
     keep: Optional[Tuple[str, bytes]],
 ) -> int:
     host = Host()
@@ -188,8 +124,8 @@ def _serve(
         line.emit,
         check=check,
         diff=request["diff"],
-        stop=stop,
-        ask=ask,
+        stop=controller.wants_no_more,
+        ask=controller.ask,
     )
     counts = converge.run()
     if not check:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 from tests.lab.project import Project, wait_for
 from tests.lab.visitor import get, serving
 
@@ -67,3 +70,46 @@ def test_status__shows_a_node_that_is_down_and_ends_with_1(mended: Project) -> N
     assert "video-1" in result.said
     for node in ("server-1", "server-2", "server-3"):
         assert node in result.said
+
+
+def test_laptop_that_sleeps_mid_run__holds_no_host_and_tells_when_it_wakes(
+    mended_at_the_end: Project,
+) -> None:
+    project = mended_at_the_end
+    project.write(max_upload_mb=241)
+    with project.start("provision:server-2") as process:
+        wait_for("agent at work", 60, lambda: project.agent_with_lock("server-2"))
+        os.kill(process.pid, signal.SIGSTOP)
+        meanwhile = project.fab("provision:server-2")
+        # It waits for its turn, and not for ever.
+        wait_for("end of the agent", 120, lambda: not project.agent("server-2"), every=1)
+        other = project.fab("provision:server-2", "--json").well()
+        os.kill(process.pid, signal.SIGCONT)
+        out, err = process.communicate(timeout=60)
+    assert "another run is at work on this host: root from" in meanwhile.said
+    assert "file:/etc/nginx/conf.d/videoteca.conf" in other.changed()["server-2"]
+    assert process.returncode == 1, out + err
+    assert "no sign of the controller for 90 s" in out
+    assert "run the same command again: it goes on where this one stopped" in out
+    assert project.fab("provision:server-2", "--json").well().changed() == {}
+
+
+def test_central_that_reboots_while_a_child_changes__costs_a_second_run_at_most(
+    mended_at_the_end: Project,
+) -> None:
+    project = mended_at_the_end
+    project.write(max_upload_mb=242)
+    with project.start("provision:server-2") as process:
+        wait_for("agent at work", 60, lambda: project.agent_with_lock("server-2"))
+        project.power_cut("server-1")
+        project.power_on("server-1")
+        out, err = process.communicate(timeout=300)
+    said = out + err
+    assert "Traceback" not in said
+    if process.returncode:
+        assert "FAILED  server-2" in said
+        assert "next  " in said
+    wait_for("answer of every child", 120, lambda: serving(project.cluster))
+    project.fab("provision").well()
+    assert project.fab("provision", "--json").well().changed() == {}
+    assert serving(project.cluster)

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from nodriza import history as engine
-from nodriza.agent.main import Line
+from nodriza.agent.line import Line
 from nodriza.agent.redact import HIDDEN, Redactor
 from nodriza.channel import expanded
 from nodriza.errors import ConnectionFailed, HostRefused, TargetError

@@ -1,0 +1,93 @@
+"""The line to the controller: events go out, its few words come in."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from typing import Any, BinaryIO, Dict, Set
+
+from nodriza.agent.redact import HIDDEN, Redactor, hide_old_values, holds_secrets
+
+HERE, TURN = b".", b"\n"
+"""A byte each: somebody is there; this node may change. Their end: nobody wants the rest."""
+ABSENT = 90
+"""Seconds without a sign after which nobody waits for a turn. A laptop may sleep for days, and
+this host must not be held by its run."""
+WORDS = 500
+"""Characters of a failure's words that a host remembers."""
+
+
+class Line:
+    """The way back to the controller; when it breaks, the run winds down."""
+
+    def __init__(self, stream: BinaryIO, redactor: Redactor, described: Dict[str, Any]) -> None:
+        self.stream = stream
+        self.redactor = redactor
+        self.described = described  # id → the resource's data with tokens
+        self.broken = False
+        self.counts_ok = True
+        """Whether the resources come in the order of the request: those that are ok are then
+        only counted."""
+        self.closed: Set[str] = set()
+        """Ids of files that hold secrets which nobody here knows: their diffs aren't shown."""
+        self.told: Dict[str, Any] = {}
+        """What is worth remembering: id → how it changed or failed."""
+        self._ok = 0
+
+    def emit(self, event: Dict[str, Any]) -> None:
+        """Send an event, with no secret in it."""
+        if self.counts_ok and event["event"] == "resource" and event["status"] == "ok":
+            self._ok += 1
+            return
+        if self._ok:
+            count, self._ok = self._ok, 0
+            self.emit({"event": "ok", "count": count})
+        safe = self.redactor.hide(event)
+        if event["event"] == "resource" and event["status"] in ("changed", "failed"):
+            kept = {key: safe[key] for key in ("status", "gap")}
+            self.told[safe["id"]] = {**kept, "words": safe["words"][:WORDS]}
+        if safe.get("diff") and safe["id"] in self.closed:
+            safe["diff"] = HIDDEN
+        data = self.described.get(safe.get("id", ""))
+        if safe.get("diff") and data and holds_secrets(data):
+            safe["diff"] = hide_old_values(safe["diff"], str(data.get("content", "")))
+        try:
+            self.stream.write(b"\x1e" + json.dumps(safe).encode() + b"\n")
+            self.stream.flush()
+        except OSError:
+            self.broken = True
+
+
+class Controller:
+    """What comes from the other end of the line while the plan is at work."""
+
+    def __init__(self, stdin: int, line: Line) -> None:
+        self.line = line
+        self.stopping = threading.Event()
+        self._turn = threading.Event()
+        self._heard = time.monotonic()
+        threading.Thread(target=self._listen, args=(stdin,), daemon=True).start()
+
+    def wants_no_more(self) -> bool:
+        """The plan is to end after the resource that it is at."""
+        return self.stopping.is_set() or self.line.broken
+
+    def ask(self, serves: bool) -> bool:
+        """Wait for this node's turn to change, and say whether it came."""
+        self._turn.clear()
+        self.line.emit({"event": "turn", "serves": serves})
+        while not (self._turn.wait(0.1) or self.wants_no_more()):
+            if time.monotonic() - self._heard > ABSENT:
+                words = f"no sign of the controller for {ABSENT} s, so its turn can't come"
+                self.line.emit({"event": "warning", "words": words})
+                return False
+        return not self.wants_no_more()
+
+    def _listen(self, stdin: int) -> None:
+        while said := os.read(stdin, 4096):
+            self._heard = time.monotonic()
+            if TURN in said:
+                self._turn.set()
+        self.stopping.set()
