@@ -21,6 +21,7 @@ import yaml
 from nodriza import lab
 from nodriza.inventory import Cluster, load_cluster
 from nodriza.lab import nspawn, state
+from tests.running import running
 
 ROOT = Path(__file__).parents[2]
 FAB = Path(sys.executable).with_name("fab")
@@ -160,20 +161,13 @@ class Project:
     ) -> Iterator[subprocess.Popen[str]]:
         """A command that runs meanwhile; killed at the end if it still does."""
         way = ["nsenter", f"--net=/run/netns/{self.netns}"] if inside else []
-        process = subprocess.Popen(
+        with running(
             [*way, str(self.program), *words],
             cwd=self.folder,
             env={**self._environment, **(env or {})},
             stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        with process:
-            try:
-                yield process
-            finally:
-                process.kill()
+        ) as process:
+            yield process
 
     @property
     def _environment(self) -> dict[str, str]:

@@ -6,25 +6,13 @@ import contextlib
 import os
 import subprocess
 import time
-from collections.abc import Iterator
 
 from nodriza.remote import GUARD
+from tests.running import running
 
 
-@contextlib.contextmanager
-def guarded(command: str) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        ["sh", "-c", GUARD, "sh", command],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        try:
-            yield process
-        finally:
-            process.kill()
+def guarded(command: str) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
+    return running(["sh", "-c", GUARD, "sh", command], stdin=subprocess.PIPE)
 
 
 def is_there(pid: int) -> bool:
