@@ -29,6 +29,8 @@ class NodeResult:
     facts: dict[str, Any] = field(default_factory=dict)
     away: bool = False
     """Whether it served before, and was out of rotation while it changed."""
+    serves: bool = False
+    """Whether it said so when it asked for its turn."""
     denied: bool = False
     """Whether it waited for its turn, and the turn never came."""
 

@@ -168,7 +168,8 @@ def _node(run: Run, plan: Plan, events: Events) -> NodeResult:
                 events.put((plan.node, {"event": "warning", "words": words}))
         if event["event"] != "turn":
             return None
-        result.denied = not run.turns.take(plan.node, serves=event["serves"])
+        result.serves = event["serves"]
+        result.denied = not run.turns.take(plan.node, serves=result.serves)
         return not result.denied
 
     try:
@@ -237,7 +238,9 @@ def _cut_short(result: NodeResult, run: Run) -> NodrizaError:
             do=f"{again}: it goes on where this one stopped",
         )
     kept = "nothing was changed on it" if result.resources else "this node was not touched"
-    if result.changed:
+    if result.serves:
+        kept += ", and it goes on serving"
+    elif result.changed:
         kept = "packages were installed on it, nothing else was changed"
     if asked:
         return Interrupted("its turn had not come", where=result.node, kept=kept, do=again)

@@ -157,7 +157,7 @@ def test_power_cut_in_the_middle__is_told_soon_and_the_next_run_converges(
 ) -> None:
     project = mended_at_the_end
     project.write(**changed(KILLS + 3))
-    with project.start("provision") as process:
+    with project.start("provision", "--max-failures", "1") as process:
         wait_for("agent", 20, lambda: project.agent(NODE))
         time.sleep(span / 2)
         began = time.monotonic()

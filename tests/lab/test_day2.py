@@ -276,8 +276,10 @@ def test_console__is_a_shell_on_the_node(deployed: Project) -> None:
         start_new_session=True,
     ) as process:
         os.close(inner)
-        os.write(outer, b"echo I am $(hostname); exit 5\n")
         said = b""
+        while not said.endswith(b"# "):  # what is typed before is nobody's
+            said += os.read(outer, 4096)
+        os.write(outer, b"echo I am $(hostname); exit 5\n")
         try:
             while data := os.read(outer, 4096):
                 said += data
