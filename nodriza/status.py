@@ -56,6 +56,10 @@ def wrong(result: NodeResult) -> Iterator[str]:
     state = result.facts["state"]
     yield from (event["id"] for event in result.resources if event["status"] != "ok")
     yield from (f"{id} is owed a restart" for id in state["owed"])
+    for answer in state["health"].values():
+        status, words = (0, answer["error"]) if isinstance(answer, dict) else answer
+        if status not in (200, 404):  # 404: nothing was ever deployed here
+            yield f"does not serve: {status or 'no answer:'} {words}"
     for path, used in state["mounts"].items():
         if isinstance(used, dict):
             yield f"{path}: {used['error']}"
@@ -184,7 +188,7 @@ def as_json(results: dict[str, NodeResult]) -> str:
 
 def _only_what_runs(plan: Plan) -> Plan:
     """No secret is in what is left, so a status needs none."""
-    kept = (Service, Mount, Package)
+    kept = (Service, Mount, Package, Health)
     return Plan(plan.node, tuple(p for p in plan.resources if isinstance(p.resource, kept)))
 
 

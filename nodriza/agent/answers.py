@@ -13,6 +13,7 @@ from nodriza.agent.host import Host
 from nodriza.agent.journal import Journal
 from nodriza.agent.system import os_release
 from nodriza.resources.base import Resource
+from nodriza.resources.health import Health
 from nodriza.resources.mount import Mount
 from nodriza.resources.package import Package
 
@@ -20,16 +21,19 @@ PATIENCE = 3  # seconds for a share that may be away for ever
 
 
 def state(host: Host, journal: Journal, plan: Sequence[Resource], about: Any) -> Dict[str, Any]:
-    """System, uptime (seconds), load, memory and disks (used, in per cent), clock, last run.
+    """System, uptime (seconds), load, memory and disks (used, in per cent), clock, last run;
+    ``health``, status and words of the location that the plan's ``Health`` asks.
 
     ``about``: ``links`` to read, such as an application's ``current``; ``certificates``,
     files in PEM whose end is told as openssl(1) prints it; ``marks``, folders to list.
     """
     mounts = [each.path for each in plan if isinstance(each, Mount)]
+    healths = {each.id: partial(each.ask, host) for each in plan if isinstance(each, Health)}
     shared = _patiently(
         {
             **{path: partial(host.readlink, path) for path in about["links"]},
             **{path: partial(_disk_used, host, path) for path in mounts},
+            **healths,
         }
     )
     return {
@@ -39,6 +43,7 @@ def state(host: Host, journal: Journal, plan: Sequence[Resource], about: Any) ->
         "memory": _memory_used(host),
         "disk": _disk_used(host, "/"),
         "mounts": {path: shared[path] for path in mounts},
+        "health": {id: shared[id] for id in healths},
         "links": {path: shared[path] for path in about["links"]},
         "certificates": {path: _end_of(host, path) for path in about["certificates"]},
         "versions": _versions(host, [each.name for each in plan if isinstance(each, Package)]),

@@ -26,6 +26,7 @@ STATE = {
     "mounts": {"/srv/videoteca": 40},
     "certificates": {},
     "marks": {Health.AWAY: []},
+    "health": {},
     "system": "Debian GNU/Linux 12 (bookworm)",
     "versions": {"nginx": "1.22.1-9+deb12u1", "mariadb-server": "1:10.11.6-0+deb12u1"},
     "last_run": {
@@ -67,6 +68,12 @@ def test_node_that_is_well__is():
         (node(certificates=ends_in(5)), "site.pem ends in 5 days"),
         (node(certificates=ends_in(-3)), "site.pem ended 3 days ago"),
         (node(clock=700.0), "the clock is -300 s off"),
+        (
+            node(health={"health:x": [503, "the share is away"]}),
+            "does not serve: 503 the share is",
+        ),
+        (node(health={"health:x": [0, "refused"]}), "does not serve: no answer: refused"),
+        (node(health={"health:x": {"error": "no answer"}}), "does not serve: no answer"),
     ],
 )
 def test_what_is_wrong__is_said_in_words(three_node, result, words):

@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 import ast
+import sys
 import threading
+import types
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from nodriza.inventory import Cluster
 from nodriza.plan import plan_node
 
 KEPT = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.Assign)
 
 
-@pytest.fixture
-def worker(three_node, tmp_path) -> dict[str, Any]:
-    """The module's functions, with nothing of what it does when a worker begins."""
-    path = "/etc/uwsgi/videoteca_release.py"
-    plan = plan_node(three_node.node("server-2"), three_node)
+def functions(cluster: Cluster, path: str) -> dict[str, Any]:
+    """Of a module on a child, with nothing of what it does when it is imported."""
+    plan = plan_node(cluster.node("server-2"), cluster)
     text = next(p.resource.content for p in plan.resources if p.resource.subject == path)
     body = [node for node in ast.parse(text).body if isinstance(node, KEPT)]
-    module = ast.Module([node for node in body if "choose()" not in ast.unparse(node)], [])
+    body = [node for node in body if ast.unparse(node) != "release, reason = choose()"]
+    module = ast.Module(body, [])
     names: dict[str, Any] = {"release": ""}
     exec(compile(module, path, "exec"), names)
+    return names
+
+
+@pytest.fixture
+def worker(three_node, tmp_path) -> dict[str, Any]:
+    names = functions(three_node, "/etc/uwsgi/videoteca_release.py")
     names.update(SHARE=str(tmp_path), SHARE_PATIENCE=0.05, database=lambda: "")
     names["GOOD"] = str(tmp_path / "good")
+    names["MISSED"] = str(tmp_path / "missed")
     return names
 
 
@@ -110,3 +119,24 @@ def test_node_that_has_lost_its_release__is_ill(worker, tmp_path):
     Path(worker["GOOD"]).write_text(str(tmp_path))
     closed = worker["closed"]("nothing is deployed yet")
     assert ask(closed, NODRIZA_HEALTH="1")[0] == "503 Service Unavailable"
+
+
+def test_worker_that_begins_while_the_share_is_away__begins_anew_when_it_is_back(
+    worker, three_node, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "uwsgi", types.ModuleType("uwsgi"))
+    mule = functions(three_node, "/etc/uwsgi/videoteca_reload.py")
+    current = tmp_path / "current"
+    for names in (worker, mule):
+        names.update(CURRENT=str(current), MISSED=str(tmp_path / "missed"))
+    Path(worker["GOOD"]).write_text("/gone/with/the/share")
+    assert worker["choose"]() == ("", "the share is away")
+    assert not mule["missed"]()
+    current.mkdir()
+    assert mule["missed"]()
+    assert not mule["missed"](), "once"
+
+
+def test_worker_of_a_bare_node__says_what_to_do(worker, tmp_path):
+    worker["CURRENT"] = str(tmp_path / "current")
+    assert worker["choose"]() == ("", "nothing is deployed yet. Next: fab deploy")
