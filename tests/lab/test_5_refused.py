@@ -57,7 +57,7 @@ def test_rejected_database_configuration__goes_back_and_the_database_is_left_run
     process = mended.on("server-1", main)
     node = mended.data["nodes"]["server-1"]
     node["memory_mb"] += 200  # more of it for the database
-    mended.write()
+    mended.write(max_upload_mb=226)  # and something for all others to do
     stray = "/etc/mysql/mariadb.conf.d/zz-stray.cnf"
     with beside(mended, "server-1", stray, "[mariadbd]\nno-such-word = 1\n"):
         with Visitor(mended.cluster) as visitor:

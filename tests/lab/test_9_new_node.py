@@ -147,9 +147,14 @@ def test_exports__are_accepted_by_exportfs_for_exactly_the_nodes(
 
 
 def test_nfs_conf__is_read_by_nfsconf_as_meant(nfs_machine: Project, rendered: Path) -> None:
-    conf = f"{put(nfs_machine, rendered, 'server-1')}/etc/nfs.conf.d/nodriza.conf"
-    read = f"for key in host vers3 threads; do nfsconf --file {conf} --get nfsd $key; done"
-    assert nfs_machine.on(NODE, read).split()[:2] == ["198.18.27.11", "n"]
+    folder = f"{put(nfs_machine, rendered, 'server-1')}/etc/nfs.conf.d"
+    read = "nfsconf --file {}/{}.conf --get nfsd {}"
+    for file, key, value in (
+        ("nodriza", "host", "198.18.27.11"),
+        ("nodriza", "vers3", "n"),
+        ("threads", "threads", "13"),
+    ):
+        assert nfs_machine.on(NODE, read.format(folder, file, key)).strip() == value
 
 
 def test_firewalls_of_the_nfs_cluster__are_accepted_by_nft(
