@@ -238,6 +238,7 @@ def test_share__takes_no_orders_from_a_stranger(
 def test_provision__puts_a_flushed_firewall_back(project: Project) -> None:
     project.on("server-2", "nft flush ruleset")
     foretold = project.fab("provision:server-2", "--check", "--json").well()
-    assert foretold.changed() == {"server-2": ["command:firewall"]}
+    health = "health:http://127.0.0.1/healthz/here"
+    assert foretold.changed() == {"server-2": ["command:firewall", health]}
     assert project.fab("provision:server-2", "--json").well().changed() == foretold.changed()
     assert "policy drop" in project.on("server-2", "nft list table inet nodriza")
