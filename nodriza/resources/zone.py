@@ -69,7 +69,7 @@ class Zone(Resource):
     def text(self, serial: int, drained: Sequence[str] = ()) -> str:
         """The file."""
         records = [
-            f"@ IN {'AAAA' if ':' in address else 'A'} {address} ; {name}\n"
+            f"@ IN A {address} ; {name}\n"
             for name, address in self.children
             if name not in drained
         ]
