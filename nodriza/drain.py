@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from nodriza.errors import TargetError
 from nodriza.plan import Plan, Planned, plan_node
-from nodriza.resources import Absent, Directory, File, Health, Resource, Service, Zone
+from nodriza.resources import Absent, Directory, File, Health, Service, Zone
 from nodriza.rollout import Run, roll_out
 
 if TYPE_CHECKING:
@@ -62,13 +62,18 @@ class Rotation:
         return self._roll_out(nodes, out, [plan]) if plan else {}
 
     def _children(self, nodes: Sequence[Node], *, out: bool) -> Results:
-        plans = []
-        for node in nodes:
-            marks = (Directory(Health.AWAY), _mark(f"{Health.AWAY}/operator", out))
-            own = () if out else plan_node(node, self.cluster).resources
-            healths = (planned for planned in own if isinstance(planned.resource, Health))
-            plans.append(Plan(node.name, (*(Planned(m, "fab drain") for m in marks), *healths)))
-        return self._roll_out(nodes, out, plans)
+        return self._roll_out(nodes, out, [self._child(node, out=out) for node in nodes])
+
+    def _child(self, node: Node, *, out: bool) -> Plan:
+        mark = f"{Health.AWAY}/operator"
+        if out:
+            who = f"{getpass.getuser()} from {socket.gethostname()}\n"
+            marks = (Directory(Health.AWAY), File(mark, who))
+            return Plan(node.name, tuple(Planned(each, "fab drain") for each in marks))
+        own = plan_node(node, self.cluster).resources
+        healths = (planned for planned in own if isinstance(planned.resource, Health))
+        # Not the folder: where it is missing there is nothing to bring back.
+        return Plan(node.name, (Planned(Absent(mark), "fab undrain"), *healths))
 
     def _roll_out(self, nodes: Sequence[Node], out: bool, plans: Sequence[Plan]) -> Results:
         what = f"{'drain' if out else 'undrain'} {','.join(node.name for node in nodes)}"
@@ -122,11 +127,6 @@ def refuse_others(cluster: Cluster, nodes: Sequence[Node], word: str) -> None:
 def bad(results: Results) -> bool:
     """Whether anything went wrong anywhere."""
     return any(result.bad for result in results.values())
-
-
-def _mark(path: str, out: bool) -> Resource:
-    words = f"{getpass.getuser()} from {socket.gethostname()}\n"
-    return File(path, words) if out else Absent(path)
 
 
 def _told(result: NodeResult) -> bool:

@@ -174,6 +174,7 @@ class Converge:
         if isinstance(resource, Health):
             self.gate.pass_through(resource)
             return None
+        resource.vet(self.host)
         self.followers.owe(self.journal, resource, self.since)
         if isinstance(resource, Service):
             return settle(self.host, self.journal, resource, now, gap)

@@ -67,6 +67,9 @@ class Resource:
         """The state of each of ``many`` on the host, in the same order."""
         raise NotImplementedError
 
+    def vet(self, host: Host) -> None:
+        """Raise ``HostError`` where ``fix`` would do harm: nothing was touched, nothing is due."""
+
     def fix(self, host: Host, now: State) -> None:
         """Close the gap; ``now`` is what ``look`` saw. Raises ``HostError``."""
         raise NotImplementedError

@@ -76,7 +76,10 @@ class Zone(Resource):
         return self.head.replace("SERIAL", str(serial)) + "".join(records)
 
     def _text(self, host: Host, serial: int, drained: Iterable[str]) -> str:
-        """Without those that are not well yet; all of them, if there was no zone before."""
+        return self.text(serial, self._out(host, drained))
+
+    def _out(self, host: Host, drained: Iterable[str]) -> List[str]:
+        """With those that are not well yet; none of these, if there was no zone before."""
         old = _read(host, self.path)
         new = [
             name
@@ -84,14 +87,21 @@ class Zone(Resource):
             if old and self.health and name not in drained and not old.count(f" ; {name}\n")
             if Health(self.health.replace("ADDRESS", address), self.name).ask(host)[0] != 200
         ]
-        return self.text(serial, [*drained, *new])
+        return [*drained, *new]
+
+    def vet(self, host: Host) -> None:
+        """A site without an address is away for as long as resolvers believe it."""
+        marked = host.list(self.DRAINED)
+        names = [name for name, _ in self.children]
+        if set(names) <= {*self._out(host, self._drained(marked))}:
+            back = [name for name in names if name in marked]
+            words = f". First bring one back: fab undrain {back[0]}" if back else ""
+            host.refuse(f"no child would be in rotation; {self.path} stays as it is{words}")
 
     def fix(self, host: Host, now: State) -> None:
         """A new serial, greater than the old one whatever the clock says."""
         marked = host.list(self.DRAINED)
         drained = self._drained(marked)
-        if all(name in drained for name, _ in self.children):
-            host.refuse(f"no child would be in rotation; {self.path} stays as it is")
         host.mkdirs(self.DRAINED)
         for name in drained - set(marked):
             host.write(f"{self.DRAINED}/{name}", b"")

@@ -8,12 +8,13 @@ import pytest
 
 from nodriza import dns as cluster_dns
 from nodriza import nodes
+from nodriza.agent.host import Host
 from nodriza.drain import Rotation, refuse_others, zone_plan
 from nodriza.errors import InventoryError, TargetError
 from nodriza.inventory import load_cluster
 from nodriza.inventory.edit import remove_node
 from nodriza.plan import plan_node
-from nodriza.resources import Service, Zone
+from nodriza.resources import Absent, Health, Service, Zone
 
 TEXT = """\
 # Our cluster.
@@ -143,6 +144,15 @@ def test_drain__asks_the_first_name_server_for_the_zone_and_its_reader_only(inve
     assert zone.out == ("server-3",)
     assert service.id == "service:nsd"
     assert plan.secrets == set()
+
+
+def test_undrain__of_a_child_that_was_never_drained_has_nothing_to_do(inventory, tmp_path):
+    """No folder for a mark is made, least of all while the node makes it itself."""
+    cluster = load_cluster(inventory)
+    rotation = Rotation(cluster, lambda: pytest.fail("a run"), print)
+    mark, health = rotation._child(cluster.node("server-3"), out=False).resources
+    assert Absent.look(Host(str(tmp_path)), [mark.resource]) == [None]
+    assert isinstance(health.resource, Health)
 
 
 @pytest.mark.parametrize("engine", ["nfs", "glusterfs"])

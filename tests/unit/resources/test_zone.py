@@ -10,8 +10,10 @@ from collections.abc import Iterator
 import dns.zone
 import pytest
 
+from nodriza.agent.converge import Converge
 from nodriza.agent.host import Host, HostError
-from nodriza.resources import Zone, gap_between
+from nodriza.agent.journal import Journal
+from nodriza.resources import Service, Zone, gap_between
 from nodriza.resources.zone import SERIAL
 
 HEAD = """\
@@ -42,6 +44,7 @@ def zone(**fields) -> Zone:
 def bring(host: Host, wanted: Zone) -> str:
     now = Zone.look(host, [wanted])[0]
     if gap_between(wanted, now):
+        wanted.vet(host)
         wanted.fix(host, now)
     assert gap_between(wanted, Zone.look(host, [wanted])[0]) == {}
     return (host.read("/zone") or b"").decode()
@@ -85,10 +88,28 @@ def test_drained_child__stays_out_whoever_plans(host):
 
 def test_last_child__is_refused_and_nothing_is_remembered(host):
     before = bring(host, zone())
-    both = zone(out=("server-2", "server-3"))
     with pytest.raises(HostError, match="no child would be in rotation"):
-        both.fix(host, Zone.look(host, [both])[0])
+        zone(out=("server-2", "server-3")).vet(host)
     assert bring(host, zone()) == before
+
+
+def test_last_child_that_is_well__is_refused_too(host, child):
+    """The others are drained, or new and not well yet."""
+    url, _ = child
+    bring(host, zone(children=CHILDREN[:1]))
+    with pytest.raises(HostError, match="no child would be in rotation"):
+        zone(out=("server-2",), health=url).vet(host)
+
+
+def test_refusal__says_whom_to_bring_back_and_leaves_nothing_due(host):
+    bring(host, zone(out=("server-3",)))
+    last, journal = zone(out=("server-2",)), Journal(host, "run-1")
+    events: list[dict] = []
+    reader = Service("nsd", running=False, enabled=False, reload_on=(last,))
+    Converge(host, journal, [last, reader], events.append).run()
+    (said,) = [event for event in events if event.get("status") == "failed"]
+    assert said["words"].endswith("First bring one back: fab undrain server-3")
+    assert journal.all_owed() == []
 
 
 def test_node_that_gets_the_name_of_a_drained_one__begins_in_rotation(host):
