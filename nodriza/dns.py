@@ -56,28 +56,30 @@ def addresses(cluster: Cluster, without: Sequence[str] = ()) -> list[str]:
 def check(cluster: Cluster, resolvers: Sequence[str]) -> Iterator[tuple[bool, str]]:
     """Whether each answer is right, and what it is.
 
-    What our first name server says must be children of the inventory (those that are
-    drained are missing, and named); all others must say the same. Without one of ours the
-    inventory itself is what they must say.
+    What our first name server that answers says must be children of the inventory (those
+    that are drained are missing, and named); all others must say the same. Without one of
+    ours the inventory itself is what they must say.
     """
     children = {child.web_address: child.name for child in cluster.children}
-    expected, servers = set(children), cluster.name_servers
-    for number, node in enumerate(servers):
+    expected, measure = set(children), ""
+    for node in cluster.name_servers:
         found, ttl, words = _ask(cluster.domain, node.web_address, recursive=False)
         strangers = sorted(found - set(children))
         missing = [name for at, name in children.items() if at not in found]
-        right = bool(found) and not strangers and (number == 0 or found == expected)
+        right = bool(found) and not strangers and (not measure or found == expected)
         if ttl > cluster.dns.ttl:
             right, words = False, f"a TTL of {ttl} s instead of {cluster.dns.ttl} s"
         if strangers:
             words = f"{', '.join(strangers)} is no child"
+        elif not found and not words:
+            words = "it knows no address of the site"
         elif not right and not words:
-            words = f"other addresses than {servers[0].name} has"
+            words = f"other addresses than {measure} has"
         elif right and missing:
             words = f"without {', '.join(missing)}: drained, or not well yet"
         yield right, _line(node.name, found, words)
-        if number == 0 and found:
-            expected = found
+        if right and not measure:
+            expected, measure = found, node.name
     for resolver in resolvers or _own_resolvers():
         found, _, words = _ask(cluster.domain, resolver, recursive=True)
         lacks, more = sorted(expected - found), sorted(found - expected)
