@@ -52,7 +52,6 @@ setup(
         "python-vagrant>=1.0,<2",
         "pyyaml>=6,<7",
         "rich>=13.7",
-        "ruamel.yaml>=0.18",
     ],
     extras_require={
         "test": [

@@ -1,24 +1,39 @@
-"""An inventory with a node more or less; comments, order and everything else stay."""
+"""An inventory with a node more or less; every other byte of it stays.
+
+YAML's own parser says in which lines a node is written, and only those are touched: a
+document that is loaded and written anew loses blanks, indents, and the comments that
+follow what goes.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import io
+import re
+import textwrap
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
-from ruamel.yaml import YAML
+import yaml
 
 from nodriza.errors import InventoryError, TargetError
 from nodriza.files import exclusively, write_whole
 from nodriza.inventory import ranges
 from nodriza.inventory.load import load_cluster
 from nodriza.inventory.model import Cluster, Node
+from nodriza.inventory.syntax import compose
 
-if TYPE_CHECKING:
-    from ruamel.yaml.comments import CommentedMap
+ANCHOR = re.compile(r"(?<=: )&[^\s,\[\]{}]+ ?")
+
+
+class Block(NamedTuple):
+    """The lines in which nodes are written, from ``first`` up to and without ``end``."""
+
+    key: str
+    first: int
+    end: int
+    indent: str
 
 
 def add_node(path: Path, name: str, settings: dict[str, Any]) -> Cluster:
@@ -26,24 +41,29 @@ def add_node(path: Path, name: str, settings: dict[str, Any]) -> Cluster:
 
     Raises ``InventoryError``, and writes nothing, when it would not fit.
     """
-    with _edited(path) as data:
-        if any(name in ranges.expand(key) for key in data["nodes"]):
+    with _edited(path) as lines:
+        blocks = _blocks(lines, path)
+        if any(name in ranges.expand(block.key) for block in blocks):
             raise TargetError(f"there is a {name} already", kept="nothing was written")
-        data["nodes"][name] = settings
+        last = blocks[-1]
+        # The last line of a file may lack its end.
+        lines[last.end - 1] = lines[last.end - 1].rstrip("\r\n") + "\n"
+        text = yaml.safe_dump({name: settings}, sort_keys=False, allow_unicode=True, width=4096)
+        lines.insert(last.end, textwrap.indent(text, last.indent))
     return load_cluster(path)
 
 
 def remove_node(path: Path, name: str) -> Cluster:
     """Take a node out, also out of the middle of a range; the cluster that is left."""
-    with _edited(path) as data:
-        nodes = data["nodes"]
-        key = next(key for key in nodes if name in ranges.expand(key))
-        names = ranges.expand(key)
-        at, value, place = names.index(name), nodes[key], list(nodes).index(key)
-        del nodes[key]
+    with _edited(path) as lines:
+        blocks = _blocks(lines, path)
+        block = next(block for block in blocks if name in ranges.expand(block.key))
+        names = ranges.expand(block.key)
+        at, text = names.index(name), "".join(lines[block.first : block.end])
         rest = [(0, at - 1), (at + 1, len(names) - 1)]
-        for first, last in reversed([ends for ends in rest if ends[0] <= ends[1]]):
-            nodes.insert(place, ranges.part(key, first, last), _part(value, first, last))
+        parts = [ranges.part(text, first, last) for first, last in rest if first <= last]
+        # An anchor has one place; the first part keeps it.
+        lines[block.first : block.end] = [*parts[:1], *(ANCHOR.sub("", p) for p in parts[1:])]
     return load_cluster(path)
 
 
@@ -66,40 +86,53 @@ def _addresses(nodes: Iterable[Node], network: str) -> list[IPv4Address]:
     return [IPv4Address(at) for node in nodes if (at := getattr(node, network))]
 
 
-def _part(value: Any, first: int, last: int) -> Any:
-    """A node's settings for a part of its range, with their comments."""
-    if isinstance(value, str):
-        return type(value)(ranges.part(value, first, last))
-    if isinstance(value, dict):
-        copy = value.copy()
-        for key in copy:
-            copy[key] = _part(copy[key], first, last)
-        return copy
-    if isinstance(value, list):
-        return [_part(item, first, last) for item in value]
-    return value
+def _blocks(lines: list[str], path: Path) -> list[Block]:
+    """Each key of ``nodes``, in order. What is commented above it is not in its lines."""
+    document = compose("".join(lines))
+    nodes = next(value for key, value in document.value if key.value == "nodes")  # type: ignore[union-attr]
+    if nodes.flow_style:
+        raise TargetError(
+            "the nodes are written in braces",
+            where=f"{path.name}:{nodes.start_mark.line + 1}",
+            kept="nothing was written",
+            do="write each node in a line of its own, or do it by hand",
+        )
+    return [
+        Block(
+            key.value,
+            key.start_mark.line,
+            max(_last_line(key), _last_line(value)) + 1,
+            " " * key.start_mark.column,
+        )
+        for key, value in nodes.value
+    ]
+
+
+def _last_line(node: yaml.Node) -> int:
+    """Where a value ends, without the comments that follow. An alias ends where it is meant."""
+    if isinstance(node, yaml.MappingNode) and not node.flow_style:
+        return max(_last_line(each) for pair in node.value for each in pair)
+    if isinstance(node, yaml.SequenceNode) and not node.flow_style:
+        return max(_last_line(each) for each in node.value)
+    # A text over several lines (|, >) ends at the beginning of the line after it.
+    over = node.end_mark.column == 0 and node.end_mark.line > node.start_mark.line
+    return int(node.end_mark.line) - over
 
 
 @contextlib.contextmanager
-def _edited(path: Path) -> Iterator[CommentedMap]:
-    """The document to change; written whole, once it is known to make a cluster."""
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 4096  # long lines stay as they are
-    yaml.indent(mapping=2, sequence=4, offset=2)
+def _edited(path: Path) -> Iterator[list[str]]:
+    """The lines to change; written whole, once they are known to make a cluster."""
     with exclusively(path):
-        text = path.read_text("utf-8")
-        data = yaml.load(text)
-        yield data
-        out = io.StringIO()
-        yaml.dump(data, out)
+        lines = path.read_bytes().decode("utf-8").splitlines(keepends=True)
+        yield lines
+        text = "".join(lines)
         trial = path.with_name(f".{path.stem}.new.yml")
         try:
-            trial.write_text(out.getvalue(), "utf-8")
+            trial.write_text(text, "utf-8")
             load_cluster(trial)
         except InventoryError as error:
             problems = (line.replace(trial.name, path.name) for line in error.problems)
             raise InventoryError([*problems]) from None
         finally:
             trial.unlink(missing_ok=True)
-        write_whole(path, out.getvalue().encode(), path.stat().st_mode & 0o777)
+        write_whole(path, text.encode(), path.stat().st_mode & 0o777)

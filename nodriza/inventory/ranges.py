@@ -107,7 +107,10 @@ def part(text: str, first: int, last: int) -> str:
     """``text`` with every range in it cut to its numbers from ``first`` to ``last``."""
 
     def cut(found: re.Match[str]) -> str:
-        whole = _range(found)
+        try:
+            whole = _range(found)
+        except RangeMistake:  # in a comment, say
+            return found.group()
         ends = whole.text(first), whole.text(last)
         return ends[0] if first == last else f"[{ends[0]}:{ends[1]}]"
 

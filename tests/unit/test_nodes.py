@@ -103,6 +103,60 @@ def test_node_in_a_range__leaves_the_others_as_they_were(inventory, name, keys):
         assert comment in text
 
 
+FOLLOWED = f"""\
+{TEXT}
+  # The second one is on loan.
+  video-2: &loan
+      kind: video
+      private: 10.0.0.22
+      roles:
+      - base  # nothing else
+
+# One after the other.
+rollout: {{serial: 1}}
+"""
+
+
+def test_node_that_comes_and_goes__leaves_every_byte_as_it_was(inventory):
+    inventory.write_text(FOLLOWED)
+    added(inventory, "server-6")
+    grown = inventory.read_text()
+    assert (
+        grown.index("roles:\n      - base") < grown.index("server-6") < grown.index("# One after")
+    )
+    remove_node(inventory, "server-6")
+    assert inventory.read_text() == FOLLOWED
+
+
+def test_node_that_goes__takes_no_comment_of_what_follows_along(inventory):
+    inventory.write_text(FOLLOWED)
+    remove_node(inventory, "video-1")
+    assert "  # The second one is on loan.\n  video-2: &loan\n" in inventory.read_text()
+    remove_node(inventory, "video-2")
+    assert inventory.read_text().endswith("# One after the other.\nrollout: {serial: 1}\n")
+
+
+def test_range_with_an_anchor__is_cut_in_two_and_the_anchor_is_the_first_s(inventory):
+    text = TEXT.replace("server-[2:5]:  # the children", "server-[2:5]: &child  # the children")
+    spare = "  server-9:\n    <<: *child\n    private: 10.0.0.9\n    public: 203.0.113.9"
+    inventory.write_text(f"{text}{spare}")
+    left = remove_node(inventory, "server-3")
+    assert [node.name for node in left.children] == [
+        "server-2",
+        "server-4",
+        "server-5",
+        "server-9",
+    ]
+
+
+def test_nodes_in_braces__are_left_to_a_person(inventory):
+    before = TEXT.partition("nodes:")[0] + "nodes: {a: {kind: central, private: 10.0.0.1}}\n"
+    inventory.write_text(before)
+    with pytest.raises(TargetError, match="braces"):
+        added(inventory, "server-6")
+    assert inventory.read_text() == before
+
+
 def test_central_node__can_t_go(inventory):
     cluster = load_cluster(inventory)
     rotation = Rotation(cluster, lambda: pytest.fail("a run"), print)
