@@ -46,7 +46,7 @@ def add(
 
 @command(positional=["name"], help={"name": "the node that goes for good"})
 def remove(c: Context, name: str) -> None:
-    """Drain a node, write it out of the inventory, take its access away."""
+    """Drain a node, end its work, write it out of the inventory, take its access away."""
     from nodriza import nodes
     from nodriza.drain import Rotation
     from nodriza.inventory import resolve_target
@@ -61,12 +61,14 @@ def remove(c: Context, name: str) -> None:
         raise Exit(
             f"{name} is more than one node: remove one at a time\n  kept: nothing was done", code=2
         )
-    report = functools.partial(make_report, again=f"{fab(c)} provision", redact=store.redact)
+    report = functools.partial(make_report, redact=store.redact)
 
     def forget(left: Cluster, who: list[Node]) -> Results:
-        return provision(left, who, store, report(), sudo_password=password)
+        then = report(again=f"{fab(c)} provision")
+        return provision(left, who, store, then, sudo_password=password)
 
-    results = nodes.remove(Rotation(cluster, report, say, password), node, forget)
+    first = functools.partial(report, again=f"{fab(c)} node.remove {name}")
+    results = nodes.remove(Rotation(cluster, first, say, password), node, forget)
     if code := exit_code(results):
         raise Exit(code=code)
     say("\n".join(nodes.farewell(node, cluster)))

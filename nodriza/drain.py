@@ -77,6 +77,10 @@ class Rotation:
 
     def _roll_out(self, nodes: Sequence[Node], out: bool, plans: Sequence[Plan]) -> Results:
         what = f"{'drain' if out else 'undrain'} {','.join(node.name for node in nodes)}"
+        return self.run(what, plans)
+
+    def run(self, what: str, plans: Sequence[Plan]) -> Results:
+        """A run of its own, for plans without secrets."""
         password = self.sudo_password
         run = Run(self.cluster, self.report(), {}, what, sudo_password=password)
         return roll_out(run, plans)

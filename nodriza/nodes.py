@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from nodriza.drain import Results, Rotation
+from nodriza.drain import Results, Rotation, bad
 from nodriza.errors import ConnectionFailed, TargetError
 from nodriza.inventory import Cluster, Node
 from nodriza.inventory.edit import add_node, next_address, remove_node
+from nodriza.plan import Plan, Planned, plan_node
+from nodriza.resources import Absent, Command, Health, Mount, Service
+from nodriza.resources.mount import unit_name
+
+FIREWALL = "nftables"
 
 
 def add(
@@ -35,7 +41,7 @@ def add(
 def remove(
     rotation: Rotation, node: Node, provision: Callable[[Cluster, list[Node]], Results]
 ) -> Results:
-    """Drain it, write it out of the inventory, and let the others forget it.
+    """Drain it, end its work, write it out of the inventory, let the others forget it.
 
     ``provision`` brings the nodes that know it to what the inventory then says: the central
     one (its grants, its part of the share, its way through the firewall) and the name
@@ -47,15 +53,54 @@ def remove(
             f"{node.name} is the central node: the others are nothing without it",
             kept="nothing was changed",
         )
-    if node.kind == "child":
-        for name, result in rotation.drain([node]).items():
-            gone = name == node.name and isinstance(result.error, ConnectionFailed)
-            if result.bad and not gone:
-                return {name: result}
+    drained = rotation.drain([node]) if node.kind == "child" else {}
+    if not _goes_on(drained, node):
+        return drained
+    if not bad(drained):
+        if node.kind == "child" and cluster.rollout.pause:
+            time.sleep(cluster.rollout.pause)  # until load balancers have seen it
+        ended = rotation.run(f"node.remove {node.name}", [last_plan(node, cluster)])
+        if not _goes_on(ended, node):
+            return ended
     left = remove_node(cluster.path, node.name)
     rotation.say(f"{node.name} is no more in {cluster.path.name}")
     know_it = {left.central.name, *(server.name for server in left.name_servers)}
     return provision(left, [each for each in left.nodes if each.name in know_it])
+
+
+def _goes_on(results: Results, node: Node) -> bool:
+    """All is well, or the node itself is dead."""
+    return all(
+        not result.bad or (name == node.name and isinstance(result.error, ConnectionFailed))
+        for name, result in results.items()
+    )
+
+
+def last_plan(node: Node, cluster: Cluster) -> Plan:
+    """All that it does for the cluster ends, the last to start first; the firewall stays.
+
+    A worker that is connected to the broker would go on taking tasks, and the central node
+    would have a stranger on its lines.
+    """
+    planned = plan_node(node, cluster).resources
+    off, end = [], []
+    for it in reversed(planned):
+        if (
+            isinstance(it.resource, Service)
+            and it.resource.running
+            and it.resource.unit != FIREWALL
+        ):
+            unit = it.resource.unit
+            off.append(Planned(Service(unit, enabled=False, running=False), it.origin))
+        elif isinstance(it.resource, Mount):
+            mount = unit_name(it.resource.path, "mount")
+            unless = ("sh", "-c", '! systemctl is-active --quiet "$1"', "sh", mount)
+            stop = Command("share", argv=("systemctl", "stop", mount), unless=unless)
+            end.append(Planned(stop, it.origin))
+        elif isinstance(it.resource, Health):
+            # Whoever brings it back one day wants it in rotation.
+            end.append(Planned(Absent(f"{Health.AWAY}/operator"), it.origin))
+    return Plan(node.name, (*off, *end))
 
 
 def farewell(node: Node, cluster: Cluster) -> Iterator[str]:

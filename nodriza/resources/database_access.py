@@ -42,6 +42,7 @@ class DatabaseAccess(Resource):
         ]
 
     def fix(self, host: Host, now: State) -> None:
-        """DROP USER; a connection that is open lasts until it is closed."""
+        """DROP USER, which leaves connections that are open as they were, then KILL."""
         for at in str((now or {}).get("others") or "").split(", "):
-            tell(host, f"DROP USER IF EXISTS {string(self.name)}@{string(at)};")
+            account = f"{string(self.name)}@{string(at)}"
+            tell(host, f"DROP USER IF EXISTS {account};\nKILL USER {account};")

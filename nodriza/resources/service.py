@@ -64,7 +64,7 @@ class Service(Resource):
             dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
             for block in out.strip().split("\n\n")
         ]
-        return [_state(blocks, unit) for unit in units]
+        return [_state(blocks, service) for service in many]
 
     def fix(self, host: Host, now: State) -> None:
         """Enable or disable, start or stop; or mask."""
@@ -108,14 +108,22 @@ class Service(Resource):
         return True
 
 
-def _state(blocks: Sequence[Dict[str, str]], unit: str) -> State:
+def _state(blocks: Sequence[Dict[str, str]], service: Service) -> State:
+    unit = service.full_unit
+    # A unit that is not there is off, which may be all that is asked for.
+    wanted = service.enabled or service.running or service.masked
+    missing: State = None if wanted else {"enabled": False, "running": False, "masked": False}
     for block in blocks:
         if unit == block.get("Id") or unit in block.get("Names", "").split():
             if block.get("LoadState") in ("not-found", "bad-setting", "error"):
-                return None
+                return missing
+            active = block.get("ActiveState")
+            # Who waits for its next start is not running, but not off either.
+            on = active in ("active", "reloading")
+            off = active in ("inactive", "failed")
             return {
                 "enabled": block.get("UnitFileState") in ENABLED,
-                "running": block.get("ActiveState") in ("active", "reloading"),
+                "running": on if service.running else not off,
                 "masked": block.get("LoadState") == "masked",
             }
-    return None
+    return missing

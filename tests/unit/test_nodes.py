@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,12 @@ from nodriza import dns as cluster_dns
 from nodriza import nodes
 from nodriza.agent.host import Host
 from nodriza.drain import Rotation, refuse_others, zone_plan
-from nodriza.errors import InventoryError, TargetError
+from nodriza.errors import ConnectionFailed, HostRefused, InventoryError, NodrizaError, TargetError
 from nodriza.inventory import load_cluster
 from nodriza.inventory.edit import remove_node
 from nodriza.plan import plan_node
 from nodriza.resources import Absent, Health, Service, Zone
+from nodriza.result import NodeResult
 
 TEXT = """\
 # Our cluster.
@@ -165,9 +167,57 @@ def test_central_node__can_t_go(inventory):
     assert inventory.read_text() == TEXT
 
 
+@dataclasses.dataclass(frozen=True)
+class Remembering(Rotation):
+    """Every run goes well, or ends with an error on its nodes."""
+
+    error: NodrizaError | None = None
+    ran: list[str] = dataclasses.field(default_factory=list)
+
+    def run(self, what, plans):
+        self.ran.append(what)
+        return {plan.node: NodeResult(plan.node, error=self.error) for plan in plans}
+
+
+def test_node_that_is_dead__goes_as_well(inventory):
+    cluster = load_cluster(inventory)
+    dead = ConnectionFailed("no route")
+    rotation = Remembering(cluster, lambda: pytest.fail("a run"), print, error=dead)
+    nodes.remove(rotation, cluster.node("video-1"), lambda *_: {})
+    assert "video-1" not in inventory.read_text()
+
+
+def test_node_whose_work_does_not_end__stays(inventory):
+    cluster = load_cluster(inventory)
+    busy = HostRefused("busy")
+    rotation = Remembering(cluster, lambda: pytest.fail("a run"), print, error=busy)
+    results = nodes.remove(rotation, cluster.node("video-1"), lambda *_: pytest.fail("a run"))
+    assert results["video-1"].bad
+    assert inventory.read_text() == TEXT
+
+
+@pytest.mark.parametrize("name", ["server-3", "video-1"])
+def test_last_plan__ends_what_the_node_does_in_the_opposite_order_but_not_its_firewall(
+    inventory, name
+):
+    cluster = load_cluster(inventory)
+    node = cluster.node(name)
+    began = [
+        planned.resource.unit
+        for planned in plan_node(node, cluster).resources
+        if isinstance(planned.resource, Service) and planned.resource.running
+    ]
+    last = [planned.resource for planned in nodes.last_plan(node, cluster).resources]
+    services = [each for each in last if isinstance(each, Service)]
+    ended = [service.unit for service in services if not (service.running or service.enabled)]
+    assert ended == [unit for unit in reversed(began) if unit != "nftables"]
+    assert last[-1].argv == ("systemctl", "stop", "srv-shop.mount")
+    assert any(isinstance(each, Absent) for each in last) == (node.kind == "child")
+
+
 def test_node_that_goes__is_forgotten_by_those_who_know_it(inventory):
     cluster = load_cluster(inventory)
-    rotation = Rotation(cluster, lambda: pytest.fail("a drain of a node without visitors"), print)
+    rotation = Remembering(cluster, lambda: pytest.fail("a run"), print)
     asked: list[list[str]] = []
 
     def provision(left, who):
@@ -176,6 +226,7 @@ def test_node_that_goes__is_forgotten_by_those_who_know_it(inventory):
         return {}
 
     nodes.remove(rotation, cluster.node("video-1"), provision)
+    assert rotation.ran == ["node.remove video-1"]  # nobody drains a node without visitors
     assert asked == [["server-1"]]  # the central one, which is the name server as well
     assert "video-1" not in inventory.read_text()
 

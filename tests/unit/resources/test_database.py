@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nodriza.agent.host import CommandFailed, Host
-from nodriza.resources import Database, DatabaseUser, gap_between
+from nodriza.resources import Database, DatabaseAccess, DatabaseUser, gap_between
 from nodriza.resources.database import ask, identifier, string, tell
 from nodriza.resources.database_user import hashed, pattern
 
@@ -302,3 +302,23 @@ def test_identifier__refuses_what_mariadb_does_not_take(name):
 @pytest.mark.parametrize("password", ["x", "cañón", "🎬"])
 def test_hashed__is_what_the_server_makes_of_it(host, password):
     assert ask(host, f"SELECT PASSWORD({string(password)});") == [[hashed(password)]]
+
+
+def test_who_may_not_log_in_any_more__loses_connections_that_are_open_too(host):
+    assert apply(host, DatabaseUser("left", "localhost", "p")) == {}
+    sessions = "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'left';"
+    with subprocess.Popen(
+        ["mariadb", "--user=left", f"--socket={host.socket}"],
+        env={**os.environ, "MYSQL_PWD": "p"},
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as client:
+        deadline = time.monotonic() + 10
+        while not ask(host, sessions):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert apply(host, DatabaseAccess("left", hosts=("198.18.7.12",))) == {}
+        while ask(host, sessions):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        client.kill()

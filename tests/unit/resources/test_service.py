@@ -1,11 +1,11 @@
-"""Services that are never to run. (All else needs a systemd: ``tests/lab``.)"""
+"""Services that are not to run. (All else needs a systemd: ``tests/lab``.)"""
 
 from __future__ import annotations
 
 import pytest
 
 from nodriza.agent.host import Host, Result
-from nodriza.resources import Service
+from nodriza.resources import Service, gap_between
 
 PORTMAPPER = Service("rpcbind.socket", masked=True)
 
@@ -50,3 +50,19 @@ def test_masked__is_masked_and_stopped_where_it_is_not(load, active):
 def test_masked__comes_also_before_the_package_that_brings_the_unit():
     host = Systemd(LoadState="not-found")
     assert gap(host) == {"masked": True, "running": False}
+
+
+@pytest.mark.parametrize(
+    ("active", "off"),
+    [("inactive", True), ("failed", True), ("active", False), ("activating", False)],
+)
+def test_service_that_is_to_be_off__is_off_when_it_does_not_start_again_either(active, off):
+    host = Systemd(LoadState="loaded", ActiveState=active, UnitFileState="disabled")
+    service = Service("rpcbind.socket", enabled=False, running=False)
+    assert (gap_between(service, Service.look(host, [service])[0]) == {}) is off
+
+
+def test_service_that_is_to_be_off__may_be_missing():
+    host = Systemd(LoadState="not-found")
+    service = Service("rpcbind.socket", enabled=False, running=False)
+    assert gap_between(service, Service.look(host, [service])[0]) == {}
