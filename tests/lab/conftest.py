@@ -21,6 +21,7 @@ import pytest
 
 from nodriza.lab import programs, state
 from tests.lab.project import Project, Result, wait_for
+from tests.lab.resolver import TTL
 from tests.lab.visitor import serving
 
 HERE = Path(__file__).parent
@@ -46,6 +47,8 @@ LONG = {
     "test_9_new_node.py",
     "test_chaos.py",
     "test_day2.py",
+    "test_dns.py",
+    "test_nodes.py",
     "test_own_repository.py",
     "test_rolling.py",
     "test_rotation.py",
@@ -126,6 +129,35 @@ def _lab(project: Project) -> Iterator[Project]:
     finally:
         if os.environ.get("NODRIZA_KEEP_LAB") != "1":
             project.write()
+            project.fab("lab.down").well()
+
+
+@pytest.fixture(scope="session")
+def named(tmp_path_factory: pytest.TempPathFactory, times: dict[str, float]) -> Iterator[Project]:
+    """A cluster of its own that answers for its own name; two files of tests share it."""
+    project = Project.make(tmp_path_factory.mktemp("named"), "named", 107)
+    project.times = times
+    nodes = project.data["nodes"]
+    del nodes["video-1"]
+    nodes["server-1"]["roles"] = ["default", "dns"]
+    places = {"private": "198.18.107.22", "public": "198.18.108.22"}
+    nodes["ns-2"] = {"kind": "video", **places, "roles": ["base", "firewall", "dns"]}
+    project.data["dns"] = {"ttl": TTL}
+    project.write()
+    text = project.inventory.read_text()
+    text = text.replace("  server-[2:3]:", "  # Those who serve.\n  server-[2:3]:  # two, for now")
+    project.inventory.write_text(text.replace("\nlab:", "\n\n# Never among real hosts.\nlab:"))
+    project.fab("lab.down").well()  # what a run before this one may have left
+    try:
+        project.fab("lab.up").well()
+        project.times["provision of a cluster with name servers"] = (
+            project.fab("provision").well().seconds
+        )
+        project.fab("deploy").well()
+        wait_for("answer of every child", 120, lambda: serving(project.cluster))
+        yield project
+    finally:
+        if os.environ.get("NODRIZA_KEEP_LAB") != "1":
             project.fab("lab.down").well()
 
 
