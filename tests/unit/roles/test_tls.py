@@ -17,7 +17,7 @@ from nodriza.resources import File, Service
 from nodriza.resources.command import parse_environment
 from nodriza.tls import refuse_bad_pair
 from nodriza.vault import Vault
-from tests.unit.roles.test_roles import content, settings
+from tests.unit.roles.made import content, settings
 
 DOMAIN = "videoteca.test"
 NOW = datetime.datetime(2024, 5, 1, tzinfo=datetime.timezone.utc)

@@ -1,0 +1,31 @@
+"""What roles make of a cluster, for tests to look at."""
+
+from __future__ import annotations
+
+import importlib
+
+from nodriza.plan import Plan, plan_node
+from nodriza.resources import File
+
+
+def role(name):
+    return getattr(importlib.import_module(f"nodriza.roles.{name}"), name)
+
+
+def remake(cluster, **changes):
+    """The same cluster with other fields, for nodes of one role."""
+    return cluster.model_copy(update=changes)
+
+
+def resources(cluster, name, kind=object):
+    plan: Plan = plan_node(cluster.node(name), cluster)
+    return [planned.resource for planned in plan.resources if isinstance(planned.resource, kind)]
+
+
+def content(cluster, name, path):
+    return next(file.content for file in resources(cluster, name, File) if file.path == path)
+
+
+def settings(text):
+    """The lines of a configuration file that are not comments."""
+    return [line.strip() for line in text.splitlines() if line.strip() and line.strip()[0] != "#"]

@@ -1,0 +1,92 @@
+"""What every role promises, whoever wrote it."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+
+import pytest
+
+from nodriza.render import Template
+from nodriza.resources import Directory, File, Link, Service
+from tests.unit.conftest import ROOT
+from tests.unit.roles.made import remake, resources, role
+
+MODULES = sorted(
+    path.stem for path in (ROOT / "roles").glob("*.py") if not path.stem.startswith("_")
+)
+ROLES = [name for name in MODULES if name != "release"]  # that is a plan of its own: a deploy
+PURE = {"__future__", "collections.abc", "hashlib", "re", "nodriza.inventory", "nodriza.render"}
+PURE |= {"nodriza.resources", "nodriza.secret"}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_role__is_a_generator_named_as_its_module_that_says_what_it_is(name):
+    function = role(name)
+    module = inspect.getmodule(function)
+    assert inspect.isgeneratorfunction(function)
+    assert module.__doc__.startswith(f"{name}: ")
+    assert function.__doc__
+    assert list(inspect.signature(function).parameters)[:2] == ["node", "cluster"]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_role__imports_nothing_that_could_touch_a_host(name):
+    tree = ast.parse((ROOT / "roles" / f"{name}.py").read_text())
+    found = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    assert found <= PURE
+
+
+@pytest.mark.parametrize("name", ROLES)
+def test_role__needs_no_host_and_says_the_same_twice(name, cluster):
+    for node in cluster.nodes:
+        first = list(role(name)(node, cluster))
+        assert first
+        assert first == list(role(name)(node, cluster))
+
+
+def test_templates__are_in_the_folder_of_the_role_that_uses_them_and_none_is_left_over(
+    three_node, gluster
+):
+    used = set()
+    tls = {"mode": "acme", "ca": ROOT / "setup.py"}
+    with_tls = remake(three_node, tls=three_node.tls.model_copy(update=tls))
+    for cluster in (three_node, gluster, with_tls):
+        for node in cluster.nodes:
+            for name in ROLES:
+                for item in role(name)(node, cluster):
+                    if isinstance(item, Template):
+                        assert item.source.split("/")[0] == name
+                        used.add(item.source)
+    folder = ROOT / "templates"
+    assert used == {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_files__come_after_the_folder_that_a_role_makes_for_them(cluster):
+    for node in cluster.nodes:
+        made, all_made = set(), {d.path for d in resources(cluster, node.name, Directory)}
+        for resource in resources(cluster, node.name):
+            if isinstance(resource, File | Link):
+                folder = resource.path.rpartition("/")[0]
+                assert folder in made or folder not in all_made, resource.id
+            if isinstance(resource, Directory):
+                made.add(resource.path)
+
+
+@pytest.mark.parametrize("name", ["server-1", "server-2", "video-1"])
+def test_files__with_secrets_are_closed_to_the_world(cluster, name):
+    secret = [file for file in resources(cluster, name, File) if "‹secret:" in file.content]
+    assert secret
+    assert {file.mode for file in secret} == {"0640"}
+
+
+def test_services__read_their_files_only_after_they_are_written(cluster):
+    for node in cluster.nodes:
+        seen = set()
+        for resource in resources(cluster, node.name):
+            if isinstance(resource, Service):
+                assert set(resource.reload_on) | set(resource.restart_on) <= seen
+            seen.add(resource.id)

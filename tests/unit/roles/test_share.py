@@ -1,0 +1,66 @@
+"""The share, and what waits for it."""
+
+from __future__ import annotations
+
+from nodriza.plan import plan_node
+from nodriza.resources import Mount, Service
+from tests.unit.roles.made import content, resources, settings
+
+
+def test_nfs__is_exported_to_each_node_by_address(three_node):
+    exports = settings(content(three_node, "server-1", "/etc/exports.d/videoteca.exports"))
+    assert [line.split("(")[0] for line in exports] == [
+        "/srv/videoteca 198.18.7.12",
+        "/srv/videoteca 198.18.7.13",
+        "/srv/videoteca 198.18.7.21",
+    ]
+    assert all("root_squash" in line and "*" not in line for line in exports)
+
+
+def test_nfs__needs_no_portmapper_on_either_side(three_node):
+    for node in three_node.nodes:
+        resources = [planned.resource for planned in plan_node(node, three_node).resources]
+        masked = [one.unit for one in resources if isinstance(one, Service) and one.masked]
+        assert masked == ["rpcbind.socket", "rpcbind", "rpc-statd"]
+
+
+def test_nfs__is_exported_to_nobody_when_there_is_nobody(three_node):
+    """A line without a client would export to the whole world (exports(5))."""
+    alone = type(three_node)(
+        **{k: getattr(three_node, k) for k in type(three_node).model_fields}
+        | {"nodes": (three_node.central,)}
+    )
+    assert settings(content(alone, "server-1", "/etc/exports.d/videoteca.exports")) == []
+    assert "saddr {" not in content(alone, "server-1", "/etc/nftables.conf")
+
+
+def test_share__is_mounted_where_the_central_has_it(cluster):
+    for name in ("server-2", "video-1"):
+        (mount,) = resources(cluster, name, Mount)
+        assert mount.path == cluster.app.root
+        assert mount.source.startswith(f"{cluster.central.private}:/")
+        assert "nofail" in mount.options  # the node boots without its share
+
+
+def test_share__of_glusterfs_is_never_written_behind_its_back(gluster):
+    (mount,) = resources(gluster, "server-1", Mount)
+    assert mount.path == "/srv/videoteca"
+    order = [resource.id for resource in resources(gluster, "server-1")]
+    assert order.index(mount.id) < order.index("directory:/srv/videoteca/media")
+
+
+def test_programs__start_after_the_share_answers(cluster):
+    for name, unit in (("server-2", "uwsgi"), ("server-3", "uwsgi"), ("video-1", "celery")):
+        lines = settings(content(cluster, name, f"/etc/systemd/system/{unit}.service"))
+        after = next(line for line in lines if line.startswith("After="))
+        assert "videoteca-share.service" in after
+        assert "StartLimitIntervalSec=0" in lines  # however long the central is away
+        assert "ExecStartPre=/usr/bin/test -e /srv/videoteca/reload" in lines
+
+
+def test_mount__is_tried_for_ever(cluster):
+    for node in cluster.nodes:
+        for mount in resources(cluster, node.name, Mount):
+            unit = mount.path.strip("/").replace("/", "-")
+            path = f"/etc/systemd/system/{unit}.mount.d/retry.conf"
+            assert "StartLimitIntervalSec=0" in settings(content(cluster, node.name, path))

@@ -1,0 +1,76 @@
+"""The children: uwsgi's workers, nginx before them, and that all are alike."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from nodriza.resources import Service
+from nodriza.resources.command import parse_environment
+from tests.unit.roles.made import content, remake, resources, settings
+
+
+def test_uwsgi__has_a_worker_more_than_cores_unless_the_inventory_has_a_number(three_node):
+    by_cores = remake(three_node, app=three_node.app.model_copy(update={"processes": None}))
+    unit, ini = "/etc/systemd/system/uwsgi.service", "/etc/uwsgi/videoteca.ini"
+    assert "$$(nproc) + 1" in content(by_cores, "server-2", unit)
+    assert "processes" not in content(by_cores, "server-2", ini)
+    assert "nproc" not in content(three_node, "server-2", unit)
+    assert "\nprocesses = 2\n" in content(three_node, "server-2", ini)
+
+
+def test_uwsgi__is_reloaded_for_a_password_and_restarted_for_what_only_a_start_can_see(
+    three_node,
+):
+    def service(cluster):
+        return next(s for s in resources(cluster, "server-2", Service) if s.unit == "uwsgi")
+
+    def unit(cluster):
+        return content(cluster, "server-2", "/etc/systemd/system/uwsgi.service")
+
+    assert "file:/etc/videoteca/videoteca.env" in service(three_node).reload_on
+    assert service(three_node).restart_on == ("file:/etc/systemd/system/uwsgi.service",)
+    rotating = remake(three_node, rotating=frozenset({"mysql_app", "django_secret_key"}))
+    assert unit(rotating) == unit(three_node)
+    app = three_node.app.model_copy(update={"environment": {"MALLOC_ARENA_MAX": "2"}})
+    assert unit(remake(three_node, app=app)) != unit(three_node)
+
+
+def test_uwsgi__follows_the_reload_file_worker_after_worker(three_node):
+    ini = settings(content(three_node, "server-2", "/etc/uwsgi/videoteca.ini"))
+    assert "mule = /etc/uwsgi/videoteca_reload.py" in ini
+    follow = content(three_node, "server-2", "/etc/uwsgi/videoteca_reload.py")
+    assert 'RELOAD = "/srv/videoteca/reload"' in follow
+    assert "lazy-apps = true" in ini
+    assert not [line for line in ini if line.startswith(("touch-", "vacuum", "chdir"))]
+
+
+def test_environment__is_read_by_a_reloaded_worker_as_systemd_reads_it(three_node):
+    odd = {"ODD": 'a "b" \\c $HOME `id` #x = y\\', "EMPTY": ""}
+    app = three_node.app.model_copy(update={"environment": odd})
+    cluster = remake(three_node, app=app, rotating=frozenset({"django_secret_key"}))
+    text = content(cluster, "server-2", "/etc/videoteca/videoteca.env")
+    loader = ast.parse(content(cluster, "server-2", "/etc/uwsgi/videoteca_release.py"))
+    names = {"re": re}
+    for node in loader.body:
+        if isinstance(node, ast.FunctionDef) and node.name == "variables":
+            exec(compile(ast.Module([node], []), "release.py", "exec"), names)
+    assert names["variables"](text) == parse_environment(text)
+    assert names["variables"](text)["ODD"] == odd["ODD"]
+
+
+def test_nginx__accepts_what_the_inventory_allows_to_upload(three_node):
+    app = three_node.app.model_copy(update={"max_upload_mb": 700})
+    site = content(remake(three_node, app=app), "server-2", "/etc/nginx/conf.d/videoteca.conf")
+    assert "client_max_body_size 701m;" in settings(site)
+
+
+def test_children__are_the_same_but_for_their_own_names(three_node):
+    def plan(name):
+        other = three_node.node(name)
+        text = str(resources(three_node, name))
+        for own in (other.name, other.private, other.public):
+            text = text.replace(own, "OWN")
+        return re.sub(r"198\.18\.[78]\.1[23]|server-[23]", "CHILD", text.replace("OWN", "CHILD"))
+
+    assert plan("server-2") == plan("server-3")
