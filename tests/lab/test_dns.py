@@ -227,7 +227,7 @@ def test_zone_that_was_written_by_hand__is_told_and_made_right_with_a_higher_ser
 
 OTHER = """
 systemctl stop nsd
-cat >/etc/nsd/other.zone <<END
+cat >/etc/nsd/other.zone <<'END'
 $ORIGIN videoteca.test.
 $TTL 5
 @ IN SOA ns1 hostmaster 1 60 30 1209600 5
@@ -260,6 +260,13 @@ def test_server_that_follows_no_more__is_told_and_made_to_follow(mended: Project
 
 def test_server_that_is_down__is_told_and_the_others_are_asked(mended: Project) -> None:
     """The first one; the other goes on answering, also after a power cut of its own."""
+    file = "/var/lib/nsd/videoteca.test.zone"
+    wait_for(
+        "zone on the disk",
+        20,
+        lambda: str(serial(mended, "ns-2")) in mended.on("ns-2", f"cat {file}", check=False),
+        every=0.5,
+    )
     mended.on("server-1", "systemctl stop nsd")
     mended.power_cut("ns-2")
     mended.power_on("ns-2")
