@@ -17,6 +17,7 @@ from nodriza.resources.absent import Absent
 from nodriza.resources.base import Resource
 from nodriza.resources.file import File
 from nodriza.resources.link import Link
+from nodriza.resources.zone import Zone
 
 
 def rolled_back(journal: Journal, plan: Sequence[Resource], run: str) -> List[Resource]:
@@ -24,7 +25,9 @@ def rolled_back(journal: Journal, plan: Sequence[Resource], run: str) -> List[Re
     record = next((each for each in journal.history() if each["run"] == run), None)
     if record is None:
         raise HostError(f"there is no run {run} in this host's history; nothing was changed")
-    files = list(_files(journal, record["kept"]))
+    # A zone is made from who is in rotation now; and a number that shrinks is not believed.
+    zones = {resource.subject for resource in plan if isinstance(resource, Zone)}
+    files = list(_files(journal, [each for each in record["kept"] if each["path"] not in zones]))
     return [*files, *_followers(plan, {file.subject: file.id for file in files})]
 
 

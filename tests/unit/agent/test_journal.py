@@ -12,7 +12,7 @@ from nodriza.agent.converge import Converge
 from nodriza.agent.host import HostError
 from nodriza.agent.journal import Journal
 from nodriza.agent.rollback import closed, rolled_back
-from nodriza.resources import Absent, Command, File, Link, Service
+from nodriza.resources import Absent, Command, File, Link, Service, Zone
 from tests.unit.agent.pretend import PretendHost
 
 ME = {"owner": Path.home().owner(), "group": Path.home().group()}
@@ -77,6 +77,19 @@ def test_rollback__puts_the_files_back_and_reloads_what_reads_them_and_nothing_e
     assert run.host.read(CONF) == b"a"
     assert run.host.systemd["web"]["read"] == "a"
     assert run.host.systemd["other"]["times"] == 1
+
+
+def test_rollback__leaves_a_zone_alone_whose_number_may_only_grow(tmp_path):
+    def with_zone(text: str, children: tuple) -> list:
+        return [*plan(text), Zone("/zone", "SERIAL ; serial\n", children)]
+
+    two = (("server-2", "192.0.2.2"), ("server-3", "192.0.2.3"))
+    Run(tmp_path, "run-1", with_zone("a", two[:1]))
+    Run(tmp_path, "run-2", with_zone("b", two))
+    after = (tmp_path / "zone").read_text()
+    run = Run(tmp_path, "run-3", with_zone("b", two), back="run-2")
+    assert run.host.read(CONF) == b"a"
+    assert (tmp_path / "zone").read_text() == after
 
 
 def test_rollback__gives_back_owner_and_mode(tmp_path):
