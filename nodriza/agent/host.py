@@ -270,6 +270,12 @@ class Host:
         os.fchmod(fd, int(mode, 8))  # after chown, which clears set-id bits
 
 
+def is_temporary(name: str) -> bool:
+    """Whether a file of this name is one that was being written."""
+    before, after = TEMPORARY.split("{}")
+    return name.startswith(before) and name.endswith(after)
+
+
 def _unlink(path: str) -> None:
     """What a killed run left."""
     if os.path.lexists(path):

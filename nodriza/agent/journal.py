@@ -22,7 +22,7 @@ import time
 from typing import Any, Dict, List, Optional, Set
 from urllib.parse import quote, unquote
 
-from nodriza.agent.host import Host
+from nodriza.agent.host import Host, is_temporary
 
 HOME = "/var/lib/nodriza"
 RUNS = 100
@@ -53,7 +53,7 @@ class Journal:
         self._lock: Optional[int] = None
 
     def lock(self, holder: Dict[str, Any]) -> None:
-        """Take the host for this run, or raise ``Busy``. Held until the process ends."""
+        """Take the host for this run, or raise ``Busy``; until ``unlock``, or the process ends."""
         self._make(self.home)
         path = self.host.at(f"{self.home}/lock")
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -65,6 +65,7 @@ class Journal:
         os.ftruncate(fd, 0)
         os.write(fd, json.dumps(holder).encode())
         self._lock = fd
+        self._sweep()
 
     def unlock(self) -> None:
         """Let the next run in; ours may take long to die."""
@@ -156,6 +157,14 @@ class Journal:
     def content(self, kept: Dict[str, Any]) -> bytes:
         """The content of a file that was kept."""
         return self.host.read(kept["copy"]) or b""
+
+    def _sweep(self) -> None:
+        """What a run that was killed was just writing down."""
+        newest = [f"{self.home}/runs/{name}" for name in self.host.list(f"{self.home}/runs")[-1:]]
+        for folder in (self.home, f"{self.home}/owed", *newest):
+            for name in self.host.list(folder):
+                if is_temporary(name):
+                    self.host.remove(f"{folder}/{name}")
 
     def _clean(self) -> None:
         needed = self._needed()

@@ -40,17 +40,12 @@ getent passwd; getent group
 """
 LONG = {
     "test_4_killed.py",
-    "test_5_refused.py",
     "test_6_secrets.py",
-    "test_7_ways_in.py",
-    "test_8_hosts_down.py",
-    "test_9_new_node.py",
     "test_chaos.py",
     "test_day2.py",
     "test_dns.py",
     "test_nodes.py",
     "test_own_repository.py",
-    "test_rolling.py",
     "test_rotation.py",
     "test_strangers.py",
     "test_tls.py",

@@ -10,7 +10,7 @@ import json
 import os
 from pathlib import Path
 
-from nodriza.agent.host import Host, Result
+from nodriza.agent.host import TEMPORARY, Host, Result
 
 
 class PretendHost(Host):
@@ -30,6 +30,10 @@ class PretendHost(Host):
         self.steps += 1
 
     def write(self, path, content, **kwargs):
+        self._step()
+        if self.steps == self.crash_at:  # in the middle of it
+            folder, name = os.path.split(self.at(path))
+            Path(folder, TEMPORARY.format(name)).write_text("a part")
         self._step()
         super().write(path, content, **kwargs)
 
