@@ -152,7 +152,9 @@ class Chaos:
         if not struck:
             took = time.monotonic() - began
             self.spans[word] = min(took, self.spans.get(word, took))
-        wait_for("end of the agent", 120, lambda: not self.project.agent(node), every=0.2)
+        # A minute for a child to be well, its old files back, and a minute more: so long when
+        # the central is away meanwhile.
+        wait_for("end of the agent", 300, lambda: not self.project.agent(node), every=0.2)
         return struck
 
     def streak(self, node: str, word: str, ways: list[tuple[Way, float]]) -> list[Way]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 
 from nodriza.plan import Plan, plan_node
@@ -29,3 +30,16 @@ def content(cluster, name, path):
 def settings(text):
     """The lines of a configuration file that are not comments."""
     return [line.strip() for line in text.splitlines() if line.strip() and line.strip()[0] != "#"]
+
+
+def functions(cluster, name, path):
+    """Of a Python file on a node, with nothing of what it does when it runs."""
+    kept = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.Assign)
+    body = [
+        node for node in ast.parse(content(cluster, name, path)).body if isinstance(node, kept)
+    ]
+    beginnings = ("release, reason = choose()", "main, until =")
+    module = [node for node in body if not ast.unparse(node).lstrip("(").startswith(beginnings)]
+    names = {"release": ""}
+    exec(compile(ast.Module(module, []), path, "exec"), names)
+    return names

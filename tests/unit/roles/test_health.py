@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import sys
 import threading
 import types
@@ -11,27 +10,12 @@ from typing import Any
 
 import pytest
 
-from nodriza.inventory import Cluster
-from nodriza.plan import plan_node
-
-KEPT = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.Assign)
-
-
-def functions(cluster: Cluster, path: str) -> dict[str, Any]:
-    """Of a module on a child, with nothing of what it does when it is imported."""
-    plan = plan_node(cluster.node("server-2"), cluster)
-    text = next(p.resource.content for p in plan.resources if p.resource.subject == path)
-    body = [node for node in ast.parse(text).body if isinstance(node, KEPT)]
-    body = [node for node in body if ast.unparse(node) != "release, reason = choose()"]
-    module = ast.Module(body, [])
-    names: dict[str, Any] = {"release": ""}
-    exec(compile(module, path, "exec"), names)
-    return names
+from tests.unit.roles.made import functions
 
 
 @pytest.fixture
 def worker(three_node, tmp_path) -> dict[str, Any]:
-    names = functions(three_node, "/etc/uwsgi/videoteca_release.py")
+    names = functions(three_node, "server-2", "/etc/uwsgi/videoteca_release.py")
     names.update(SHARE=str(tmp_path), SHARE_PATIENCE=0.05, database=lambda: "")
     names["GOOD"] = str(tmp_path / "good")
     names["MISSED"] = str(tmp_path / "missed")
@@ -125,7 +109,7 @@ def test_worker_that_begins_while_the_share_is_away__begins_anew_when_it_is_back
     worker, three_node, tmp_path, monkeypatch
 ):
     monkeypatch.setitem(sys.modules, "uwsgi", types.ModuleType("uwsgi"))
-    mule = functions(three_node, "/etc/uwsgi/videoteca_reload.py")
+    mule = functions(three_node, "server-2", "/etc/uwsgi/videoteca_reload.py")
     current = tmp_path / "current"
     for names in (worker, mule):
         names.update(CURRENT=str(current), MISSED=str(tmp_path / "missed"))

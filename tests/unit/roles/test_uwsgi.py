@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import re
+import subprocess
+import time
+
+import pytest
 
 from nodriza.resources import Service
 from nodriza.resources.command import parse_environment
-from tests.unit.roles.made import content, remake, resources, settings
+from tests.unit.roles.made import content, functions, remake, resources, settings
 
 
 def test_uwsgi__has_a_worker_more_than_cores_unless_the_inventory_has_a_number(three_node):
@@ -45,16 +48,22 @@ def test_uwsgi__follows_the_reload_file_worker_after_worker(three_node):
     assert not [line for line in ini if line.startswith(("touch-", "vacuum", "chdir"))]
 
 
+def test_reload__ends_when_uwsgi_does_so_that_systemd_can_start_it_again(three_node, tmp_path):
+    renew = functions(three_node, "server-2", "/etc/uwsgi/videoteca_renew.py")
+    renew.update(until=time.time() + 60, STATS=str(tmp_path / "nobody listens"))
+    with subprocess.Popen(["true"]) as gone:
+        gone.wait()
+    renew["main"] = gone.pid
+    with pytest.raises(SystemExit, match="uWSGI has ended meanwhile"):
+        renew["new_workers"]()
+
+
 def test_environment__is_read_by_a_reloaded_worker_as_systemd_reads_it(three_node):
     odd = {"ODD": 'a "b" \\c $HOME `id` #x = y\\', "EMPTY": ""}
     app = three_node.app.model_copy(update={"environment": odd})
     cluster = remake(three_node, app=app, rotating=frozenset({"django_secret_key"}))
     text = content(cluster, "server-2", "/etc/videoteca/videoteca.env")
-    loader = ast.parse(content(cluster, "server-2", "/etc/uwsgi/videoteca_release.py"))
-    names = {"re": re}
-    for node in loader.body:
-        if isinstance(node, ast.FunctionDef) and node.name == "variables":
-            exec(compile(ast.Module([node], []), "release.py", "exec"), names)
+    names = functions(cluster, "server-2", "/etc/uwsgi/videoteca_release.py")
     assert names["variables"](text) == parse_environment(text)
     assert names["variables"](text)["ODD"] == odd["ODD"]
 
