@@ -117,7 +117,8 @@ def _heard(run: Everywhere, wish: Wish) -> Iterator[Entry | str | None]:
     for said in run.lines(tick=LATE / 2):
         entry = readers[said[0]].read(said[1]) if said else None
         if isinstance(entry, str):
-            yield f"{said[0] if said else ''}: {entry}"
+            if not run.stopped_by_hand:  # a shell that is ended says so
+                yield f"{said[0] if said else ''}: {entry}"
         elif entry is None or entry.time >= (wish.since or 0):
             yield entry
         yield from _not_answering(run, silent)
