@@ -267,13 +267,13 @@ def test_ctrl_c__ends_what_runs_on_the_hosts_too(deployed: Project) -> None:
 def test_console__is_a_shell_on_the_node(deployed: Project) -> None:
     outer, inner = pty.openpty()
     with subprocess.Popen(
-        [deployed.program, "console", "server-2"],
+        # setsid(1): the terminal that is controlling, as a person's is.
+        ["setsid", "--ctty", "--wait", deployed.program, "console", "server-2"],
         cwd=deployed.folder,
         env=deployed._environment,
         stdin=inner,
         stdout=inner,
         stderr=inner,
-        start_new_session=True,
     ) as process:
         os.close(inner)
         said = b""
