@@ -238,10 +238,10 @@ def _cut_short(result: NodeResult, run: Run) -> NodrizaError:
             do=f"{again}: it goes on where this one stopped",
         )
     kept = "nothing was changed on it" if result.resources else "this node was not touched"
+    if result.changed:
+        kept = "packages were installed on it, nothing else was changed"
     if result.serves:
         kept += ", and it goes on serving"
-    elif result.changed:
-        kept = "packages were installed on it, nothing else was changed"
     if asked:
         return Interrupted("its turn had not come", where=result.node, kept=kept, do=again)
     return HostRefused(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import subprocess
+from collections.abc import Iterator
 
 from tests.lab.project import Project, wait_for
 from tests.lab.visitor import get, serving
@@ -72,13 +75,20 @@ def test_status__shows_a_node_that_is_down_and_ends_with_1(mended: Project) -> N
         assert node in result.said
 
 
+@contextlib.contextmanager
+def change(project: Project, megabytes: int) -> Iterator[subprocess.Popen[str]]:
+    """A provision of one child; its agent has the host."""
+    project.write(max_upload_mb=megabytes)
+    with project.start("provision:server-2") as process:
+        wait_for("agent at work", 60, lambda: project.agent_with_lock("server-2"))
+        yield process
+
+
 def test_laptop_that_sleeps_mid_run__holds_no_host_and_tells_when_it_wakes(
     mended_at_the_end: Project,
 ) -> None:
     project = mended_at_the_end
-    project.write(max_upload_mb=241)
-    with project.start("provision:server-2") as process:
-        wait_for("agent at work", 60, lambda: project.agent_with_lock("server-2"))
+    with change(project, 241) as process:
         os.kill(process.pid, signal.SIGSTOP)
         meanwhile = project.fab("provision:server-2")
         # It waits for its turn, and not for ever.
@@ -98,9 +108,7 @@ def test_central_that_reboots_while_a_child_changes__costs_a_second_run_at_most(
     mended_at_the_end: Project,
 ) -> None:
     project = mended_at_the_end
-    project.write(max_upload_mb=242)
-    with project.start("provision:server-2") as process:
-        wait_for("agent at work", 60, lambda: project.agent_with_lock("server-2"))
+    with change(project, 242) as process:
         project.power_cut("server-1")
         project.power_on("server-1")
         out, err = process.communicate(timeout=300)

@@ -30,6 +30,13 @@ def check(named: Project) -> Result:
     return named.fab("dns.check", "--resolver", named.cluster.node("ns-2").web_address)
 
 
+def complaint(named: Project) -> list[str]:
+    """What it says of each of the three when it is not content."""
+    said = check(named)
+    assert said.exit == 2, said.said
+    return said.stdout.splitlines()
+
+
 def health(named: Project, child: str) -> int:
     """What load balancers are told."""
     return get(named.cluster.node(child).web_address, "/healthz", named.cluster.domain)[0]
@@ -212,9 +219,7 @@ def test_zone_that_was_written_by_hand__is_told_and_made_right_with_a_higher_ser
     before = serial(mended, "server-1")
     mended.on("server-1", f"echo '@ IN A 198.18.108.11' >>{ZONE}; systemctl reload nsd")
     wait_for("mistake", 10, lambda: "198.18.108.11" in site(mended, "server-1"))
-    said = check(mended)
-    assert said.exit == 2
-    first, second, _ = said.stdout.splitlines()
+    first, second, _ = complaint(mended)
     assert first.startswith("bad  server-1")
     assert "(198.18.108.11 is no child)" in first
     assert second.startswith("ok   ns-2")
@@ -245,9 +250,7 @@ systemctl start nsd
 def test_server_that_follows_no_more__is_told_and_made_to_follow(mended: Project) -> None:
     mended.on("ns-2", OTHER)
     wait_for("mistake", 10, lambda: site(mended, "ns-2") == ["server-3"])
-    said = check(mended)
-    assert said.exit == 2
-    first, second, resolver = said.stdout.splitlines()
+    first, second, resolver = complaint(mended)
     assert first.startswith("ok   server-1")
     assert second.startswith("bad  ns-2")
     assert "(other addresses than server-1 has)" in second
@@ -271,9 +274,7 @@ def test_server_that_is_down__is_told_and_the_others_are_asked(mended: Project) 
     mended.power_cut("ns-2")
     mended.power_on("ns-2")
     wait_for("answer", 30, lambda: site(mended, "ns-2") == ["server-2", "server-3"])
-    said = check(mended)
-    assert said.exit == 2
-    first, second, resolver = said.stdout.splitlines()
+    first, second, resolver = complaint(mended)
     assert first.startswith("bad  server-1")
     assert "no address  (no answer within 5 s)" in first
     assert second.startswith("ok   ns-2")

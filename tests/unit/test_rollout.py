@@ -1,0 +1,63 @@
+"""What is said of a node whose run ended before its plan did."""
+
+from __future__ import annotations
+
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from nodriza.errors import HostRefused, Interrupted
+from nodriza.result import NodeResult
+from nodriza.rollout import _cut_short
+
+SKIPPED = [{"status": "skipped", "words": "its turn did not come"}]
+
+
+def cut_short(*, ctrl_c: bool = False, **fields: Any) -> Any:
+    stop = threading.Event()
+    if ctrl_c:
+        stop.set()
+    run: Any = SimpleNamespace(stop=stop, turns=SimpleNamespace(failed=["server-1"]))
+    return _cut_short(NodeResult("server-2", skipped=1, **fields), run)
+
+
+@pytest.mark.parametrize(
+    ("fields", "kept"),
+    [
+        ({}, "this node was not touched"),
+        ({"resources": SKIPPED}, "nothing was changed on it"),
+        (
+            {"resources": SKIPPED, "serves": True},
+            "nothing was changed on it, and it goes on serving",
+        ),
+        (
+            {"resources": SKIPPED, "changed": 3},
+            "packages were installed on it, nothing else was changed",
+        ),
+        (
+            {"resources": SKIPPED, "changed": 3, "serves": True},
+            "packages were installed on it, nothing else was changed, and it goes on serving",
+        ),
+    ],
+)
+def test_node_whose_turn_never_came__is_told_what_is_kept_and_whom_to_mend(fields, kept):
+    error = cut_short(denied=True, **fields)
+    assert isinstance(error, HostRefused)
+    assert error.what == "left alone, because server-1 failed"
+    assert error.kept == kept
+    assert error.do == "mend server-1, then run the same command again"
+
+
+def test_node_whose_turn_had_not_come_before_ctrl_c__is_told_so():
+    error = cut_short(ctrl_c=True, denied=True)
+    assert isinstance(error, Interrupted)
+    assert error.what == "its turn had not come"
+
+
+def test_host_that_stopped_by_itself__says_why():
+    error = cut_short(resources=[{"status": "skipped", "words": "the run was interrupted"}])
+    assert isinstance(error, HostRefused)
+    assert error.what == "stopped between two resources: the run was interrupted"
+    assert "it goes on where this one stopped" in error.do
