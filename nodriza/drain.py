@@ -18,6 +18,7 @@ from nodriza.errors import TargetError
 from nodriza.plan import Plan, Planned, plan_node
 from nodriza.resources import Absent, Directory, File, Health, Service, Zone
 from nodriza.rollout import Run, roll_out
+from nodriza.status import look, out_of_rotation
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
@@ -40,6 +41,9 @@ class Rotation:
     def drain(self, nodes: Sequence[Node]) -> Results:
         """The zone first; when no resolver believes the old one, the children themselves."""
         refuse_others(self.cluster, nodes, "drain")
+        if not self.cluster.name_servers:  # the first one would say no itself
+            others = [child for child in self.cluster.children if child not in nodes]
+            refuse_last(self.ask(others))
         results = self._zone(nodes, out=True)
         if bad(results):
             return results
@@ -78,6 +82,10 @@ class Rotation:
     def _roll_out(self, nodes: Sequence[Node], out: bool, plans: Sequence[Plan]) -> Results:
         what = f"{'drain' if out else 'undrain'} {','.join(node.name for node in nodes)}"
         return self.run(what, plans)
+
+    def ask(self, nodes: Sequence[Node]) -> Results:
+        """How they are; ``facts`` tell which of them are drained."""
+        return look(self.cluster, nodes, sudo_password=self.sudo_password)
 
     def run(self, what: str, plans: Sequence[Plan]) -> Results:
         """A run of its own, for plans without secrets."""
@@ -126,6 +134,19 @@ def refuse_others(cluster: Cluster, nodes: Sequence[Node], word: str) -> None:
         )
     if word == "drain" and len(nodes) == len(cluster.children):
         raise TargetError("that would leave nobody to serve", kept="nothing was changed")
+
+
+def refuse_last(others: Results) -> None:
+    """Raises ``TargetError`` when visitors are sent to none of the other children."""
+    out = {name: out_of_rotation(result) for name, result in others.items()}
+    if not all(out.values()):
+        return
+    back = next((name for name, words in out.items() if "operator" in words), "")
+    raise TargetError(
+        "no child would be in rotation; " + "; ".join(f"{n}: {words}" for n, words in out.items()),
+        kept="nothing was changed",
+        do=f"bring one back first: fab undrain {back}" if back else "fab status:server-n",
+    )
 
 
 def bad(results: Results) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import time
 from collections.abc import Iterator, Sequence
@@ -56,10 +57,7 @@ def wrong(result: NodeResult) -> Iterator[str]:
     state = result.facts["state"]
     yield from (event["id"] for event in result.resources if event["status"] != "ok")
     yield from (f"{id} is owed a restart" for id in state["owed"])
-    for answer in state["health"].values():
-        status, words = (0, answer["error"]) if isinstance(answer, dict) else answer
-        if status not in (200, 404):  # 404: nothing was ever deployed here
-            yield f"does not serve: {status or 'no answer:'} {words}"
+    yield from _ill(state)
     for path, used in state["mounts"].items():
         if isinstance(used, dict):
             yield f"{path}: {used['error']}"
@@ -68,6 +66,14 @@ def wrong(result: NodeResult) -> Iterator[str]:
             yield f"{path} ends in {days} days" if days >= 0 else f"{path} ended {-days} days ago"
     if abs(lag(result)) > CLOCK:
         yield f"the clock is {lag(result):+.0f} s off"
+
+
+def out_of_rotation(result: NodeResult) -> str:
+    """Why visitors are not sent to a child; nothing when they are."""
+    if result.error:
+        return result.error.what
+    state = result.facts["state"]
+    return next(itertools.chain(_drained(state), _ill(state)), "")
 
 
 def lag(result: NodeResult) -> float:
@@ -192,9 +198,20 @@ def _only_what_runs(plan: Plan) -> Plan:
     return Plan(plan.node, tuple(p for p in plan.resources if isinstance(p.resource, kept)))
 
 
+def _drained(state: dict[str, Any]) -> Iterator[str]:
+    if away := state["marks"][Health.AWAY]:
+        yield f"drained ({', '.join(away)})"
+
+
+def _ill(state: dict[str, Any]) -> Iterator[str]:
+    for answer in state["health"].values():
+        status, words = (0, answer["error"]) if isinstance(answer, dict) else answer
+        if status not in (200, 404):  # 404: nothing was ever deployed here
+            yield f"does not serve: {status or 'no answer:'} {words}"
+
+
 def _state(result: NodeResult) -> str:
-    away = result.facts["state"]["marks"][Health.AWAY]
-    drained = [f"[yellow]drained ({', '.join(away)})[/]"] if away else []
+    drained = [f"[yellow]{words}[/]" for words in _drained(result.facts["state"])]
     if trouble := list(wrong(result)):
         return "\n".join([*drained, "[red]" + escape("\n".join(trouble)) + "[/]"])
     running = sum(not event["id"].startswith("package:") for event in result.resources)

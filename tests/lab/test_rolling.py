@@ -125,3 +125,20 @@ def test_run_that_was_killed_while_a_child_was_away__is_made_good_by_the_next(
     assert get(address, "/whoami", domain)[0] == 200
     mended.fab("provision:server-2").well()
     assert get(address, "/healthz", domain)[0] == 200
+
+
+def test_drained_child__stays_out_and_the_last_one_is_not_drained(mended: Project) -> None:
+    """Nobody's name server knows who is out: the children do."""
+    addresses = [child.web_address for child in mended.cluster.children]
+    domain = mended.cluster.domain
+    mended.fab("drain", "server-3").well()
+    try:
+        mended.fab("provision").well()
+        refused = mended.fab("drain", "server-2")
+        assert refused.exit == 2
+        assert "no child would be in rotation; server-3: drained (operator)" in refused.said
+        assert "bring one back first: fab undrain server-3" in refused.said
+        assert [get(address, "/healthz", domain)[0] for address in addresses] == [200, 503]
+    finally:
+        mended.fab("undrain", "server-3").well()
+    assert [get(address, "/healthz", domain)[0] for address in addresses] == [200, 200]

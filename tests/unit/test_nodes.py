@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from nodriza import dns as cluster_dns
 from nodriza import nodes
 from nodriza.agent.host import Host
-from nodriza.drain import Rotation, refuse_others, zone_plan
+from nodriza.drain import Rotation, refuse_last, refuse_others, zone_plan
 from nodriza.errors import ConnectionFailed, HostRefused, InventoryError, NodrizaError, TargetError
 from nodriza.inventory import load_cluster
 from nodriza.inventory.edit import remove_node
@@ -238,6 +239,33 @@ def test_drain__is_for_children_and_never_for_all_of_them(inventory):
     with pytest.raises(TargetError, match="nobody to serve"):
         refuse_others(cluster, cluster.children, "drain")
     refuse_others(cluster, cluster.children, "undrain")
+
+
+def answered(name: str, *, away: list[str] | None = None, status: int = 200) -> NodeResult:
+    state = {"marks": {Health.AWAY: away or []}, "health": {"health:shop": [status, "words"]}}
+    return NodeResult(name, facts={"state": state})
+
+
+@pytest.mark.parametrize(
+    ("others", "said", "next_"),
+    [
+        ([answered("server-2", away=["operator"])], r"drained \(operator\)", "undrain server-2"),
+        ([answered("server-2", away=["run"])], r"drained \(run\)", "fab status"),
+        ([answered("server-2", status=503)], "does not serve: 503 words", "fab status"),
+        ([NodeResult("server-2", error=ConnectionFailed("no route"))], "no route", "fab status"),
+        (
+            [answered("server-2", status=503), answered("server-4", away=["operator"])],
+            "server-4: drained",
+            "undrain server-4",
+        ),
+    ],
+)
+def test_last_child_in_rotation__is_not_drained_where_no_name_server_says_so(others, said, next_):
+    with pytest.raises(TargetError, match="no child would be in rotation; server-2: ") as error:
+        refuse_last({result.node: result for result in others})
+    assert re.search(said, str(error.value))
+    assert next_ in error.value.do
+    refuse_last({result.node: result for result in [*others, answered("server-5")]})
 
 
 def test_drain__asks_the_first_name_server_for_the_zone_and_its_reader_only(inventory):
