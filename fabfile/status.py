@@ -19,6 +19,7 @@ def status(c: Context, target: str = "", json: bool = False, watch: bool = False
 
     from nodriza import status as engine
     from nodriza.inventory import resolve_target
+    from nodriza.look import healthy, look
 
     if watch and (json or not sys.stdout.isatty()):
         raise Exit("--watch is for people at a terminal\n  kept: nothing was done", code=2)
@@ -27,7 +28,7 @@ def status(c: Context, target: str = "", json: bool = False, watch: bool = False
     if watch:
         engine.watch(cluster, nodes, PAUSE, sudo_password=sudo_password(c))
         return
-    results = engine.look(cluster, nodes, sudo_password=sudo_password(c))
+    results = look(cluster, nodes, sudo_password=sudo_password(c))
     print(engine.as_json(results)) if json else engine.show(cluster, results)
-    if any(not engine.healthy(result) for result in results.values()):
+    if any(not healthy(result) for result in results.values()):
         raise Exit(code=1)

@@ -15,10 +15,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from nodriza.errors import TargetError
+from nodriza.look import look, out_of_rotation
 from nodriza.plan import Plan, Planned, plan_node
 from nodriza.resources import Absent, Directory, File, Health, Service, Zone
 from nodriza.rollout import Run, roll_out
-from nodriza.status import look, out_of_rotation
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node

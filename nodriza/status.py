@@ -1,13 +1,11 @@
-"""How every node is, in one parallel pass: its services, mounts, release and facts."""
+"""One screen for the whole cluster: services, mounts, release and facts of every node."""
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import time
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timezone
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +16,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from nodriza.ask import ask
 from nodriza.errors import Interrupted
-from nodriza.plan import Plan, plan_node
-from nodriza.render import Renderer
+from nodriza.look import CLOCK, certificates, drained, healthy, lag, look, wrong
 from nodriza.report.words import count
-from nodriza.resources import Health, Mount, Package, Service
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
@@ -32,59 +27,6 @@ if TYPE_CHECKING:
 
 NARROW = 100  # columns; below, a table would have to cut names
 COLUMNS = ("release", "up", "load", "mem", "disk", "share", "clock", "last run")
-CLOCK = 2.0  # seconds; below, it is the network and not the clock
-SOON = 21  # days; a certificate that is to be renewed should have been by then
-
-
-def look(
-    cluster: Cluster, nodes: Sequence[Node], *, sudo_password: str | None = None
-) -> dict[str, NodeResult]:
-    """The state of each node's services and mounts, and its facts; changes nothing."""
-    renderer = Renderer.of(cluster)
-    plans = [_only_what_runs(plan_node(node, cluster, renderer)) for node in nodes]
-    certificates = [cluster.tls.pair] if cluster.tls.on else []
-    about = {"links": [cluster.app.current], "certificates": certificates, "marks": [Health.AWAY]}
-    return ask(cluster, plans, {"state": about}, sudo_password=sudo_password)
-
-
-def healthy(result: NodeResult) -> bool:
-    """Everything that should run does, and nothing is owed."""
-    return not (result.error or list(wrong(result)))
-
-
-def wrong(result: NodeResult) -> Iterator[str]:
-    """What is not as it should be on a node that answered."""
-    state = result.facts["state"]
-    yield from (event["id"] for event in result.resources if event["status"] != "ok")
-    yield from (f"{id} is owed a restart" for id in state["owed"])
-    yield from _ill(state)
-    for path, used in state["mounts"].items():
-        if isinstance(used, dict):
-            yield f"{path}: {used['error']}"
-    for path, days in certificates(result).items():
-        if days < SOON:
-            yield f"{path} ends in {days} days" if days >= 0 else f"{path} ended {-days} days ago"
-    if abs(lag(result)) > CLOCK:
-        yield f"the clock is {lag(result):+.0f} s off"
-
-
-def out_of_rotation(result: NodeResult) -> str:
-    """Why visitors are not sent to a child; nothing when they are."""
-    if result.error:
-        return result.error.what
-    state = result.facts["state"]
-    return next(itertools.chain(_drained(state), _ill(state)), "")
-
-
-def lag(result: NodeResult) -> float:
-    """Seconds by which the node's clock is ahead of this computer's."""
-    return float(result.facts["state"]["clock"]) - float(result.facts["received"])
-
-
-def certificates(result: NodeResult) -> dict[str, int]:
-    """Path to the whole days until it ends; those that are there."""
-    ends = result.facts["state"]["certificates"]
-    return {path: _days_until(end) for path, end in ends.items() if end}
 
 
 def show(cluster: Cluster, results: dict[str, NodeResult]) -> None:
@@ -192,30 +134,12 @@ def as_json(results: dict[str, NodeResult]) -> str:
     )
 
 
-def _only_what_runs(plan: Plan) -> Plan:
-    """No secret is in what is left, so a status needs none."""
-    kept = (Service, Mount, Package, Health)
-    return Plan(plan.node, tuple(p for p in plan.resources if isinstance(p.resource, kept)))
-
-
-def _drained(state: dict[str, Any]) -> Iterator[str]:
-    if away := state["marks"][Health.AWAY]:
-        yield f"drained ({', '.join(away)})"
-
-
-def _ill(state: dict[str, Any]) -> Iterator[str]:
-    for answer in state["health"].values():
-        status, words = (0, answer["error"]) if isinstance(answer, dict) else answer
-        if status not in (200, 404):  # 404: nothing was ever deployed here
-            yield f"does not serve: {status or 'no answer:'} {words}"
-
-
 def _state(result: NodeResult) -> str:
-    drained = [f"[yellow]{words}[/]" for words in _drained(result.facts["state"])]
+    out = [f"[yellow]{words}[/]" for words in drained(result)]
     if trouble := list(wrong(result)):
-        return "\n".join([*drained, "[red]" + escape("\n".join(trouble)) + "[/]"])
+        return "\n".join([*out, "[red]" + escape("\n".join(trouble)) + "[/]"])
     running = sum(not event["id"].startswith("package:") for event in result.resources)
-    return "\n".join([*drained, f"[green]{running} of {running} well[/]"])
+    return "\n".join([*out, f"[green]{running} of {running} well[/]"])
 
 
 def _share(mounts: dict[str, Any]) -> str:
@@ -233,12 +157,6 @@ def _last_run(run: dict[str, Any] | None) -> str:
     result = "failed" if run["counts"]["failed"] else f"{changed or 'nothing'} changed"
     what = str(run["what"]).partition(":")[0]
     return f"{run['when'][:16].replace('T', ' ')} {run['who']}: {what}, {result}"
-
-
-def _days_until(end: str) -> int:
-    """From openssl's "Dec 31 23:59:59 2026 GMT"."""
-    when = datetime.strptime(end, "%b %d %H:%M:%S %Y %Z").replace(tzinfo=timezone.utc)
-    return (when - datetime.now(timezone.utc)).days
 
 
 def _upstream(version: str) -> str:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from nodriza import status
 from nodriza.errors import NodrizaError
+from nodriza.look import healthy, look
 from nodriza.smoke.site import Child, Failed, Site
 
 if TYPE_CHECKING:
@@ -131,12 +131,12 @@ def _names_itself(site: Site, child: Child) -> bool:
 
 def _all_well(site: Site) -> bool:
     cluster = site.cluster
-    results = status.look(cluster, cluster.nodes)
+    results = look(cluster, cluster.nodes)
     wrong = {
         name: result.error
         or [event["id"] for event in result.resources if event["status"] != "ok"]
         for name, result in results.items()
-        if not status.healthy(result)
+        if not healthy(result)
     }
     if wrong:
         raise Failed("all well", wrong, "fab status")

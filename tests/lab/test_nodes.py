@@ -165,3 +165,31 @@ def test_other_machine_under_an_old_name__is_sent_nothing_until_its_key_is_accep
     wait_for("news", 5, lambda: [site(named, server) for server in SERVERS] == [ALL, ALL])
     child = named.cluster.node(NODE)
     assert get(child.web_address, "/healthz", named.cluster.domain)[0] == 200
+
+
+def test_child_that_died__is_removed_as_well(named: Project, replaced: str) -> None:
+    if named.on(NODE, "ls /var/lib/nodriza", check=False) == "":
+        named.fab("provision").well()
+    named.power_cut(NODE)
+    said = named.fab("node.remove", NODE).well()
+    named.times["node.remove of a dead node"] = said.seconds
+    wait_for("news", 5, lambda: [site(named, server) for server in SERVERS] == [ALL[:2]] * 2)
+    assert NODE not in named.inventory.read_text()
+    assert ADDRESS not in named.on("server-1", KNOWN)
+    assert f"switch it off ({ADDRESS})" in said.said
+    assert named.fab("drift").exit == 0
+
+
+def test_video_node__comes_works_and_goes(named: Project) -> None:
+    """Nobody drains who has no visitors; but its worker takes no task any more."""
+    named.fab("node.add", "video-1", "--kind", "video").well()
+    named.fab("lab.up").well()
+    named.fab("provision").well()
+    address = named.cluster.node("video-1").private
+    assert named.on("video-1", "systemctl is-active celery") == "active\n"
+    assert address in named.on("server-1", KNOWN)
+    said = named.fab("node.remove", "video-1").well()
+    assert "waiting" not in said.said
+    assert address not in named.on("server-1", KNOWN)
+    drift = named.fab("drift")
+    assert drift.exit == 0, drift.said

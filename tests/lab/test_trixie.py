@@ -8,12 +8,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.lab.project import Project, Result, wait_for
+from tests.lab.resolver import site
 from tests.lab.visitor import serving
 
 
 @pytest.fixture(scope="module")
 def trixie(tmp_path_factory: pytest.TempPathFactory, times: dict[str, float]) -> Iterator[Project]:
-    """One central and one child."""
+    """One central node, which is the name server as well, and one child."""
     project = Project.make(tmp_path_factory.mktemp("trixie"), "nodriza-trixie", 37)
     nodes = project.data["nodes"]
     project.data["nodes"] = {
@@ -24,6 +25,7 @@ def trixie(tmp_path_factory: pytest.TempPathFactory, times: dict[str, float]) ->
             "public": "198.18.38.12",
         },
     }
+    nodes["server-1"]["roles"] = ["default", "dns"]
     project.data["lab"] = {"release": "trixie"}
     project.write()
     project.times = times
@@ -61,3 +63,14 @@ def test_debian_13__serves_the_application(trixie: Project, runs: list[Result]) 
     failed = "systemctl --failed --no-legend --plain | grep -v run-rpc_pipefs"
     for node in ("server-1", "server-2"):
         assert trixie.on(node, failed, check=False) == ""
+
+
+def test_debian_13__answers_for_its_name(trixie: Project, runs: list[Result]) -> None:
+    runs[2].well()
+    wait_for("answer of the child", 30, lambda: serving(trixie.cluster))
+    trixie.fab("provision").well()
+    assert site(trixie, "server-1") == ["server-2"]
+    refused = trixie.fab("drain", "server-2")
+    assert refused.exit == 2
+    assert "nobody to serve" in refused.said
+    assert site(trixie, "server-1") == ["server-2"]

@@ -12,6 +12,7 @@ from rich.console import Console
 from nodriza import status
 from nodriza.agent import answers
 from nodriza.errors import ConnectionFailed
+from nodriza.look import healthy
 from nodriza.resources import Health
 from nodriza.result import NodeResult
 
@@ -56,7 +57,7 @@ def ends_in(days: int) -> dict[str, str]:
 
 
 def test_node_that_is_well__is():
-    assert status.healthy(node())
+    assert healthy(node())
 
 
 @pytest.mark.parametrize(
@@ -77,14 +78,14 @@ def test_node_that_is_well__is():
     ],
 )
 def test_what_is_wrong__is_said_in_words(three_node, result, words):
-    assert not status.healthy(result)
+    assert not healthy(result)
     assert words in screen(three_node, result)
     assert words in screen(three_node, result, width=60)
 
 
 def test_drained_node__says_so_and_is_well(three_node):
     result = node(marks={Health.AWAY: ["operator"]})
-    assert status.healthy(result)
+    assert healthy(result)
     assert "drained (operator)" in screen(three_node, result)
 
 
@@ -107,7 +108,7 @@ def test_versions_of_the_services__are_told_once_with_their_nodes(three_node):
 
 def test_certificate_with_time_left__is_told_and_well(three_node):
     result = node(certificates=ends_in(60))
-    assert status.healthy(result)
+    assert healthy(result)
     assert "certificate ends in 60 days: all" in screen(three_node, result)
 
 

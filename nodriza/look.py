@@ -1,0 +1,95 @@
+"""How every node is, asked in one parallel pass: what runs, what is wrong, who is drained."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from nodriza.ask import ask
+from nodriza.plan import Plan, plan_node
+from nodriza.render import Renderer
+from nodriza.resources import Health, Mount, Package, Service
+
+if TYPE_CHECKING:
+    from nodriza.inventory import Cluster, Node
+    from nodriza.result import NodeResult
+
+CLOCK = 2.0  # seconds; below, it is the network and not the clock
+SOON = 21  # days; a certificate that is to be renewed should have been by then
+
+
+def look(
+    cluster: Cluster, nodes: Sequence[Node], *, sudo_password: str | None = None
+) -> dict[str, NodeResult]:
+    """The state of each node's services and mounts, and its facts; changes nothing."""
+    renderer = Renderer.of(cluster)
+    plans = [_only_what_runs(plan_node(node, cluster, renderer)) for node in nodes]
+    certificates = [cluster.tls.pair] if cluster.tls.on else []
+    about = {"links": [cluster.app.current], "certificates": certificates, "marks": [Health.AWAY]}
+    return ask(cluster, plans, {"state": about}, sudo_password=sudo_password)
+
+
+def healthy(result: NodeResult) -> bool:
+    """Everything that should run does, and nothing is owed."""
+    return not (result.error or list(wrong(result)))
+
+
+def wrong(result: NodeResult) -> Iterator[str]:
+    """What is not as it should be on a node that answered."""
+    state = result.facts["state"]
+    yield from (event["id"] for event in result.resources if event["status"] != "ok")
+    yield from (f"{id} is owed a restart" for id in state["owed"])
+    yield from _ill(result)
+    for path, used in state["mounts"].items():
+        if isinstance(used, dict):
+            yield f"{path}: {used['error']}"
+    for path, days in certificates(result).items():
+        if days < SOON:
+            yield f"{path} ends in {days} days" if days >= 0 else f"{path} ended {-days} days ago"
+    if abs(lag(result)) > CLOCK:
+        yield f"the clock is {lag(result):+.0f} s off"
+
+
+def out_of_rotation(result: NodeResult) -> str:
+    """Why visitors are not sent to a child; nothing when they are."""
+    if result.error:
+        return result.error.what
+    return next(itertools.chain(drained(result), _ill(result)), "")
+
+
+def drained(result: NodeResult) -> Iterator[str]:
+    """Who keeps the node out of rotation, in words, if anybody does."""
+    if away := result.facts["state"]["marks"][Health.AWAY]:
+        yield f"drained ({', '.join(away)})"
+
+
+def lag(result: NodeResult) -> float:
+    """Seconds by which the node's clock is ahead of this computer's."""
+    return float(result.facts["state"]["clock"]) - float(result.facts["received"])
+
+
+def certificates(result: NodeResult) -> dict[str, int]:
+    """Path to the whole days until it ends; those that are there."""
+    ends = result.facts["state"]["certificates"]
+    return {path: _days_until(end) for path, end in ends.items() if end}
+
+
+def _only_what_runs(plan: Plan) -> Plan:
+    """No secret is in what is left, so a status needs none."""
+    kept = (Service, Mount, Package, Health)
+    return Plan(plan.node, tuple(p for p in plan.resources if isinstance(p.resource, kept)))
+
+
+def _ill(result: NodeResult) -> Iterator[str]:
+    for answer in result.facts["state"]["health"].values():
+        status, words = (0, answer["error"]) if isinstance(answer, dict) else answer
+        if status not in (200, 404):  # 404: nothing was ever deployed here
+            yield f"does not serve: {status or 'no answer:'} {words}"
+
+
+def _days_until(end: str) -> int:
+    """From openssl's "Dec 31 23:59:59 2026 GMT"."""
+    when = datetime.strptime(end, "%b %d %H:%M:%S %Y %Z").replace(tzinfo=timezone.utc)
+    return (when - datetime.now(timezone.utc)).days
