@@ -99,8 +99,10 @@ def test_second_provision__changes_nothing(deployed: Project) -> None:
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_smoke__is_green(check, site: Site) -> None:
+def test_smoke__is_green(check, site: Site, times: dict[str, float]) -> None:
+    began = time.monotonic()
     check(site)
+    times[f"smoke: {check.__doc__}"] = time.monotonic() - began
 
 
 def test_upload__through_one_child_is_readable_from_the_other_at_once(site: Site) -> None:
@@ -111,12 +113,15 @@ def test_upload__through_one_child_is_readable_from_the_other_at_once(site: Site
     sh(site, "server-2", f"rm {media}/crossing-*")
 
 
-def test_touch_of_the_reload_file__is_noticed_within_seconds(site: Site) -> None:
+def test_touch_of_the_reload_file__is_noticed_within_seconds(
+    site: Site, times: dict[str, float]
+) -> None:
     app = site.cluster.app
     sh(site, "server-1", f"touch {app.reload}")
     wanted = sh(site, "server-1", f"stat -c %Y {app.reload}")
     began = time.monotonic()
     wait_for("touch", 10, lambda: sh(site, "server-3", f"stat -c %Y {app.reload}") == wanted)
+    times["a touch on server-1 is seen on server-3"] = time.monotonic() - began
     assert time.monotonic() - began < 10
 
 
