@@ -57,12 +57,17 @@ class Result:
         return next(event for event in reversed(self.events) if event["event"] == "recap")
 
     def statuses(self, node: str) -> dict[str, str]:
-        """Resource id to what came of it, in the order of the plan."""
-        return {
-            event["id"]: event["status"]
-            for event in self.events
-            if event["event"] == "resource" and event["node"] == node
-        }
+        """Resource id to what came of it, in the order of the plan.
+
+        The zone is looked at again when a new child serves.
+        """
+        found: dict[str, str] = {}
+        for event in self.events:
+            if event["event"] == "resource" and event["node"] == node:
+                if event["status"] != "ok":
+                    found[event["id"]] = event["status"]
+                found.setdefault(event["id"], "ok")
+        return found
 
     def changed(self) -> dict[str, list[str]]:
         """Node to the ids that changed there, or would change."""
