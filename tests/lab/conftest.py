@@ -43,8 +43,6 @@ LONG = {
     "test_6_secrets.py",
     "test_chaos.py",
     "test_day2.py",
-    "test_dns.py",
-    "test_nodes.py",
     "test_own_repository.py",
     "test_rotation.py",
     "test_strangers.py",
