@@ -10,7 +10,6 @@ alone as well, and in any order.
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ import pytest
 from nodriza.lab import programs, state
 from tests.lab.project import Project, Result, wait_for
 from tests.lab.resolver import TTL
-from tests.lab.visitor import serving
+from tests.lab.visitor import serving, taken_over
 
 HERE = Path(__file__).parent
 NODES = ("server-1", "server-2", "server-3", "video-1")
@@ -197,9 +196,7 @@ def first_deploy(provisioned: Project) -> Result:
 def deployed(provisioned: Project, first_deploy: Result) -> Project:
     """The cluster, serving the application."""
     first_deploy.well()
-    # Worker after worker takes it over, and each one has to.
-    answers = (serving(provisioned.cluster) for _ in itertools.count())
-    wait_for("answers of every worker", 120, lambda: all(itertools.islice(answers, 10)))
+    wait_for("answers of every worker", 120, lambda: taken_over(provisioned.cluster))
     return provisioned
 
 

@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 from tests.lab.project import Project, Result, wait_for
-from tests.lab.visitor import get, serving
+from tests.lab.visitor import get, taken_over
 from tests.walkthrough import shown
 from tests.wheel import build_wheel, copy_of_the_source, run
 
@@ -78,7 +78,7 @@ def served(own: Project) -> Project:
     own.times["own repository: provision"] = own.fab("provision", "--json").well().seconds
     own.times["own repository: deploy"] = own.fab("deploy", "--json").well().seconds
     # 1500 modules over the share, twice: for the trial, and for good.
-    wait_for("answer of the child", 150, lambda: serving(own.cluster))
+    wait_for("answers of every worker", 150, lambda: taken_over(own.cluster))
     return own
 
 

@@ -45,6 +45,11 @@ def serving(cluster: Cluster) -> bool:
     return True
 
 
+def taken_over(cluster: Cluster) -> bool:
+    """Has every worker of every child a release? They take it one after the other."""
+    return all(serving(cluster) for _ in range(10))
+
+
 def upload_is_refused(cluster: Cluster, child: str, size: int) -> bool:
     """Does nginx refuse a body of so many bytes? It says so before it has seen any."""
     head = (

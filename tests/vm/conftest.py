@@ -6,7 +6,6 @@ for that. ``NODRIZA_KEEP_LAB=1`` leaves the machines up.
 
 from __future__ import annotations
 
-import itertools
 import os
 import shutil
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from nodriza import lab
 from nodriza.lab import network
 from nodriza.smoke import Site
 from tests.lab.project import EXAMPLE, ROOT, Project, wait_for
-from tests.lab.visitor import serving
+from tests.lab.visitor import taken_over
 
 HERE = Path(__file__).parent
 TIMES = pytest.StashKey[dict[str, float]]()
@@ -88,8 +87,7 @@ def deployed(project: Project) -> Project:
     """Provisioned, and serving the application."""
     took(project, "provision")
     took(project, "deploy")
-    answers = (serving(project.cluster) for _ in itertools.count())
-    wait_for("answer of every worker", 600, lambda: all(itertools.islice(answers, 10)))
+    wait_for("answers of every worker", 600, lambda: taken_over(project.cluster))
     return project
 
 
