@@ -42,7 +42,7 @@ CHILDREN = tuple(f"server-{number}" for number in range(2, 7))
 NODES = (CENTRAL, *CHILDREN, "video-1", "video-2")
 WANTED = int(os.environ.get("NODRIZA_CHAOS", "6"))
 IN_A_ROW = 3
-ROUNDS = math.ceil(WANTED * 0.6 / len(NODES))
+ROUNDS = math.ceil(WANTED * 0.4 / len(NODES))
 """Some accidents come too late, when their run is over; those do not count."""
 SETTINGS = (
     {"threads": 2, "max_upload_mb": 300, "memory_mb": 1024},
