@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 IMPATIENT = 5  # seconds
+PATIENCE = 60  # seconds for a program on a node
 TOKEN_FIELD = re.compile(r'name="csrfmiddlewaretoken"\s+value="([^"]+)"')
 
 
@@ -122,11 +123,15 @@ class Site:
         raise Failed(f"{what} within {seconds:.0f} s", f"at the end: {last}", look)
 
     def on(self, node: Node, *argv: str) -> str:
-        """The output of a program on a node, through SSH, as root."""
+        """The output of a program on a node, through SSH, as root; ``HostRefused``."""
         command = shlex.join(argv if node.ssh.user == "root" else ("sudo", "-n", *argv))
         with connect(node, self.cluster) as connection:
-            _, out, err = connection.client.exec_command(command, timeout=60)
-            output = str(out.read().decode("utf-8", "replace"))
+            _, out, err = connection.client.exec_command(command, timeout=PATIENCE)
+            try:
+                output = str(out.read().decode("utf-8", "replace"))
+            except TimeoutError:
+                words = f"{command}: no answer within {PATIENCE} s"
+                raise HostRefused(words, where=node.name) from None
             if out.channel.recv_exit_status():
                 words = err.read().decode("utf-8", "replace")
                 raise HostRefused(f"{command}: {words.strip()}", where=node.name)
