@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 
 from tests.lab.project import Project, wait_for
@@ -121,3 +122,20 @@ def test_central_that_reboots_while_a_child_changes__costs_a_second_run_at_most(
     project.fab("provision").well()
     assert project.fab("provision", "--json").well().changed() == {}
     assert serving(project.cluster)
+
+
+def test_video_worker__ends_when_asked_although_its_broker_was_cut_off(
+    mended_at_the_end: Project,
+) -> None:
+    """Its connection is dead, and nobody has told it so."""
+    project = mended_at_the_end
+    wait_for(
+        "worker", 60, lambda: "6379" in project.on("video-1", "ss -Htnp | grep celery || true")
+    )
+    project.power_cut("server-1")
+    project.power_on("server-1")
+    began = time.monotonic()
+    project.on("video-1", "systemctl stop celery")
+    assert time.monotonic() - began < 45
+    project.fab("provision").well()
+    assert project.on("video-1", "systemctl is-active celery") == "active\n"

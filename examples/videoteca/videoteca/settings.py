@@ -127,6 +127,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     # Longer than the longest work, or the same video is begun a second time.
     "visibility_timeout": 7200,
     "socket_connect_timeout": 3,
+    # After a power cut of the broker's node nobody says that the old connection is dead; a
+    # worker that is told to end then would wait for an answer on it for ever.
+    "socket_timeout": 10,
     "socket_keepalive": True,
     "health_check_interval": 30,
 }
