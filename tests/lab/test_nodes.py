@@ -21,8 +21,8 @@ KNOWN = """
 cat /etc/hosts /etc/nftables.conf /etc/exports.d/* 2>/dev/null
 gluster volume info 2>/dev/null
 mariadb -e 'SELECT User, Host FROM mysql.global_priv; SHOW PROCESSLIST'
-ss -Htn state established
 """
+LINES = "ss -Htn state established\n"
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Seen:
             project.inventory.read_text(),
             [site(project, server) for server in SERVERS],
             [serial(project, server) for server in SERVERS],
-            project.on("server-1", KNOWN),
+            project.on("server-1", KNOWN + LINES),
         )
 
 
@@ -176,6 +176,8 @@ def test_child_that_died__is_removed_as_well(named: Project, replaced: str) -> N
     wait_for("news", 5, lambda: [site(named, server) for server in SERVERS] == [ALL[:2]] * 2)
     assert NODE not in named.inventory.read_text()
     assert ADDRESS not in named.on("server-1", KNOWN)
+    # It has closed nothing: the share's server notices when nobody answers on its line.
+    wait_for("end of its lines", 120, lambda: ADDRESS not in named.on("server-1", LINES), every=1)
     assert f"switch it off ({ADDRESS})" in said.said
     assert named.fab("drift").exit == 0
 
@@ -187,9 +189,9 @@ def test_video_node__comes_works_and_goes(named: Project) -> None:
     named.fab("provision").well()
     address = named.cluster.node("video-1").private
     assert named.on("video-1", "systemctl is-active celery") == "active\n"
-    assert address in named.on("server-1", KNOWN)
+    assert address in named.on("server-1", KNOWN + LINES)
     said = named.fab("node.remove", "video-1").well()
     assert "waiting" not in said.said
-    assert address not in named.on("server-1", KNOWN)
+    assert address not in named.on("server-1", KNOWN + LINES)
     drift = named.fab("drift")
     assert drift.exit == 0, drift.said
