@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 import shlex
 from collections.abc import Collection as Words
@@ -43,6 +44,7 @@ def refuse_slips(commands: Collection, inventories: Words[str]) -> None:
     typed = getattr(getattr(program, "core", None), "unparsed", None)
     if not typed or program.args.complete.value:
         return
+    _help_only(typed, commands)
     if program.core.remainder:
         command = shlex.quote(program.core.remainder)
         raise _no(
@@ -62,6 +64,16 @@ def refuse_slips(commands: Collection, inventories: Words[str]) -> None:
         _refuse_inventories([str(context.name) for context in chosen], words)
         for context in chosen:
             _refuse_target(context)
+
+
+def _help_only(typed: list[str], commands: Collection) -> None:
+    """``drain --help`` as ``--help drain``: Invoke would drain a node called --help."""
+    for word, flag in itertools.pairwise(typed):
+        command = word.partition(":")[0]
+        if flag in {"--help", "-h"} and command in commands.task_names:
+            program.args["help"].value = command
+            typed.clear()
+            return
 
 
 def _refuse_doubles(typed: list[str], wordless: Words[str], commands: Collection) -> None:

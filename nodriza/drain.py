@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from nodriza.errors import TargetError
-from nodriza.look import look, out_of_rotation
+from nodriza.errors import Interrupted, TargetError
+from nodriza.look import away, look, out_of_rotation
 from nodriza.plan import Plan, Planned, plan_node
 from nodriza.resources import Absent, Directory, File, Health, Service, Zone
 from nodriza.rollout import Run, roll_out
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 Results = dict[str, "NodeResult"]
 Names = tuple[str, ...]
+MARK = f"{Health.AWAY}/operator"
+"""On a child that a person has taken out of rotation."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,15 +71,14 @@ class Rotation:
         return self._roll_out(nodes, out, [self._child(node, out=out) for node in nodes])
 
     def _child(self, node: Node, *, out: bool) -> Plan:
-        mark = f"{Health.AWAY}/operator"
         if out:
             who = f"{getpass.getuser()} from {socket.gethostname()}\n"
-            marks = (Directory(Health.AWAY), File(mark, who))
+            marks = (Directory(Health.AWAY), File(MARK, who))
             return Plan(node.name, tuple(Planned(each, "fab drain") for each in marks))
         own = plan_node(node, self.cluster).resources
         healths = (planned for planned in own if isinstance(planned.resource, Health))
         # Not the folder: where it is missing there is nothing to bring back.
-        return Plan(node.name, (Planned(Absent(mark), "fab undrain"), *healths))
+        return Plan(node.name, (Planned(Absent(MARK), "fab undrain"), *healths))
 
     def _roll_out(self, nodes: Sequence[Node], out: bool, plans: Sequence[Plan]) -> Results:
         what = f"{'drain' if out else 'undrain'} {','.join(node.name for node in nodes)}"
@@ -138,10 +139,13 @@ def refuse_others(cluster: Cluster, nodes: Sequence[Node], word: str) -> None:
 
 def refuse_last(others: Results) -> None:
     """Raises ``TargetError`` when visitors are sent to none of the other children."""
+    for result in others.values():
+        if isinstance(result.error, Interrupted):
+            raise result.error
     out = {name: out_of_rotation(result) for name, result in others.items()}
     if not all(out.values()):
         return
-    back = next((name for name, words in out.items() if "operator" in words), "")
+    back = next((name for name, result in others.items() if "operator" in away(result)), "")
     raise TargetError(
         "no child would be in rotation; " + "; ".join(f"{n}: {words}" for n, words in out.items()),
         kept="nothing was changed",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -56,13 +55,18 @@ def out_of_rotation(result: NodeResult) -> str:
     """Why visitors are not sent to a child; nothing when they are."""
     if result.error:
         return result.error.what
-    return next(itertools.chain(drained(result), _ill(result)), "")
+    return drained(result) or next(_ill(result), "")
 
 
-def drained(result: NodeResult) -> Iterator[str]:
-    """Who keeps the node out of rotation, in words, if anybody does."""
-    if away := result.facts["state"]["marks"][Health.AWAY]:
-        yield f"drained ({', '.join(away)})"
+def drained(result: NodeResult) -> str:
+    """Who keeps the node out of rotation, in words; nothing when nobody does."""
+    return f"drained ({', '.join(by)})" if (by := away(result)) else ""
+
+
+def away(result: NodeResult) -> list[str]:
+    """Who keeps the node out of rotation: ``operator``, ``run``; mostly nobody."""
+    by: list[str] = [] if result.error else result.facts["state"]["marks"][Health.AWAY]
+    return by
 
 
 def lag(result: NodeResult) -> float:

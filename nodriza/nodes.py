@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from nodriza.drain import Results, Rotation, bad
+from nodriza.drain import MARK, Results, Rotation, bad
 from nodriza.errors import ConnectionFailed, TargetError
 from nodriza.inventory import Cluster, Node
 from nodriza.inventory.edit import add_node, next_address, remove_node
@@ -99,7 +99,7 @@ def last_plan(node: Node, cluster: Cluster) -> Plan:
             end.append(Planned(stop, it.origin))
         elif isinstance(it.resource, Health):
             # Whoever brings it back one day wants it in rotation.
-            end.append(Planned(Absent(f"{Health.AWAY}/operator"), it.origin))
+            end.append(Planned(Absent(MARK), it.origin))
     return Plan(node.name, (*off, *end))
 
 

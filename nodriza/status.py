@@ -135,7 +135,7 @@ def as_json(results: dict[str, NodeResult]) -> str:
 
 
 def _state(result: NodeResult) -> str:
-    out = [f"[yellow]{words}[/]" for words in drained(result)]
+    out = [f"[yellow]{words}[/]"] if (words := drained(result)) else []
     if trouble := list(wrong(result)):
         return "\n".join([*out, "[red]" + escape("\n".join(trouble)) + "[/]"])
     running = sum(not event["id"].startswith("package:") for event in result.resources)

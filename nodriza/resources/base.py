@@ -16,6 +16,7 @@ travels to the host and imports nothing but the standard library (Python 3.9+).
 
 from __future__ import annotations
 
+import abc
 import base64
 import dataclasses
 import functools
@@ -32,7 +33,7 @@ Gap = Dict[str, Tuple[Value, Value]]
 
 
 @dataclasses.dataclass(frozen=True)
-class Resource:
+class Resource(abc.ABC):
     """One desired fact about a host.
 
     Subclasses are frozen dataclasses whose first field is the subject (a path, a
@@ -51,28 +52,28 @@ class Resource:
     @property
     def subject(self) -> str:
         """What this resource is about: the value of its first field."""
-        return str(getattr(self, _first_field(type(self))))  # type: ignore[arg-type]
+        return str(getattr(self, _first_field(type(self))))
 
     @property
     def id(self) -> str:
         """Unique in a plan, and what ``reload_on`` and its like refer to."""
         return f"{type(self).__name__.lower()}:{self.subject}"
 
+    @abc.abstractmethod
     def wanted(self) -> State:
         """The state this resource asks for; ``None``: it shall not exist."""
-        raise NotImplementedError
 
     @classmethod
+    @abc.abstractmethod
     def look(cls, host: Host, many: Sequence[Any]) -> List[State]:
         """The state of each of ``many`` on the host, in the same order."""
-        raise NotImplementedError
 
-    def vet(self, host: Host) -> None:
+    def vet(self, host: Host) -> None:  # noqa: B027  most nouns do no harm
         """Raise ``HostError`` where ``fix`` would do harm: nothing was touched, nothing is due."""
 
+    @abc.abstractmethod
     def fix(self, host: Host, now: State) -> None:
         """Close the gap; ``now`` is what ``look`` saw. Raises ``HostError``."""
-        raise NotImplementedError
 
     @classmethod
     def strays(cls, host: Host, many: Sequence[Any]) -> List[str]:

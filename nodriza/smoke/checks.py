@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from nodriza.errors import NodrizaError
-from nodriza.look import healthy, look
+from nodriza.look import healthy, look, wrong
 from nodriza.smoke.site import Child, Failed, Site
 
 if TYPE_CHECKING:
@@ -132,14 +132,13 @@ def _names_itself(site: Site, child: Child) -> bool:
 def _all_well(site: Site) -> bool:
     cluster = site.cluster
     results = look(cluster, cluster.nodes)
-    wrong = {
-        name: result.error
-        or [event["id"] for event in result.resources if event["status"] != "ok"]
+    ill = {
+        name: result.error or list(wrong(result))
         for name, result in results.items()
         if not healthy(result)
     }
-    if wrong:
-        raise Failed("all well", wrong, "fab status")
+    if ill:
+        raise Failed("all well", ill, "fab status")
     return True
 
 

@@ -129,12 +129,12 @@ class Site:
             _, out, err = connection.client.exec_command(command, timeout=PATIENCE)
             try:
                 output = str(out.read().decode("utf-8", "replace"))
+                if out.channel.recv_exit_status():
+                    words = err.read().decode("utf-8", "replace")
+                    raise HostRefused(f"{command}: {words.strip()}", where=node.name)
             except TimeoutError:
                 words = f"{command}: no answer within {PATIENCE} s"
                 raise HostRefused(words, where=node.name) from None
-            if out.channel.recv_exit_status():
-                words = err.read().decode("utf-8", "replace")
-                raise HostRefused(f"{command}: {words.strip()}", where=node.name)
         return output
 
     def is_open(self, address: str, port: int, seconds: float = 1.5) -> bool:

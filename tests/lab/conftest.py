@@ -196,8 +196,9 @@ def first_deploy(provisioned: Project) -> Result:
 def deployed(provisioned: Project, first_deploy: Result) -> Project:
     """The cluster, serving the application."""
     first_deploy.well()
-    wait_for("answers of every worker", 120, lambda: taken_over(provisioned.cluster))
-    return provisioned
+    project = provisioned
+    wait_for("answers of every worker", 120, lambda: taken_over(project.cluster, project.on))
+    return project
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.project import Project, Result, wait_for
-from tests.lab.visitor import Visitor, serving, whoami
+from tests.lab.visitor import Visitor, not_serving, whoami
 
 CHILDREN = ("server-2", "server-3")
 
@@ -37,7 +37,7 @@ def source(deployed: Project) -> Iterator[Path]:
 
 
 def test_deploy__brings_the_release_to_every_child(deployed: Project) -> None:
-    assert serving(deployed.cluster)
+    assert not_serving(deployed.cluster) == {}
     assert releases(deployed) == {current(deployed)}
 
 

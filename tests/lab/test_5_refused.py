@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 
 from tests.lab.project import Project
-from tests.lab.visitor import Visitor, serving, upload_is_refused
+from tests.lab.visitor import Visitor, not_serving, upload_is_refused
 
 SITE = "/etc/nginx/conf.d/videoteca.conf"
 DATABASE = "/etc/mysql/mariadb.conf.d/60-cluster.cnf"
@@ -36,7 +36,7 @@ def test_rejected_nginx_configuration__goes_back_and_everything_serves_on(mended
         result = mended.fab("provision", "--max-failures", "1")
         assert result.exit == 1
         assert whole(mended, "server-2", SITE) == before
-        assert serving(mended.cluster)
+        assert not_serving(mended.cluster) == {}
         # The other child has the new one, this one runs with what it had.
         assert not upload_is_refused(mended.cluster, "server-3", 223 * MB)
         assert upload_is_refused(mended.cluster, "server-2", 223 * MB)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 
 from tests.lab.project import Project, wait_for
-from tests.lab.visitor import get, serving
+from tests.lab.visitor import get, not_serving, serving
 
 
 def test_node_that_is_down__is_named_and_the_others_have_their_results(mended: Project) -> None:
@@ -121,7 +121,23 @@ def test_central_that_reboots_while_a_child_changes__costs_a_second_run_at_most(
     wait_for("answer of every child", 120, lambda: serving(project.cluster))
     project.fab("provision").well()
     assert project.fab("provision", "--json").well().changed() == {}
-    assert serving(project.cluster)
+    assert not_serving(project.cluster) == {}
+
+
+def test_share_that_is_away_while_a_child_boots__is_mounted_on_access_as_ever(
+    mended: Project,
+) -> None:
+    """Also after mount.glusterfs, cleaning up behind a failure, has unmounted the automount."""
+    mended.on("server-1", "systemctl stop glusterd; pkill glusterfsd")
+    mended.power_cut("server-2")
+    mended.power_on("server-2")
+    mended.on("server-2", "umount /srv/videoteca")
+    journal = mended.on("server-2", "journalctl -b -u srv-videoteca.automount")
+    assert "Failed with result 'unmounted'" in journal
+    mended.on("server-1", "systemctl start glusterd")
+    wait_for("answer of every child", 90, lambda: serving(mended.cluster))
+    units = "systemctl is-active srv-videoteca.automount srv-videoteca.mount"
+    assert mended.on("server-2", units) == "active\nactive\n"
 
 
 def test_video_worker__ends_when_asked_although_its_broker_was_cut_off(

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.lab.project import Project, Result, wait_for
-from tests.lab.visitor import get, serving, upload_is_refused, whoami
+from tests.lab.visitor import get, not_serving, upload_is_refused, whoami
 
 CONF = "/etc/nginx/conf.d/videoteca.conf"
 MB = 1024 * 1024
@@ -85,7 +85,7 @@ def test_rollback__brings_the_old_files_and_what_reads_them(grown: tuple[Project
     rest = project.fab("rollback", "--run", run).well()
     assert "the next provision brings it back" in rest.stdout
     wait_for("old nginx everywhere", 10, lambda: lets_in(project, 250) == [False, False])
-    assert serving(project.cluster)
+    assert not_serving(project.cluster) == {}
     newest = history(project)[0]["nodes"]["server-3"]
     assert newest["what"] == f"rollback --run {run}"
     assert newest["resources"]["service:nginx"]["words"] == "reload"

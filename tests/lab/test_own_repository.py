@@ -78,7 +78,7 @@ def served(own: Project) -> Project:
     own.times["own repository: provision"] = own.fab("provision", "--json").well().seconds
     own.times["own repository: deploy"] = own.fab("deploy", "--json").well().seconds
     # 1500 modules over the share, twice: for the trial, and for good.
-    wait_for("answers of every worker", 150, lambda: taken_over(own.cluster))
+    wait_for("answers of every worker", 150, lambda: taken_over(own.cluster, own.on))
     return own
 
 

@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -38,16 +39,35 @@ def whoami(cluster: Cluster, child: str) -> dict[str, Any]:
 
 def serving(cluster: Cluster) -> bool:
     """Does every child answer under its own name?"""
+    return not not_serving(cluster)
+
+
+def not_serving(cluster: Cluster) -> dict[str, str]:
+    """What the children say that do not answer under their own name."""
+    answers = {each.name: get(each.web_address, "/", cluster.domain) for each in cluster.children}
+    return {
+        name: f"{status} {headers} {text[:300]}"
+        for name, (status, headers, text) in answers.items()
+        if status != 200 or headers.get("X-Served-By") != name
+    }
+
+
+def taken_over(cluster: Cluster, on: Callable[[str, str], str]) -> bool:
+    """Has every worker of every child the current release? ``on`` runs a script on a node.
+
+    They take it one after the other, and of those that are idle mostly the same one
+    answers, so visits alone don't tell. Each lives in its release's folder.
+    """
+    app = cluster.app
+    script = (
+        f"readlink -f {app.current}/app; for pid in $(pgrep -f '^{app.name} uWSGI worker');"
+        " do readlink /proc/$pid/cwd; done | sort -u"
+    )
     for child in cluster.children:
-        status, headers, _ = get(child.web_address, "/", cluster.domain)
-        if status != 200 or headers.get("X-Served-By") != child.name:
+        folders = on(child.name, script).splitlines()
+        if len(folders) != 2 or folders[0] != folders[1]:
             return False
-    return True
-
-
-def taken_over(cluster: Cluster) -> bool:
-    """Has every worker of every child a release? They take it one after the other."""
-    return all(serving(cluster) for _ in range(10))
+    return serving(cluster)
 
 
 def upload_is_refused(cluster: Cluster, child: str, size: int) -> bool:

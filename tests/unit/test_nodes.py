@@ -12,7 +12,14 @@ from nodriza import dns as cluster_dns
 from nodriza import nodes
 from nodriza.agent.host import Host
 from nodriza.drain import Rotation, refuse_last, refuse_others, zone_plan
-from nodriza.errors import ConnectionFailed, HostRefused, InventoryError, NodrizaError, TargetError
+from nodriza.errors import (
+    ConnectionFailed,
+    HostRefused,
+    Interrupted,
+    InventoryError,
+    NodrizaError,
+    TargetError,
+)
 from nodriza.inventory import load_cluster
 from nodriza.inventory.edit import remove_node
 from nodriza.plan import plan_node
@@ -266,6 +273,11 @@ def test_last_child_in_rotation__is_not_drained_where_no_name_server_says_so(oth
     assert re.search(said, str(error.value))
     assert next_ in error.value.do
     refuse_last({result.node: result for result in [*others, answered("server-5")]})
+
+
+def test_drain_that_ctrl_c_ends_while_it_asks__says_that_and_nothing_of_the_others():
+    with pytest.raises(Interrupted):
+        refuse_last({"server-2": NodeResult("server-2", error=Interrupted("stopped"))})
 
 
 def test_drain__asks_the_first_name_server_for_the_zone_and_its_reader_only(inventory):

@@ -65,9 +65,22 @@ def test_slip__is_told_with_what_to_type(line, said):
     assert len(done.stderr) < 700
 
 
-@pytest.mark.parametrize("line", ["vagrant --help", "--help plan", "plan --help", "--list lab"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "vagrant --help",
+        "--help plan",
+        "plan --help",
+        "--list lab",
+        "drain --help",
+        "vagrant node.add -h",
+        "provision:server-2 --help",
+    ],
+)
 def test_help__is_not_taken_for_a_slip(line):
-    assert fab(*shlex.split(line)).returncode == 0
+    done = fab(*shlex.split(line))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(("Usage: fab [--core-opts]", "Available"))
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,13 @@ def deployed(project: Project) -> Project:
     """Provisioned, and serving the application."""
     took(project, "provision")
     took(project, "deploy")
-    wait_for("answers of every worker", 600, lambda: taken_over(project.cluster))
+    cluster = project.cluster
+    site = Site(cluster)
+
+    def on(node: str, script: str) -> str:
+        return site.on(cluster.node(node), "sh", "-c", script)
+
+    wait_for("answers of every worker", 600, lambda: taken_over(cluster, on))
     return project
 
 

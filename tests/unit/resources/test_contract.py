@@ -216,7 +216,7 @@ def test_file_likes__twice_is_once_after_any_history(tmp_path_factory, steps):
 
 
 STANDARD = {
-    "base64", "dataclasses", "difflib", "functools", "gzip", "hashlib", "http", "importlib",
+    "abc", "base64", "dataclasses", "difflib", "functools", "gzip", "hashlib", "http", "importlib",
     "io", "ipaddress", "json", "os", "posixpath", "re", "ssl", "sys", "tarfile", "time",
     "typing", "xml", "zlib", "__future__",
 }  # fmt: skip
