@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import codecs
+import gc
 import io
 import os
 import select
@@ -17,6 +18,10 @@ GONE = 141  # as a shell has it for who dies of SIGPIPE
 
 def prepare() -> None:
     """Once, before anything is printed."""
+    # Loading a command makes a hundred thousand objects that all stay. To look for garbage
+    # among them again and again, and once more at the end, takes a tenth of a short command.
+    gc.set_threshold(100_000, 20, 20)
+    atexit.register(gc.freeze)
     codecs.register_error(ERRORS, _plain)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Line after line also into a file: what can't be written is an error where it is

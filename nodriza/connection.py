@@ -6,6 +6,7 @@ policy is ours, since Fabric's own adds unknown keys without a word.
 
 from __future__ import annotations
 
+import functools
 import logging
 import socket
 from typing import TYPE_CHECKING, Any
@@ -29,9 +30,9 @@ CONNECT_TIMEOUT = 10  # seconds; for the TCP connection, the banner and the log-
 def connect(node: Node, cluster: Cluster) -> fabric.Connection:
     """An open connection. Raises ``ConnectionFailed`` or ``HostKeyError``."""
     connection = unopened(node, cluster)
-    if connection.gateway is not None and hasattr(connection.gateway, "client"):
-        trust(connection.gateway.client, node, cluster)
-    trust(connection.client, node, cluster)
+    if isinstance(connection.gateway, fabric.Connection):  # and no command
+        trust(connection.gateway, node, cluster)
+    trust(connection, node, cluster)
     where = f"{node.name} ({connection.user}@{connection.host}:{connection.port})"
     try:
         connection.open()
@@ -79,7 +80,14 @@ def unopened(node: Node, cluster: Cluster) -> fabric.Connection:
         port=node.ssh.port,
         gateway=_gateway(node, cluster),
         connect_kwargs=options,
+        config=_configuration(),
     )
+
+
+@functools.cache
+def _configuration() -> fabric.Config:
+    """Fabric's own files and ssh_config(5): read once, and not for each of many nodes."""
+    return fabric.Config()
 
 
 def _gateway(node: Node, cluster: Cluster) -> fabric.Connection | None:
@@ -89,7 +97,7 @@ def _gateway(node: Node, cluster: Cluster) -> fabric.Connection | None:
     for other in cluster.nodes:
         if other.name == name:
             return unopened(other, cluster)
-    return fabric.Connection(name, connect_timeout=CONNECT_TIMEOUT)
+    return fabric.Connection(name, connect_timeout=CONNECT_TIMEOUT, config=_configuration())
 
 
 def _words(error: BaseException) -> str:

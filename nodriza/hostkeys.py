@@ -21,6 +21,8 @@ from nodriza.errors import ConnectionFailed, HostKeyError
 from nodriza.files import exclusively, write_whole
 
 if TYPE_CHECKING:
+    import fabric
+
     from nodriza.inventory import Cluster, Node
 
 TIMEOUT = 10  # seconds
@@ -49,18 +51,18 @@ def known_hosts_files(node: Node, cluster: Cluster) -> list[Path]:
     return [pinned, Path("~/.ssh/known_hosts").expanduser()]
 
 
-def trust(client: paramiko.SSHClient, node: Node, cluster: Cluster) -> None:
-    """Let a client, on its way to a node, talk to known hosts only.
+def trust(connection: fabric.Connection, node: Node, cluster: Cluster) -> None:
+    """Let a connection, on its way to a node, reach only whom we know.
 
-    Connecting then raises ``HostKeyError`` for an unknown key, and paramiko's
+    Opening it then raises ``HostKeyError`` for an unknown key, and paramiko's
     ``BadHostKeyException`` for a changed one: see ``changed``.
     """
-    first, *others = known_hosts_files(node, cluster)
-    if first.exists():
-        client.load_system_host_keys(str(first))
-    for path in others:
-        if path.exists():
-            client.load_host_keys(str(path))
+    client, name = connection.client, known_name(connection.host, int(connection.port))
+    keys = client.get_host_keys()
+    for each in known(known_hosts_files(node, cluster), name):
+        kind = each.key.get_name()
+        if kind not in (keys.lookup(name) or ()):  # of several, paramiko too takes the first
+            keys.add(name, kind, each.key)
     client.set_missing_host_key_policy(RefuseUnknown(node, cluster))
 
 
@@ -114,11 +116,7 @@ def changed_key(name: str, key: paramiko.PKey, node: Node, cluster: Cluster) -> 
 def known(paths: list[Path], name: str) -> list[Known]:
     """The keys under ``name`` in the first file that has one."""
     for path in paths:
-        found = [
-            Known(path, number, entry.key)
-            for number, entry in _entries(path)
-            if _matches(entry, name)
-        ]
+        found = [Known(path, number, entry.key) for number, entry in _entries(path, name)]
         if found:
             return found
     return []
@@ -163,9 +161,8 @@ def pin(path: Path, name: str, key: paramiko.PKey) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with exclusively(path):
         lines = path.read_text("utf-8", "surrogateescape").splitlines() if path.exists() else []
-        for number, entry in _entries(path):
-            if _matches(entry, name):
-                lines[number - 1] = _without(entry, name)
+        for number, entry in _entries(path, name):
+            lines[number - 1] = _without(entry, name)
         lines = [line for line in lines if line != _GONE]
         lines.append(f"{name} {key.get_name()} {key.get_base64()}")
         write_whole(path, ("\n".join(lines) + "\n").encode(), 0o644)
@@ -213,13 +210,16 @@ def _same_type(offered: str, known_type: str) -> bool:
     return offered == known_type
 
 
-def _entries(path: Path) -> Iterator[tuple[int, HostKeyEntry]]:
+def _entries(path: Path, name: str) -> Iterator[tuple[int, HostKeyEntry]]:
+    """The lines about ``name``. To read a key takes long, so it is done for these only."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return
     for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip() or line.lstrip().startswith(("#", "@")):
+        if (name not in line and "|1|" not in line) or line.lstrip().startswith(("#", "@")):
+            continue
+        if not _is_about(line, name):
             continue
         try:
             entry = HostKeyEntry.from_line(line.strip(), number)
@@ -229,11 +229,17 @@ def _entries(path: Path) -> Iterator[tuple[int, HostKeyEntry]]:
             yield number, entry
 
 
-def _matches(entry: HostKeyEntry, name: str) -> bool:
-    return any(
-        word == name or (word.startswith("|1|") and HostKeys.hash_host(name, word) == word)
-        for word in entry.hostnames or ()
-    )
+def _is_about(line: str, name: str) -> bool:
+    return any(_is(word, name) for word in line.split(None, 1)[0].split(","))
+
+
+def _is(word: str, name: str) -> bool:
+    if not word.startswith("|1|"):
+        return word == name
+    try:
+        return HostKeys.hash_host(name, word) == word
+    except (AssertionError, IndexError, ValueError):  # damaged: ssh skips it too
+        return False
 
 
 def _without(entry: HostKeyEntry, name: str) -> str:

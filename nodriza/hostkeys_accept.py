@@ -49,7 +49,7 @@ class Way:
         sock = None
         if self.connection.gateway is not None:
             if not isinstance(self.connection.gateway, str):
-                hostkeys.trust(self.connection.gateway.client, self.node, self.cluster)
+                hostkeys.trust(self.connection.gateway, self.node, self.cluster)
             try:
                 sock = self.connection.open_gateway()
             except paramiko.BadHostKeyException as error:

@@ -26,10 +26,20 @@ import nodriza
 MAGIC = b"NODRIZA"
 KEPT = "/var/lib/nodriza/agent"
 
+# Python's start is most of what a host without anything to do has to do. So nobody looks
+# for garbage in so short a life; and dataclasses, which imports inspect in vain, gets it
+# when it uses it, as Python 3.13's does.
 BOOTSTRAP = f"""
-import marshal, sys, zlib
+import gc, marshal, sys, zlib
 from _frozen_importlib import ModuleSpec
 from _frozen_importlib_external import MAGIC_NUMBER
+gc.disable()
+class Later(type(sys)):
+    def __getattr__(self, name):
+        del sys.modules["inspect"]
+        import inspect
+        return getattr(inspect, name)
+sys.modules["inspect"] = Later("inspect")
 stdin = sys.stdin.buffer
 line = b"."
 while line and not line.startswith({MAGIC!r}):
@@ -38,7 +48,7 @@ if not line:
     sys.exit("nodriza: no plan came")
 if sys.version_info < (3, 9):
     sys.exit("nodriza: needs Python 3.9 or later, here is %s" % sys.version.split()[0])
-name, agent, request = line.decode().split()[1:]
+name, request = line.decode().split()[1:]
 kept = "{KEPT}/%s.%s" % (name, MAGIC_NUMBER[:2].hex())
 try:
     with open(kept, "rb") as file:
@@ -52,7 +62,7 @@ request = stdin.read(int(request))
 if new:
     import json
     code = {{}}
-    for name, path, text in json.loads(zlib.decompress(stdin.read(int(agent)))):
+    for name, path, text in json.loads(zlib.decompress(stdin.read(int(stdin.readline())))):
         code[name] = path, marshal.dumps(compile(text, path, "exec"))
     data = marshal.dumps(code)
 else:
@@ -90,19 +100,31 @@ def command(sudo: str) -> str:
 
 def payload(request: dict[str, Any]) -> bytes:
     """Everything that follows the command on stdin, but for the agent."""
-    body = zlib.compress(json.dumps(request, ensure_ascii=False).encode(), 9)
-    name = hashlib.sha256(agent()).hexdigest()[:16]
-    return b"%s %s %d %d\n" % (MAGIC, name.encode(), len(agent()), len(body)) + body
+    body = zlib.compress(json.dumps(request, ensure_ascii=False).encode())
+    return b"%s %s %d\n" % (MAGIC, name().encode(), len(body)) + body
+
+
+@functools.cache
+def name() -> str:
+    """The agent's version: what it is made of."""
+    return hashlib.sha256(_source()).hexdigest()[:16]
 
 
 @functools.cache
 def agent() -> bytes:
-    """The agent: zlib-compressed JSON, [module, path, source] each; the same bytes every time."""
+    """The agent for a host that asks: a line with its length, then it, zlib-compressed."""
+    body = zlib.compress(_source(), 9)
+    return b"%d\n" % len(body) + body
+
+
+@functools.cache
+def _source() -> bytes:
+    """JSON, [module, path, source] each; the same bytes every time."""
     root = Path(nodriza.__file__).parent
     files = [root / "__init__.py", *root.glob("agent/*.py"), *root.glob("resources/*.py")]
     modules = []
     for path in sorted(files):
         place = Path("nodriza") / path.relative_to(root)
-        name = ".".join(place.with_suffix("").parts).removesuffix(".__init__")
-        modules.append([name, str(place), path.read_text()])
-    return zlib.compress(json.dumps(modules, ensure_ascii=False).encode(), 9)
+        module = ".".join(place.with_suffix("").parts).removesuffix(".__init__")
+        modules.append([module, str(place), path.read_text()])
+    return json.dumps(modules, ensure_ascii=False).encode()

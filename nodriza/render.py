@@ -7,7 +7,9 @@ is ``None``: neither belongs in a configuration file. Secrets render as tokens.
 from __future__ import annotations
 
 import importlib
+import os
 import traceback
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,6 +76,7 @@ class Renderer:
             lstrip_blocks=True,
             keep_trailing_newline=True,
             auto_reload=False,  # a template does not change while a plan is made
+            bytecode_cache=_compiled(),
             autoescape=False,  # noqa: S701  configuration files, not HTML
         )
 
@@ -121,6 +124,30 @@ class Renderer:
         for frame in reversed(traceback.extract_tb(error.__traceback__)):
             if any(frame.filename.startswith(folder) for folder in self.folders):
                 yield f"{frame.filename}:{frame.lineno}"
+
+
+def _compiled() -> jinja2.BytecodeCache | None:
+    """Compiled templates from one run to the next: compiling is most of a small plan's time.
+
+    By content and version, in a folder of this user's that nobody else can write to; where
+    that can't be had, as for root in another user's home, none.
+    """
+    made_by = zlib.crc32(Path(__file__).read_bytes() + jinja2.__version__.encode())
+    try:
+        caches = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+        place = caches / "nodriza" / f"templates-{made_by:08x}"
+        if not _is_ours(next(each for each in (place, *place.parents) if each.exists())):
+            return None
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return jinja2.FileSystemBytecodeCache(str(place), "%s") if _is_ours(place) else None
+    except (OSError, RuntimeError):  # RuntimeError: nobody knows this user's home
+        return None
+
+
+def _is_ours(folder: Path) -> bool:
+    seen = folder.stat()
+    ours = seen.st_uid == os.geteuid() and not seen.st_mode & 0o022
+    return ours and os.access(folder, os.W_OK)
 
 
 def own_folder(cluster: Cluster, name: str) -> Path:

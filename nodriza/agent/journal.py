@@ -20,7 +20,6 @@ import json
 import os
 import time
 from typing import Any, Dict, List, Optional, Set
-from urllib.parse import quote, unquote
 
 from nodriza.agent.host import Host, is_temporary
 
@@ -106,9 +105,9 @@ class Journal:
 
     def all_owed(self) -> List[Dict[str, Any]]:
         """Every debt on this host."""
-        names = self.host.list(f"{self.home}/owed")
-        found = [unquote(name[: -len(".json")]) for name in names if name.endswith(".json")]
-        return [debt for debt in map(self.owed, found) if debt]
+        folder = f"{self.home}/owed"
+        names = [name for name in self.host.list(folder) if name.endswith(".json")]
+        return [debt for debt in (self._read(f"{folder}/{name}") for name in names) if debt]
 
     def begin(self) -> None:
         """Write down that this run changes something. Before its first change."""
@@ -223,6 +222,8 @@ class Journal:
             self.host.mkdir(folder)  # root's alone: the copies may hold secrets
 
     def _debt(self, id: str) -> str:
+        from urllib.parse import quote  # noqa: PLC0415  slow to load, for a run without changes
+
         return f"{self.home}/owed/{quote(id, safe='')}.json"
 
     def _write_record(self) -> None:

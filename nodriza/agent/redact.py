@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import re
 from typing import Any, Dict, Iterable, List, Pattern, Set, Tuple
-from urllib.parse import quote
 
 TOKEN = re.compile("‹secret:([a-z0-9_.]+)›")
 IN_URL = re.compile(f"(//[^/@\\s]*:){TOKEN.pattern}(?=@)")
@@ -28,9 +27,7 @@ class Redactor:
     def reveal(self, data: Any) -> Any:
         """The same data with the values in the place of the tokens."""
         if isinstance(data, str):
-            data = IN_URL.sub(
-                lambda match: match[1] + quote(self.secrets[match[2]], safe=""), data
-            )
+            data = IN_URL.sub(lambda match: match[1] + _quoted(self.secrets[match[2]]), data)
             return TOKEN.sub(lambda match: self.secrets[match[1]], data)
         if isinstance(data, list):
             return [self.reveal(item) for item in data]
@@ -76,13 +73,13 @@ def _lines(value: str) -> List[str]:
 
 
 def _forms(value: str) -> Set[str]:
-    """A value as it is, in a URL, in XML, in hexadecimal and within base64.
+    """A value as it is, percent-encoded, in XML, in hexadecimal and within base64.
 
     In JSON and in a shell's quotes it is as it is: the vault takes no character that
     these would change.
     """
     data = value.encode()
-    forms = {value, quote(value, safe=""), quote(value), data.hex()}
+    forms = {value, _quoted(value), _quoted(value, "/"), data.hex()}
     if set(value) & set("&<>'\""):
         import html  # noqa: PLC0415  slow to load, and hardly a secret needs it
 
@@ -97,6 +94,16 @@ def _forms(value: str) -> Set[str]:
 
 
 URL_SAFE = str.maketrans("+/", "-_")
+UNRESERVED = re.compile("[A-Za-z0-9._~-]*")
+"""What a URL has as it is (RFC 3986, 2.3)."""
+
+
+def _quoted(value: str, safe: str = "") -> str:
+    if UNRESERVED.fullmatch(value):
+        return value
+    from urllib.parse import quote  # noqa: PLC0415  slow to load, and hardly a secret needs it
+
+    return quote(value, safe=safe)
 
 
 def holds_secrets(data: Any) -> bool:

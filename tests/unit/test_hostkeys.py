@@ -5,10 +5,12 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import paramiko
 import pytest
+from paramiko.hostkeys import HostKeyEntry
 
 from nodriza import hostkeys
 from nodriza.errors import ConnectionFailed, HostKeyError
@@ -87,7 +89,8 @@ def way(cluster: Cluster, server: Server) -> Callable[..., Way]:
 
 def connect(node: Node, cluster: Cluster, sock: socket.socket) -> None:
     client = paramiko.SSHClient()
-    hostkeys.trust(client, node, cluster)
+    line: Any = SimpleNamespace(client=client, host=node.private, port=node.ssh.port)
+    hostkeys.trust(line, node, cluster)
     try:
         client.connect(
             node.private,
@@ -130,6 +133,38 @@ def test_known_key__goes_on_to_the_log_in(cluster: Cluster, server: Server) -> N
     hostkeys.pin(hostkeys.known_hosts_files(node, cluster)[0], "[198.18.7.12]:2222", ECDSA)
     with pytest.raises(paramiko.AuthenticationException):
         connect(node, cluster, server.line(ECDSA))
+
+
+def test_key_under_a_hashed_name__is_known_beside_damaged_lines(
+    cluster: Cluster, server: Server, tmp_path: Path
+) -> None:
+    """As ssh itself writes it with HashKnownHosts (ssh_config(5)), which is Debian's default."""
+    hashed = paramiko.HostKeys.hash_host("198.18.7.11")
+    (tmp_path / ".ssh/known_hosts").write_text(
+        f"|1|\n|1|x|y ssh-rsa AAAA\n{hashed} {ECDSA.get_name()} {ECDSA.get_base64()}\n"
+    )
+    with pytest.raises(paramiko.AuthenticationException):
+        connect(cluster.central, cluster, server.line(ECDSA))
+
+
+def test_keys_of_other_hosts__are_not_read(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of a thousand nodes would read the keys of all: minutes."""
+    lines = [f"198.18.7.{n} {ECDSA.get_name()} {ECDSA.get_base64()}" for n in range(110)]
+    (tmp_path / "home.known_hosts").write_text("\n".join(lines))
+    read: list[int] = []
+    real = HostKeyEntry.from_line
+
+    def from_line(line: str, number: int) -> HostKeyEntry | None:
+        read.append(number)
+        return real(line, number)
+
+    monkeypatch.setattr(HostKeyEntry, "from_line", from_line)
+    line: Any = SimpleNamespace(client=paramiko.SSHClient(), host="198.18.7.11", port=22)
+    hostkeys.trust(line, cluster.central, cluster)
+    assert read == [12]
+    assert line.client.get_host_keys().check("198.18.7.11", ECDSA)
 
 
 def test_key_of_one_port__says_nothing_about_another(cluster: Cluster, server: Server) -> None:

@@ -74,14 +74,15 @@ def test_agent__shows_no_secret_in_a_diff(tmp_path):
 
 
 def test_agent__is_the_same_bytes_each_time_and_small():
-    first = pack.agent()
-    pack.agent.cache_clear()
-    assert pack.agent() == first
+    first, name = pack.agent(), pack.name()
+    for remembered in (pack.agent, pack.name, pack._source):
+        remembered.cache_clear()
+    assert (pack.agent(), pack.name()) == (first, name)
     assert len(first) < 60_000
 
 
 def test_command__holds_no_secret_and_no_plan():
-    assert len(pack.command("sudo -n")) < 2_000
+    assert len(pack.command("sudo -n")) < 2_500
 
 
 def test_host__keeps_the_agent_and_the_one_before(tmp_path):
