@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -56,6 +58,55 @@ def test_reload__ends_when_uwsgi_does_so_that_systemd_can_start_it_again(three_n
     renew["main"] = gone.pid
     with pytest.raises(SystemExit, match="uWSGI has ended meanwhile"):
         renew["new_workers"]()
+
+
+class Workers:
+    """Two, in a time of their own; a chain replaces the first at once, the other 3 s later."""
+
+    def __init__(self):
+        self.now, self.began, self.chains = 100.54, [90.0, 90.0], 0
+
+    def time(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+        if self.now > 140:
+            raise TimeoutError
+
+    def chain(self):
+        if self.now >= self.began[1]:  # else one is running already
+            self.chains += 1
+            self.began = [self.now, self.now + 3]
+
+    def all(self):
+        began = [int(each) if each <= self.now else 90 for each in self.began]
+        return [{"last_spawn": each, "accepting": 1} for each in began]
+
+
+def test_reload__replaces_every_worker_once(three_node):
+    renew, uwsgi = functions(three_node, "server-2", "/etc/uwsgi/videoteca_renew.py"), Workers()
+    renew.update(time=uwsgi, workers=uwsgi.all, ask_for_chain=uwsgi.chain)
+    renew["pause"] = lambda: uwsgi.sleep(0.25)
+    renew["new_workers"]()
+    assert uwsgi.chains == 1
+    assert uwsgi.now < 105
+
+
+def test_touch__replaces_every_worker_once(three_node, monkeypatch, tmp_path):
+    uwsgi = Workers()
+    monkeypatch.setitem(sys.modules, "uwsgi", SimpleNamespace(workers=uwsgi.all))
+    mule = functions(three_node, "server-2", "/etc/uwsgi/videoteca_reload.py")
+    touches = iter([1])
+
+    def written(path, mode):
+        uwsgi.chain()
+        return open(tmp_path / "fifo", mode)
+
+    mule.update(time=uwsgi, touched=lambda: next(touches, 2), open=written)
+    with pytest.raises(TimeoutError):
+        mule["follow"]()
+    assert uwsgi.chains == 1
 
 
 def test_environment__is_read_by_a_reloaded_worker_as_systemd_reads_it(three_node):
