@@ -36,7 +36,8 @@ from _frozen_importlib_external import MAGIC_NUMBER
 gc.disable()
 class Later(type(sys)):
     def __getattr__(self, name):
-        del sys.modules["inspect"]
+        if sys.modules.get("inspect") is self:
+            del sys.modules["inspect"]
         import inspect
         return getattr(inspect, name)
 sys.modules["inspect"] = Later("inspect")
@@ -56,10 +57,9 @@ try:
 except OSError:
     crc = data = b""
 new = zlib.crc32(data).to_bytes(4, "big") != crc or not data
+request = stdin.read(int(request))  # all of it, before more is asked for
 if new:
     print('\\x1e{{"event":"agent"}}', flush=True)
-request = stdin.read(int(request))
-if new:
     import json
     code = {{}}
     for name, path, text in json.loads(zlib.decompress(stdin.read(int(stdin.readline())))):

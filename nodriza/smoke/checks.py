@@ -27,12 +27,9 @@ SHARE_PORTS = {"nfs": (2049, 111), "glusterfs": (24007, 49152)}
 
 def every_child_answers(site: Site) -> None:
     """every child answers on the web and says its own name"""
-    overlay = site.cluster.lab_overlay
-    # Emulated machines need minutes from a first deploy to workers that serve it.
-    seconds = 3 * overlay.patience if overlay else 30
     for child in site.children:
         # A release that was switched to just now reaches a child within seconds.
-        site.wait(seconds, lambda child=child: _names_itself(site, child), f"{child.name} serving")  # type: ignore[misc]
+        site.wait(30, lambda child=child: _names_itself(site, child), f"{child.name} serving")  # type: ignore[misc]
 
 
 def touched_reload_file_reloads_uwsgi(site: Site) -> None:

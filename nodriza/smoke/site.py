@@ -108,6 +108,9 @@ class Site:
 
     def wait(self, seconds: float, function: Callable[[], T], what: str) -> T:
         """Ask until the answer is something; ``Failed`` when time is up."""
+        if overlay := self.cluster.lab_overlay:
+            # Emulated machines need minutes from a deploy to workers that serve it.
+            seconds = max(seconds, 3 * overlay.patience)
         seconds = seconds if self.patient else min(seconds, IMPATIENT)
         end = time.monotonic() + seconds
         last: object = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 from hypothesis import given
@@ -79,6 +80,21 @@ def test_agent__is_the_same_bytes_each_time_and_small():
         remembered.cache_clear()
     assert (pack.agent(), pack.name()) == (first, name)
     assert len(first) < 60_000
+
+
+def test_module_that_is_loaded_later__is_loaded_once():
+    """Python 3.13's dataclasses asks it for each class."""
+    begin = pack.BOOTSTRAP.partition("stdin = ")[0]
+    ask = """
+import dataclasses
+assert "getsource" not in vars(sys.modules["inspect"])
+dataclasses.inspect.signature
+first = sys.modules["inspect"]
+dataclasses.inspect.getsource
+assert sys.modules["inspect"] is first
+assert first.getsource.__module__ == "inspect"
+"""
+    subprocess.run([sys.executable, "-I", "-S", "-c", begin + ask], check=True)
 
 
 def test_command__holds_no_secret_and_no_plan():
