@@ -11,10 +11,12 @@ from __future__ import annotations
 import json
 import statistics
 import sys
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import IPv4Address
 from pathlib import Path
+from random import randbytes
 from typing import Any
 
 from bench.cluster import (
@@ -38,6 +40,8 @@ NODES = (10, 1000, 10_000)
 ROUNDS = 5
 SESSIONS = 1000
 MACHINES = 4
+BLOB = b"\0\0\0\x0bssh-ed25519\0\0\0\x20"
+"""What comes before the 32 bytes of a public key (RFC 8709)."""
 SPLIT = """
 import json, sys, time
 began = time.perf_counter()
@@ -127,6 +131,13 @@ def _ceiling(bench: Bench) -> dict[str, Any]:
     }
 
 
+def _strangers() -> str:
+    """Lines of known_hosts for as many hosts as there would be: each has to be passed over."""
+    first = IPv4Address("10.0.0.0")
+    keys = (b64encode(BLOB + randbytes(32)).decode() for _ in range(SESSIONS))
+    return "".join(f"{first + at} ssh-ed25519 {key}\n" for at, key in enumerate(keys))
+
+
 def _machines() -> list[str]:
     return [f"198.18.87.{FIRST + number}" for number in range(MACHINES)]
 
@@ -148,12 +159,14 @@ def _answers(bench: Bench) -> Iterator[tuple[Path, Path]]:
                 "echo MaxStartups 1000 >/etc/ssh/sshd_config.d/20-replay.conf\n"
                 "systemctl reload ssh\n",
             )
+        known = HOME / "known_hosts.all"
+        known.write_text(bench.place.known_hosts.read_text() + _strangers())
         data = inventory(MACHINES)
-        data["ssh"] = {"key": str(key), "known_hosts": str(bench.place.known_hosts)}
+        data["ssh"] = {"key": str(key), "known_hosts": str(known)}
         write_inventory("record", data)
         values_of("record")
         NODRIZA.run("record", "")
-        yield key, bench.place.known_hosts
+        yield key, known
     finally:
         for name in names:
             bench.on(

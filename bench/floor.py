@@ -32,7 +32,8 @@ WIDTH = 32
 def check(host: dict[str, Any], known: paramiko.HostKeys, *, connect_only: bool) -> list[Any]:
     """What is not as planned on one host."""
     client = paramiko.SSHClient()
-    client.get_host_keys().update(known)
+    for kind, key in (known.lookup(host["address"]) or {}).items():
+        client.get_host_keys().add(host["address"], kind, key)
     client.connect(
         host["address"],
         username="root",
