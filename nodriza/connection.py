@@ -6,7 +6,6 @@ policy is ours, since Fabric's own adds unknown keys without a word.
 
 from __future__ import annotations
 
-import functools
 import logging
 import socket
 from typing import TYPE_CHECKING, Any
@@ -67,7 +66,11 @@ def _notice_silence(connection: fabric.Connection) -> None:
 
 
 def unopened(node: Node, cluster: Cluster) -> fabric.Connection:
-    """The way to a node, before anybody goes it."""
+    """The way to a node, before anybody goes it.
+
+    Each has a configuration of its own: Fabric writes into it, and threads would read one
+    that is half written.
+    """
     seconds = cluster.lab_overlay.patience if cluster.lab_overlay else CONNECT_TIMEOUT
     options: dict[str, Any] = dict.fromkeys(("timeout", "banner_timeout", "auth_timeout"), seconds)
     if node.ssh.key is not None:
@@ -80,14 +83,7 @@ def unopened(node: Node, cluster: Cluster) -> fabric.Connection:
         port=node.ssh.port,
         gateway=_gateway(node, cluster),
         connect_kwargs=options,
-        config=_configuration(),
     )
-
-
-@functools.cache
-def _configuration() -> fabric.Config:
-    """Fabric's own files and ssh_config(5): read once, and not for each of many nodes."""
-    return fabric.Config()
 
 
 def _gateway(node: Node, cluster: Cluster) -> fabric.Connection | None:
@@ -97,7 +93,7 @@ def _gateway(node: Node, cluster: Cluster) -> fabric.Connection | None:
     for other in cluster.nodes:
         if other.name == name:
             return unopened(other, cluster)
-    return fabric.Connection(name, connect_timeout=CONNECT_TIMEOUT, config=_configuration())
+    return fabric.Connection(name, connect_timeout=CONNECT_TIMEOUT)
 
 
 def _words(error: BaseException) -> str:
