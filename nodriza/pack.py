@@ -26,21 +26,12 @@ import nodriza
 MAGIC = b"NODRIZA"
 KEPT = "/var/lib/nodriza/agent"
 
-# Python's start is most of what a host without anything to do has to do. So nobody looks
-# for garbage in so short a life; and dataclasses, which imports inspect in vain, gets it
-# when it uses it, as Python 3.13's does.
+# Nobody looks for garbage in so short a life.
 BOOTSTRAP = f"""
 import gc, marshal, sys, zlib
 from _frozen_importlib import ModuleSpec
 from _frozen_importlib_external import MAGIC_NUMBER
 gc.disable()
-class Later(type(sys)):
-    def __getattr__(self, name):
-        if sys.modules.get("inspect") is self:
-            del sys.modules["inspect"]
-        import inspect
-        return getattr(inspect, name)
-sys.modules["inspect"] = Later("inspect")
 stdin = sys.stdin.buffer
 line = b"."
 while line and not line.startswith({MAGIC!r}):
@@ -76,8 +67,8 @@ class Agent:
     def exec_module(self, module):
         exec(marshal.loads(code[module.__name__][1]), vars(module))
 sys.meta_path.insert(0, Agent())
-from nodriza.agent.main import main
-main(request, stdin.fileno(), (kept, zlib.crc32(data).to_bytes(4, "big") + data) if new else None)
+from nodriza.agent.start import start
+start(request, stdin.fileno(), (kept, zlib.crc32(data).to_bytes(4, "big") + data) if new else None)
 """.strip()
 
 # A host as its provider hands it over may have no Python yet; apt must not eat our stdin.

@@ -36,8 +36,12 @@ class Planned:
     origin: str
 
     def to_data(self) -> dict[str, Any]:
-        """JSON-ready; what travels to the host, and what ``fab plan --json`` prints."""
-        return {"id": self.resource.id, "origin": self.origin, **to_data(self.resource)}
+        """JSON-ready; what ``fab plan --json`` prints."""
+        return {**self.to_request(), "origin": self.origin}
+
+    def to_request(self) -> dict[str, Any]:
+        """JSON-ready; what travels to the host."""
+        return {"id": self.resource.id, **to_data(self.resource)}
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,10 @@ class Plan:
     def to_data(self) -> list[dict[str, Any]]:
         """Secrets are tokens in it."""
         return [planned.to_data() for planned in self.resources]
+
+    def to_request(self) -> list[dict[str, Any]]:
+        """What the host is sent; secrets are tokens in it as well."""
+        return [planned.to_request() for planned in self.resources]
 
     @property
     def secrets(self) -> set[str]:

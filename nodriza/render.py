@@ -97,7 +97,8 @@ class Renderer:
         }
         try:
             text = self._jinja.get_template(wanted.source).render(context)
-            names_in(text)
+            if text not in self._texts:  # else it was seen to be well
+                names_in(text)
         except jinja2.TemplateNotFound as error:
             raise TemplateError(
                 f"no template {error.name} in {', '.join(self.folders)}", where=node.name

@@ -86,7 +86,7 @@ class Run:
             "ask": self.ask,
             "rollback": self.rollback,
             "secrets": {name: self.secrets[name] for name in sorted(plan.secrets)},
-            "resources": plan.to_data(),
+            "resources": plan.to_request(),
         }
 
 

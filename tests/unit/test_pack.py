@@ -31,7 +31,7 @@ def ask(resources: list, *, noise: bytes = b"", secrets: dict | None = None) -> 
         "ask": {},
         "rollback": "",
         "secrets": secrets or {},
-        "resources": [{"id": r.id, "origin": "roles/x.py:1", **to_data(r)} for r in resources],
+        "resources": [{"id": r.id, **to_data(r)} for r in resources],
     }
     with subprocess.Popen(
         ["sh", "-c", pack.command("")],
@@ -84,8 +84,11 @@ def test_agent__is_the_same_bytes_each_time_and_small():
 
 def test_module_that_is_loaded_later__is_loaded_once():
     """Python 3.13's dataclasses asks it for each class."""
-    begin = pack.BOOTSTRAP.partition("stdin = ")[0]
-    ask = """
+    ask = f"""
+import sys
+sys.path.insert(0, {str(Path(pack.__file__).parents[1])!r})
+from nodriza.agent.start import Later
+sys.modules["inspect"] = Later("inspect")
 import dataclasses
 assert "getsource" not in vars(sys.modules["inspect"])
 dataclasses.inspect.signature
@@ -94,7 +97,7 @@ dataclasses.inspect.getsource
 assert sys.modules["inspect"] is first
 assert first.getsource.__module__ == "inspect"
 """
-    subprocess.run([sys.executable, "-I", "-S", "-c", begin + ask], check=True)
+    subprocess.run([sys.executable, "-I", "-S", "-c", ask], check=True)
 
 
 def test_command__holds_no_secret_and_no_plan():
