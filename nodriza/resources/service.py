@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Optional, Sequence, Tuple
 
 from nodriza.resources.base import Resource, State, ids
 
 if TYPE_CHECKING:
     from nodriza.agent.host import Host
 
-SETTLE = 0.5  # seconds a service must stay up after a start before it is believed
+SETTLE = 0.25  # seconds a service must stay up after a start before it is believed
 ENABLED = ("enabled", "enabled-runtime", "static", "alias", "indirect", "generated")
 
 
@@ -100,12 +100,21 @@ class Service(Resource):
             )
 
     def _stays_up(self, host: Host) -> bool:
-        for _ in range(2):
-            seen = host.run(["systemctl", "is-active", self.full_unit], check=False).out.strip()
-            if seen not in ("active", "reloading"):
-                return False
-            time.sleep(SETTLE / 2)
-        return True
+        """It runs, and a moment later the same process still does; a socket, or a oneshot that
+        is done, has none that could die."""
+        process = self._main_process(host)
+        if process in (None, "0"):
+            return process is not None
+        time.sleep(SETTLE)
+        return self._main_process(host) == process
+
+    def _main_process(self, host: Host) -> Optional[str]:
+        """Its number, "0" when the unit is up without one, ``None`` when it is not up."""
+        words = ["systemctl", "show", "--property=ActiveState,MainPID", self.full_unit]
+        lines = host.run(words, check=False).out.splitlines()
+        seen = dict(line.split("=", 1) for line in lines if "=" in line)
+        up = seen.get("ActiveState") in ("active", "reloading")
+        return seen.get("MainPID", "0") if up else None
 
 
 def _state(blocks: Sequence[Dict[str, str]], service: Service) -> State:

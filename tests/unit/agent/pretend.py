@@ -95,12 +95,11 @@ class PretendHost(Host):
                 blocks.append(
                     f"Id={full}\nNames={full}\nLoadState=loaded\n"
                     f"ActiveState={'active' if unit.get('running') else 'inactive'}\n"
-                    f"UnitFileState={'enabled' if unit.get('enabled') else 'disabled'}"
+                    f"UnitFileState={'enabled' if unit.get('enabled') else 'disabled'}\n"
+                    f"MainPID={int(unit.get('running', False))}"
                 )
             return Result(argv, 0, "\n\n".join(blocks), "")
         unit = units.setdefault(name, {"running": False, "enabled": False, "read": None})
-        if verb == "is-active":
-            return Result(argv, 0, "active" if unit["running"] else "inactive", "")
         if verb in ("daemon-reload", "reset-failed"):
             return Result(argv, 0, "", "")
         self._step()

@@ -1,10 +1,10 @@
-"""Services that are not to run. (All else needs a systemd: ``tests/lab``.)"""
+"""Services: what is off, and what is up. (All else needs a systemd: ``tests/lab``.)"""
 
 from __future__ import annotations
 
 import pytest
 
-from nodriza.agent.host import Host, Result
+from nodriza.agent.host import Host, HostError, Result
 from nodriza.resources import Service, gap_between
 
 PORTMAPPER = Service("rpcbind.socket", masked=True)
@@ -66,3 +66,53 @@ def test_service_that_is_to_be_off__may_be_missing():
     host = Systemd(LoadState="not-found")
     service = Service("rpcbind.socket", enabled=False, running=False)
     assert gap_between(service, Service.look(host, [service])[0]) == {}
+
+
+class Starting(Host):
+    """A unit that starts, and is what ``seen`` says one look after the other."""
+
+    def __init__(self, *seen: str) -> None:
+        super().__init__("/nonexistent")
+        self.seen = list(seen)
+
+    def run(self, argv, **options):
+        if argv[1] != "show":
+            return Result(argv, 0, "", "")
+        active, _, process = self.seen.pop(0).partition(" ")
+        out = f"ActiveState={active}\n" + (f"MainPID={process}\n" if process else "")
+        return Result(argv, 0, out, "")
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        pytest.param(["failed 0"], id="it fails at once"),
+        pytest.param(["active 7", "failed 0"], id="it dies a moment later"),
+        pytest.param(["active 7", "activating 0"], id="it waits for its next start"),
+        pytest.param(["active 7", "active 8"], id="it has been started again meanwhile"),
+    ],
+)
+def test_service_that_does_not_stay_up__is_refused(seen, monkeypatch):
+    monkeypatch.setattr("nodriza.resources.service.SETTLE", 0)
+    host = Starting(*seen)
+    with pytest.raises(HostError, match="systemctl start nginx.service failed"):
+        Service("nginx").act(host, "start")
+    assert not host.seen
+
+
+@pytest.mark.parametrize(
+    ("seen", "moments"),
+    [
+        pytest.param(["active 7", "active 7"], 1, id="a service"),
+        pytest.param(["reloading 7", "active 7"], 1, id="a service that reloads"),
+        pytest.param(["active"], 0, id="a socket"),
+        pytest.param(["active 0"], 0, id="a oneshot that remains after its exit"),
+    ],
+)
+def test_service_that_stays_up__is_watched_while_it_could_die(seen, moments, monkeypatch):
+    slept: list[float] = []
+    monkeypatch.setattr("nodriza.resources.service.time.sleep", slept.append)
+    host = Starting(*seen)
+    Service("nginx").act(host, "start")
+    assert not host.seen
+    assert len(slept) == moments
