@@ -44,6 +44,7 @@ def main() -> int:
     for name in (case for case in controller.CASES if case in given.cases):
         with _noted(result, name):
             result["controller"].update(controller.run(bench, name))
+    _keep(result, given.output)
     for cell in cells:
         with _noted(result, str(cell)):
             if cell.hosts > bench.hosts:
