@@ -10,8 +10,8 @@ from typing import Any, Optional, Tuple
 class Later(ModuleType):
     """``inspect``, loaded when it is used.
 
-    ``dataclasses`` imports it in vain, for a fifth of the time that this process takes; that
-    of Python 3.13 and later does not.
+    ``dataclasses`` imports it, for a fifth of the time that this process takes, and uses it
+    only in Python 3.13 and later.
     """
 
     def __getattr__(self, name: str) -> Any:

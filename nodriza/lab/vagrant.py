@@ -28,6 +28,8 @@ import vagrant  # noqa: E402
 LONG = 3600
 """Seconds for ``up`` and ``destroy`` of all machines, the download of a box among them."""
 SHORT = 300
+NO_BOX = "fab lab.box makes one on this computer; box: in the inventory's lab names another"
+AGAIN = "type the same command again: it goes on where this one stopped"
 
 
 class Vagrant:
@@ -124,7 +126,10 @@ class Vagrant:
                 words = re.sub(r"\n{3,}", "\n\n", "".join(lines)).strip()
                 late = " (it did not end in time)" if error.returncode in (124, 137) else ""
                 raise LabError(
-                    f"vagrant {what} failed{late}:\n{words}", where=str(self._vagrant.root)
+                    f"vagrant {what} failed{late}:\n{words}",
+                    where=str(self._vagrant.root),
+                    kept="machines that are there stay as they are",
+                    do=NO_BOX if re.search(r"[Bb]ox '.*' could not be found", words) else AGAIN,
                 ) from None
 
 

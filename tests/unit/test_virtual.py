@@ -15,6 +15,7 @@ from nodriza.connection import unopened
 from nodriza.errors import LabError
 from nodriza.inventory import load_cluster
 from nodriza.lab import driver_of, virtual
+from nodriza.lab.vagrant import Vagrant
 from tests.unit.conftest import ROOT
 
 INVENTORY = ROOT / "inventories" / "vagrant.yml"
@@ -110,6 +111,23 @@ def test_up__without_a_provider_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.delenv("VAGRANT_DEFAULT_PROVIDER", raising=False)
     with pytest.raises(LabError, match="nothing to make virtual machines with"):
         virtual.up(load_cluster(INVENTORY), print)
+
+
+@pytest.mark.parametrize(
+    ("words", "next_step"),
+    [
+        ("The box 'no/such' could not be found or", "fab lab.box makes one"),
+        ("The guest machine entered an invalid state", "type the same command again"),
+    ],
+)
+def test_up__that_vagrant_refuses_says_what_to_type(tmp_path, monkeypatch, words, next_step):
+    program = tmp_path / "vagrant"
+    program.write_text(f'#!/bin/sh\necho "{words}" >&2; exit 1\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(LabError, match=words) as error:
+        Vagrant(tmp_path, INVENTORY, tmp_path / "data").up("libvirt", print)
+    assert error.value.do.startswith(next_step)
 
 
 def test_up__of_more_than_the_computer_has_says_how_much_is_needed(inventory):
