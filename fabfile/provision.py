@@ -30,10 +30,8 @@ def provision(
     max_failures: int = -1,
 ) -> None:
     """Bring nodes to what the inventory asks for: all of them, or provision:TARGET."""
+    from nodriza.connection import Connections
     from nodriza.inventory import resolve_target
-    from nodriza.provision import provision as bring
-    from nodriza.report import make_report
-    from nodriza.rollout import exit_code
     from nodriza.turns import refuse_bad_serial
 
     if parallel < 1:
@@ -41,20 +39,30 @@ def provision(
     refuse_bad_serial(serial)
     cluster = reachable_cluster(c)
     nodes = resolve_target(cluster, target)
-    store = vault(cluster)
-    again = f"{fab(c)} provision:{{node}}"
-    report = make_report("json" if json else "auto", diff=diff, again=again, redact=store.redact)
-    results = bring(
-        cluster,
-        nodes,
-        store,
-        report,
-        check=check,
-        diff=diff,
-        parallel=parallel,
-        serial=serial,
-        max_failures=None if max_failures < 0 else max_failures,
-        sudo_password=sudo_password(c),
-    )
+    with Connections(cluster) as connections:
+        connections.begin(nodes[:parallel])
+        # The hosts answer while the rest is loaded, and the plan is made.
+        from nodriza.provision import provision as bring
+        from nodriza.report import make_report
+        from nodriza.rollout import exit_code
+
+        store = vault(cluster)
+        again = f"{fab(c)} provision:{{node}}"
+        report = make_report(
+            "json" if json else "auto", diff=diff, again=again, redact=store.redact
+        )
+        results = bring(
+            cluster,
+            nodes,
+            store,
+            report,
+            check=check,
+            diff=diff,
+            parallel=parallel,
+            serial=serial,
+            max_failures=None if max_failures < 0 else max_failures,
+            sudo_password=sudo_password(c),
+            connections=connections,
+        )
     if code := exit_code(results):
         raise Exit(code=code)

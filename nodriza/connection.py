@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import logging
 import socket
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 import fabric
@@ -24,6 +27,48 @@ logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
 SILENCE = 20  # seconds without a sign of life from the host's kernel
 CONNECT_TIMEOUT = 10  # seconds; for the TCP connection, the banner and the log-in each
+
+
+class Connections:
+    """Connections of one run: those that were begun ahead, and others once they are asked for.
+
+    An open connection changes nothing on a host; a run that is never to be ends with those
+    that nobody took being closed.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self._begun: dict[str, Future[fabric.Connection]] = {}
+
+    def __enter__(self) -> Connections:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name in list(self._begun):
+            self._begun.pop(name).add_done_callback(_close)
+
+    def begin(self, nodes: Sequence[Node]) -> None:
+        """Open one to each, all at the same time, while something else is done here."""
+        for node in nodes:
+            way = self._begun[node.name] = Future()
+            # Nobody waits at the end of the program for a host that does not answer.
+            threading.Thread(target=self._open, args=(node, way), daemon=True).start()
+
+    def take(self, node: Node) -> fabric.Connection:
+        """The one that was begun, or one that is opened now; it fails as ``connect`` does."""
+        way = self._begun.pop(node.name, None)
+        return way.result() if way else connect(node, self.cluster)
+
+    def _open(self, node: Node, way: Future[fabric.Connection]) -> None:
+        try:
+            way.set_result(connect(node, self.cluster))
+        except BaseException as error:  # noqa: BLE001  whoever takes it is told
+            way.set_exception(error)
+
+
+def _close(way: Future[fabric.Connection]) -> None:
+    if way.exception() is None:
+        way.result().close()
 
 
 def connect(node: Node, cluster: Cluster) -> fabric.Connection:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nodriza.channel import Event, exchange
-from nodriza.connection import connect
+from nodriza.connection import Connections
 from nodriza.errors import ConnectionFailed, HostRefused, Interrupted, NodrizaError
 from nodriza.plan import Plan
 from nodriza.result import NodeResult
@@ -59,6 +59,8 @@ class Run:
     """How many of them may fail before the others are left alone; as the inventory says."""
     after: Callable[[dict[str, NodeResult]], list[Plan]] = lambda results: []  # noqa: ARG005
     """What follows from the results of all nodes: plans for a last wave."""
+    connections: Connections | None = None
+    """Where some were begun ahead; the threads of all nodes take theirs from it."""
     stop: threading.Event = field(default_factory=threading.Event)
     """Set by the first Ctrl-C: every node ends after the resource that it is at."""
     id: str = field(
@@ -69,6 +71,7 @@ class Run:
 
     def __post_init__(self) -> None:
         self._revision = "" if self.check else revision(self.cluster.path)
+        self.ways = self.connections or Connections(self.cluster)
         self.turns = Turns.of(self.cluster, self.serial, self.max_failures, self.stop)
 
     def request(self, plan: Plan) -> dict[str, Any]:
@@ -174,7 +177,7 @@ def _node(run: Run, plan: Plan, events: Events) -> NodeResult:
 
     try:
         events.put((plan.node, {"event": "connecting"}))
-        with connect(node, run.cluster) as connection:
+        with run.ways.take(node) as connection:
             events.put((plan.node, {"event": "connected"}))
             if run.turns.begin(plan.node):
                 exchange(
