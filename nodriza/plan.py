@@ -5,10 +5,12 @@ Pure: no host, no clock, no network. The same inventory gives the same bytes.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
+import os
 import runpy
-import sys
+import stat
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -113,15 +115,14 @@ def make_plan(
     for item, origin in items:
         resource = renderer.render(item, node, cluster) if isinstance(item, Template) else item
         first = planned.setdefault(resource.id, Planned(resource, origin))
-        if first.resource != resource:
+        if first.resource is not resource and first.resource != resource:
             raise RoleError(
                 f"{resource.id} is declared twice, differently, here and in {first.origin}",
                 where=origin,
                 kept="no host was touched",
             )
-    plan = Plan(node.name, tuple(_in_order(planned.values())))
-    _refuse_unknown_references(plan)
-    return plan
+    _refuse_unknown_references(planned, node)
+    return Plan(node.name, tuple(_in_order(planned.values())))
 
 
 def find_role(name: str, cluster: Cluster) -> Role:
@@ -129,9 +130,22 @@ def find_role(name: str, cluster: Cluster) -> Role:
 
     A role of that name in the user's own ``roles/`` wins over a shipped one.
     """
-    own = own_folder(cluster, "roles") / f"{name}.py"
-    if own.is_file() and own.parent != ROOT / "roles":
-        return _role_in(runpy.run_path(str(own)), name, str(own))
+    own = f"{own_folder(cluster, 'roles')}/{name}.py"
+    with contextlib.suppress(OSError):
+        seen = os.stat(own)  # noqa: PTH116  asked for each role of each node
+        if stat.S_ISREG(seen.st_mode) and own != f"{ROOT}/roles/{name}.py":
+            return _own_role(own, name, seen.st_mtime_ns)
+    return _shipped_role(name)
+
+
+@functools.cache
+def _own_role(path: str, name: str, _changed: int) -> Role:
+    """Run once for all nodes, and again once it was changed."""
+    return _role_in(runpy.run_path(path), name, path)
+
+
+@functools.cache
+def _shipped_role(name: str) -> Role:
     try:
         module = importlib.import_module(f"nodriza.roles.{name}")
     except ModuleNotFoundError as error:
@@ -156,11 +170,14 @@ def with_origin(declared: Iterator[Declared]) -> Iterator[tuple[Declared, str]]:
             frame.gi_yieldfrom, "gi_frame"
         ):
             frame = frame.gi_yieldfrom
-        line = f"{_shown(frame.gi_frame.f_code.co_filename)}:{frame.gi_frame.f_lineno}"
-        yield item, sys.intern(line)
+        yield item, _line(frame.gi_frame.f_code.co_filename, frame.gi_frame.f_lineno)
 
 
 @functools.cache
+def _line(file: str, number: int) -> str:
+    return f"{_shown(file)}:{number}"
+
+
 def _shown(file: str) -> str:
     path = Path(file)
     return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
@@ -186,15 +203,14 @@ def _gather_packages(planned: Iterable[Planned]) -> list[Planned]:
     return [*planned[:first], *packages, *rest]
 
 
-def _refuse_unknown_references(plan: Plan) -> None:
-    known = {planned.resource.id for planned in plan.resources}
-    for planned in plan.resources:
+def _refuse_unknown_references(known: dict[str, Planned], node: Node) -> None:
+    for id, planned in known.items():
         for field in ("reload_on", "restart_on", "on_change"):
             for reference in getattr(planned.resource, field, ()):
                 if reference not in known:
                     raise RoleError(
-                        f"{planned.resource.id}: {field} names {reference}, which is not in"
-                        f" the plan of {plan.node}",
+                        f"{id}: {field} names {reference}, which is not in the plan of"
+                        f" {node.name}",
                         where=planned.origin,
                         kept="no host was touched",
                     )

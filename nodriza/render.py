@@ -68,6 +68,7 @@ class Renderer:
     def __init__(self, folders: Sequence[Path] = (SHIPPED,)) -> None:
         self.folders = [str(folder) for folder in folders]
         self._texts: dict[str, str] = {}
+        self._templates: dict[str, jinja2.Template] = {}
         self._jinja = jinja2.Environment(
             loader=jinja2.FileSystemLoader(self.folders),
             undefined=jinja2.StrictUndefined,
@@ -96,7 +97,7 @@ class Renderer:
             **wanted.variables,
         }
         try:
-            text = self._jinja.get_template(wanted.source).render(context)
+            text = self._template(wanted.source).render(context)
             if text not in self._texts:  # else it was seen to be well
                 names_in(text)
         except jinja2.TemplateNotFound as error:
@@ -119,6 +120,14 @@ class Renderer:
         # Most files are the same on many nodes: one copy of them is enough.
         text = self._texts.setdefault(text, text)
         return File(wanted.path, text, wanted.owner, wanted.group, wanted.mode)
+
+    def _template(self, source: str) -> jinja2.Template:
+        found = self._templates.get(source)
+        if found is None:
+            found = self._templates[source] = self._jinja.get_template(source)
+            # Copied for each file, and a ChainMap takes as long for that as many a file.
+            found.globals = dict(found.globals)
+        return found
 
     def _lines(self, error: Exception) -> Iterator[str]:
         """ "file:line" of each template in a traceback, the innermost first."""

@@ -66,6 +66,8 @@ def names_in(text: str) -> set[str]:
     Raises ``SecretError`` when a token was changed on its way (a template's filter):
     the host would not know it again, and serve the ruin of a token as a password.
     """
+    if "secret" not in text.lower():  # as in most texts, and much sooner found out
+        return set()
     found: list[str] = TOKEN.findall(text)
     traces = [match.start() for match in _TRACE.finditer(text)]
     if len(traces) != len(found):

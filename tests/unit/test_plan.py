@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from nodriza.errors import NodrizaError, TemplateError
-from nodriza.plan import make_plan, plan_node, with_origin
+from nodriza.plan import find_role, make_plan, plan_node, with_origin
 from nodriza.render import Renderer, template
 from nodriza.resources import File, Package, Service
 from tests.unit.conftest import ROOT
@@ -45,6 +45,23 @@ def test_plan__is_the_same_bytes_whatever_the_hash_seed():
         for seed in ("1", "2")
     }
     assert len(outputs) == 1
+
+
+def test_own_role__wins_over_the_shipped_one_as_it_is_now(three_node, tmp_path):
+    """Run once for all nodes, and anew as soon as somebody has changed it."""
+    own = tmp_path / "roles" / "redis.py"
+    own.parent.mkdir()
+    cluster = three_node.model_copy(update={"path": tmp_path / "inventories/three-node.yml"})
+    shipped = find_role("redis", cluster)
+    own.write_text("def redis(node, cluster): ...\n")
+    first = find_role("redis", cluster)
+    assert first is not shipped
+    assert find_role("redis", cluster) is first
+    own.write_text("def redis(node, cluster): return ()\n")
+    os.utime(own, (0, 0))  # the clock of a file system may tick slowly
+    assert find_role("redis", cluster) is not first
+    own.unlink()
+    assert find_role("redis", cluster) is shipped
 
 
 def test_origin__is_the_line_that_yields_through_helper_generators():
