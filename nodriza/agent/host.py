@@ -20,6 +20,7 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 TEMPORARY = ".{}.nodriza-new"
 """The name a file has while it is written. It is the same each time, so a run that
 was killed leaves at most one, which the next run replaces."""
+UNITS = ("/etc/systemd/system/", "/run/systemd/system/")
 ASIDE = ".{}.nodriza-old"
 """The name of a tree that is being replaced or removed, until it is gone."""
 
@@ -62,6 +63,8 @@ class Host:
 
     def __init__(self, root: str = "/") -> None:
         self.root = root.rstrip("/")
+        self.units_changed = False
+        """A unit file was, since systemd read them all."""
 
     def at(self, path: str) -> str:
         """The real path of ``path``, which is absolute."""
@@ -256,6 +259,7 @@ class Host:
         with reached(self.root, path.rstrip("/")) as real:
             folder, name = os.path.split(real)
             new = os.path.join(folder, TEMPORARY.format(name))
+            self.units_changed |= path.startswith(UNITS)
             yield real, new
             fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
             try:

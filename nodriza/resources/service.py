@@ -79,18 +79,22 @@ class Service(Resource):
             )
         if now.get("enabled") != self.enabled:
             word = "enable" if self.enabled else "disable"
-            host.run(["systemctl", word, self.full_unit])
+            # Where there is an init script too, the links for it take 0.3 s and serve nobody
+            # (systemd's ENVIRONMENT.md). A unit that is only such a script counts as enabled.
+            env = {"SYSTEMCTL_SKIP_SYSV": "1"} if self.enabled else {}
+            host.run(["systemctl", word, self.full_unit], env=env)
+            host.units_changed = False  # systemd has read them all after it
         if now.get("running") != self.running:
             self.act(host, "start" if self.running else "stop")
 
     def act(self, host: Host, action: str) -> None:
         """``start``, ``stop``, ``reload`` or ``restart``; raises with the unit's own words."""
-        host.run(["systemctl", "daemon-reload"])
+        self._let_units_be_read(host)
         # A service that failed too often before would refuse a start that could now work.
         host.run(["systemctl", "reset-failed", self.full_unit], check=False)
         verb = "reload-or-restart" if action == "reload" else action
         done = host.run(["systemctl", verb, self.full_unit], check=False, timeout=300)
-        if done.exit or (action != "stop" and not self._stays_up(host)):
+        if done.exit or (action != "stop" and not self._stays_up(host, action)):
             log = host.run(
                 ["journalctl", "-u", self.full_unit, "-n", "15", "--no-pager", "-o", "cat"],
                 check=False,
@@ -99,22 +103,41 @@ class Service(Resource):
                 f"systemctl {verb} {self.full_unit} failed:\n{done.err.strip()}\n{log.strip()}"
             )
 
-    def _stays_up(self, host: Host) -> bool:
-        """It runs, and a moment later the same process still does; a socket, or a oneshot that
-        is done, has none that could die."""
-        process = self._main_process(host)
-        if process in (None, "0"):
+    def _let_units_be_read(self, host: Host) -> None:
+        """Where there is something new in them; it takes as long as many a start.
+
+        systemd itself sees what a run that was cut short has left, by the files' times
+        (systemctl(1), NeedDaemonReload in org.freedesktop.systemd1(5)).
+        """
+        seen = _show(host, self.full_unit, "LoadState,NeedDaemonReload")
+        known = (seen.get("LoadState"), seen.get("NeedDaemonReload")) == ("loaded", "no")
+        if host.units_changed or not known:
+            host.run(["systemctl", "daemon-reload"])
+            host.units_changed = False
+
+    def _stays_up(self, host: Host, action: str) -> bool:
+        """It runs, and a moment later the same process still does.
+
+        Nobody waits for a socket, or a oneshot that is done: they have none that could die;
+        nor for a service that says itself when it is up, unless it was only told to reload.
+        """
+        process, kind = self._main_process(host)
+        says_so = kind == "notify" and action in ("start", "restart")  # sd_notify(3)
+        if process in (None, "0") or says_so:
             return process is not None
         time.sleep(SETTLE)
-        return self._main_process(host) == process
+        return self._main_process(host)[0] == process
 
-    def _main_process(self, host: Host) -> Optional[str]:
-        """Its number, "0" when the unit is up without one, ``None`` when it is not up."""
-        words = ["systemctl", "show", "--property=ActiveState,MainPID", self.full_unit]
-        lines = host.run(words, check=False).out.splitlines()
-        seen = dict(line.split("=", 1) for line in lines if "=" in line)
+    def _main_process(self, host: Host) -> Tuple[Optional[str], str]:
+        """Its number, "0" when the unit is up without one, ``None`` when it is not; its type."""
+        seen = _show(host, self.full_unit, "ActiveState,MainPID,Type")
         up = seen.get("ActiveState") in ("active", "reloading")
-        return seen.get("MainPID", "0") if up else None
+        return (seen.get("MainPID", "0") if up else None), seen.get("Type", "")
+
+
+def _show(host: Host, unit: str, properties: str) -> Dict[str, str]:
+    out = host.run(["systemctl", "show", f"--property={properties}", unit], check=False).out
+    return dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
 
 
 def _state(blocks: Sequence[Dict[str, str]], service: Service) -> State:

@@ -93,7 +93,7 @@ class PretendHost(Host):
             for full in words[2:]:
                 unit = units.get(full.removesuffix(".service"), {})
                 blocks.append(
-                    f"Id={full}\nNames={full}\nLoadState=loaded\n"
+                    f"Id={full}\nNames={full}\nLoadState=loaded\nNeedDaemonReload=no\n"
                     f"ActiveState={'active' if unit.get('running') else 'inactive'}\n"
                     f"UnitFileState={'enabled' if unit.get('enabled') else 'disabled'}\n"
                     f"MainPID={int(unit.get('running', False))}"

@@ -71,48 +71,106 @@ def test_service_that_is_to_be_off__may_be_missing():
 class Starting(Host):
     """A unit that starts, and is what ``seen`` says one look after the other."""
 
-    def __init__(self, *seen: str) -> None:
+    def __init__(self, *seen: str, need_reload: str = "no", load: str = "loaded") -> None:
         super().__init__("/nonexistent")
         self.seen = list(seen)
+        self.files = f"LoadState={load}\nNeedDaemonReload={need_reload}\n"
+        self.told: list[str] = []
 
     def run(self, argv, **options):
         if argv[1] != "show":
+            self.told.append(" ".join(argv[1:]))
             return Result(argv, 0, "", "")
-        active, _, process = self.seen.pop(0).partition(" ")
-        out = f"ActiveState={active}\n" + (f"MainPID={process}\n" if process else "")
+        if "LoadState" in argv[2]:
+            return Result(argv, 0, self.files, "")
+        values = self.seen.pop(0).split()
+        keys = ("ActiveState", "MainPID", "Type")
+        out = "".join(f"{key}={value}\n" for key, value in zip(keys, values, strict=False))
         return Result(argv, 0, out, "")
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Every wait, which takes no time here."""
+    waits: list[float] = []
+    monkeypatch.setattr("nodriza.resources.service.time.sleep", waits.append)
+    return waits
 
 
 @pytest.mark.parametrize(
     "seen",
     [
         pytest.param(["failed 0"], id="it fails at once"),
+        pytest.param(["failed 0 notify"], id="it fails before it says that it is up"),
         pytest.param(["active 7", "failed 0"], id="it dies a moment later"),
         pytest.param(["active 7", "activating 0"], id="it waits for its next start"),
         pytest.param(["active 7", "active 8"], id="it has been started again meanwhile"),
     ],
 )
-def test_service_that_does_not_stay_up__is_refused(seen, monkeypatch):
-    monkeypatch.setattr("nodriza.resources.service.SETTLE", 0)
+@pytest.mark.usefixtures("slept")
+def test_service_that_does_not_stay_up__is_refused(seen):
     host = Starting(*seen)
-    with pytest.raises(HostError, match="systemctl start nginx.service failed"):
+    with pytest.raises(HostError, match=r"systemctl start nginx\.service failed"):
         Service("nginx").act(host, "start")
     assert not host.seen
 
 
 @pytest.mark.parametrize(
-    ("seen", "moments"),
+    ("action", "seen", "moments"),
     [
-        pytest.param(["active 7", "active 7"], 1, id="a service"),
-        pytest.param(["reloading 7", "active 7"], 1, id="a service that reloads"),
-        pytest.param(["active"], 0, id="a socket"),
-        pytest.param(["active 0"], 0, id="a oneshot that remains after its exit"),
+        pytest.param("start", ["active 7 forking"] * 2, 1, id="a service"),
+        pytest.param("reload", ["reloading 7", "active 7"], 1, id="a service that reloads"),
+        pytest.param("start", ["active"], 0, id="a socket"),
+        pytest.param("start", ["active 0 oneshot"], 0, id="a oneshot that remains"),
+        pytest.param("restart", ["active 7 notify"], 0, id="a service that says it is up"),
+        pytest.param("reload", ["active 7 notify"] * 2, 1, id="one that was told to reload"),
     ],
 )
-def test_service_that_stays_up__is_watched_while_it_could_die(seen, moments, monkeypatch):
-    slept: list[float] = []
-    monkeypatch.setattr("nodriza.resources.service.time.sleep", slept.append)
+def test_service_that_stays_up__is_watched_while_it_could_die(action, seen, moments, slept):
     host = Starting(*seen)
-    Service("nginx").act(host, "start")
+    Service("nginx").act(host, action)
     assert not host.seen
     assert len(slept) == moments
+
+
+@pytest.mark.parametrize(
+    ("changed", "files", "read"),
+    [
+        (False, {}, False),
+        pytest.param(True, {}, True, id="by this run"),
+        pytest.param(False, {"need_reload": "yes"}, True, id="by one that was cut short"),
+        pytest.param(False, {"load": "not-found"}, True, id="the unit is new"),
+    ],
+)
+@pytest.mark.usefixtures("slept")
+def test_unit_files__are_read_once_after_a_change(changed, files, read):
+    """Reading them takes as long as many a start."""
+    host = Starting(*["active 7"] * 4, **files)
+    host.units_changed = changed
+    Service("nginx").act(host, "start")
+    assert ("daemon-reload" in host.told) is read
+    host.files = "LoadState=loaded\nNeedDaemonReload=no\n"
+    host.told.clear()
+    Service("nginx").act(host, "restart")
+    assert "daemon-reload" not in host.told
+
+
+def test_enabling__lets_unit_files_be_read_as_well():
+    """So that the start after it need not."""
+    host = Starting("active 7 notify")
+    host.units_changed = True
+    Service("mariadb").fix(host, {"enabled": False, "running": False})
+    assert host.told == [
+        "enable mariadb.service",
+        "reset-failed mariadb.service",
+        "start mariadb.service",
+    ]
+
+
+def test_change_of_a_unit_file__is_noticed(tmp_path):
+    host = Host(str(tmp_path))
+    (tmp_path / "etc/systemd/system").mkdir(parents=True)
+    host.write("/etc/other.conf", b"")
+    assert not host.units_changed
+    host.write("/etc/systemd/system/a.service", b"")
+    assert host.units_changed
