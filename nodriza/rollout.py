@@ -242,7 +242,7 @@ def _cut_short(result: NodeResult, run: Run) -> NodrizaError:
         )
     kept = "nothing was changed on it" if result.resources else "this node was not touched"
     if result.changed:
-        kept = "packages were installed on it, nothing else was changed"
+        kept = "what was changed on it needs no other node: packages, and more where it is new"
     if result.serves:
         kept += ", and it goes on serving"
     if asked:

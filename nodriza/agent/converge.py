@@ -50,7 +50,7 @@ class Converge:
         self.gate = Gate(host, journal, resources, ask, emit)
         self.changed: Set[str] = set()
         self.counts = {"ok": 0, "changed": 0, "failed": 0, "skipped": 0}
-        self._before_turn = _up_to_packages(resources)
+        self._before_turn = _without_others(resources, is_new=journal.last_run() is None)
         self._old_debts = {debt["id"] for debt in journal.all_owed()}
         self._dirty = False
 
@@ -81,8 +81,8 @@ class Converge:
     def _needs_turn(self, group: Sequence[Resource], states: Dict[str, State]) -> bool:
         """Something is to change, and nobody has said yet that it may.
 
-        How a node is after all of it needs none; nor do the packages of a node that does
-        not serve, which take nothing of another node, and no time of its turn so.
+        How a node is after all of it needs none; nor does what takes nothing of another
+        node, where visitors are not served: it takes no time of its turn so.
         """
         if self.check or self.gate.open or isinstance(group[0], Health):
             return False
@@ -256,10 +256,17 @@ class Converge:
         )
 
 
-def _up_to_packages(resources: Sequence[Resource]) -> Sequence[Resource]:
-    """The packages, and what they need before them."""
-    last = max((at for at, each in enumerate(resources) if isinstance(each, Package)), default=-1)
-    return resources[: last + 1]
+def _without_others(resources: Sequence[Resource], *, is_new: bool) -> Sequence[Resource]:
+    """What needs nothing of another node: the packages, and what they need before them.
+
+    On a node that no run has seen, so that nobody can be using it, all that stands before
+    the first thing that another node has to give.
+    """
+    end = max((at for at, each in enumerate(resources, 1) if isinstance(each, Package)), default=0)
+    if is_new:
+        given = (at for at, each in enumerate(resources) if each.FROM_ANOTHER)
+        end = max(end, next(given, 0))
+    return resources[:end]
 
 
 def _neighbours(resources: Sequence[Resource]) -> Iterator[List[Resource]]:

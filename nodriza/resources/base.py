@@ -46,6 +46,8 @@ class Resource(abc.ABC):
     """Looked at one at a time, each after the fix of the one before."""
     FOLLOWS_ALL: ClassVar[bool] = False
     """Due after a change of anything else in the plan."""
+    FROM_ANOTHER: ClassVar[bool] = False
+    """Another node has to be there for it."""
     UNDOES: ClassVar[bool] = False
     """Files that it follows are kept, to be put back when it does not like the new ones."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, ClassVar, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from nodriza.agent.host import HostError
 from nodriza.resources.base import Resource, State, Value
@@ -36,6 +36,7 @@ class Mount(Resource):
     fstype: str
     options: Tuple[str, ...] = ()
     automount: bool = True
+    FROM_ANOTHER: ClassVar[bool] = True
 
     def wanted(self) -> State:
         """The fstab line's options (the kernel adds its own), and that it is in use."""

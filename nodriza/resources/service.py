@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from nodriza.agent.host import Host
 
 SETTLE = 0.25  # seconds a service must stay up after a start before it is believed
+SAYS_SO = ("notify", "notify-reload", "forking", "dbus")
+"""Types of services that say when they are up (systemd.service(5), Type=)."""
 ENABLED = ("enabled", "enabled-runtime", "static", "alias", "indirect", "generated")
 
 
@@ -122,7 +124,7 @@ class Service(Resource):
         nor for a service that says itself when it is up, unless it was only told to reload.
         """
         process, kind = self._main_process(host)
-        says_so = kind == "notify" and action in ("start", "restart")  # sd_notify(3)
+        says_so = kind in SAYS_SO and action in ("start", "restart")
         if process in (None, "0") or says_so:
             return process is not None
         time.sleep(SETTLE)

@@ -34,11 +34,12 @@ def cut_short(*, ctrl_c: bool = False, **fields: Any) -> Any:
         ),
         (
             {"resources": SKIPPED, "changed": 3},
-            "packages were installed on it, nothing else was changed",
+            "what was changed on it needs no other node: packages, and more where it is new",
         ),
         (
             {"resources": SKIPPED, "changed": 3, "serves": True},
-            "packages were installed on it, nothing else was changed, and it goes on serving",
+            "what was changed on it needs no other node: packages, and more where it is new,"
+            " and it goes on serving",
         ),
     ],
 )

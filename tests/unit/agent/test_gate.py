@@ -12,7 +12,7 @@ import pytest
 
 from nodriza.agent.converge import Converge
 from nodriza.agent.journal import Journal
-from nodriza.resources import Directory, File, Health, Package, Service
+from nodriza.resources import Directory, File, Health, Mount, Package, Service
 from tests.unit.agent.pretend import PretendHost
 
 ME = {"owner": Path.home().owner(), "group": Path.home().group()}
@@ -136,6 +136,22 @@ def test_packages_of_a_node_that_serves_nothing__wait_for_nobody(node, monkeypat
     assert loop.counts["changed"] == 2 + 2  # and what comes before them in this plan
     assert loop.counts["skipped"] == 2
     assert node.asks == [False]
+
+
+def test_new_node__waits_at_the_first_thing_that_another_has_to_give(node, monkeypatch):
+    """And from its second run on before any change but that of its packages."""
+    monkeypatch.setattr(Mount, "look", lambda _, many: [None for _ in many])
+    monkeypatch.setattr(Mount, "fix", lambda *_: None)
+    share = Mount("/srv/x", source="server-1:/x", fstype="nfs")
+    prepared = File("/etc/prepared", "a", **ME)
+    node.turn = False
+    first = node.run("404", prepared, share)
+    assert (first.counts["changed"], first.counts["skipped"]) == (3, 3)
+    assert node.asks == [False]
+    first.journal.remember({}, {})
+    prepared = File("/etc/prepared", "b", **ME)
+    assert node.run("404", prepared, share).counts["changed"] == 0
+    assert (node.root / "etc/prepared").read_text() == "a"
 
 
 def test_what_others_did_meanwhile__is_seen_before_anything_is_changed(node):

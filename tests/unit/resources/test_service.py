@@ -118,7 +118,8 @@ def test_service_that_does_not_stay_up__is_refused(seen):
 @pytest.mark.parametrize(
     ("action", "seen", "moments"),
     [
-        pytest.param("start", ["active 7 forking"] * 2, 1, id="a service"),
+        pytest.param("start", ["active 7 simple"] * 2, 1, id="a service"),
+        pytest.param("start", ["active 7 forking"], 0, id="one whose parent waits for it"),
         pytest.param("reload", ["reloading 7", "active 7"], 1, id="a service that reloads"),
         pytest.param("start", ["active"], 0, id="a socket"),
         pytest.param("start", ["active 0 oneshot"], 0, id="a oneshot that remains"),
