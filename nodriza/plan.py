@@ -5,7 +5,6 @@ Pure: no host, no clock, no network. The same inventory gives the same bytes.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import importlib
 import os
@@ -131,10 +130,12 @@ def find_role(name: str, cluster: Cluster) -> Role:
     A role of that name in the user's own ``roles/`` wins over a shipped one.
     """
     own = f"{own_folder(cluster, 'roles')}/{name}.py"
-    with contextlib.suppress(OSError):
+    try:
         seen = os.stat(own)  # noqa: PTH116  asked for each role of each node
-        if stat.S_ISREG(seen.st_mode) and own != f"{ROOT}/roles/{name}.py":
-            return _own_role(own, name, seen.st_mtime_ns)
+    except OSError:
+        return _shipped_role(name)
+    if stat.S_ISREG(seen.st_mode) and own != f"{ROOT}/roles/{name}.py":
+        return _own_role(own, name, seen.st_mtime_ns)
     return _shipped_role(name)
 
 

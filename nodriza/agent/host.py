@@ -21,6 +21,7 @@ TEMPORARY = ".{}.nodriza-new"
 """The name a file has while it is written. It is the same each time, so a run that
 was killed leaves at most one, which the next run replaces."""
 UNITS = ("/etc/systemd/system/", "/run/systemd/system/")
+"""Where unit files are that somebody here has written (systemd.unit(5))."""
 ASIDE = ".{}.nodriza-old"
 """The name of a tree that is being replaced or removed, until it is gone."""
 

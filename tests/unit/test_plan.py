@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from nodriza.errors import NodrizaError, TemplateError
+from nodriza.errors import NodrizaError, RoleError, TemplateError
 from nodriza.plan import find_role, make_plan, plan_node, with_origin
 from nodriza.render import Renderer, template
 from nodriza.resources import File, Package, Service
@@ -62,6 +62,16 @@ def test_own_role__wins_over_the_shipped_one_as_it_is_now(three_node, tmp_path):
     assert find_role("redis", cluster) is not first
     own.unlink()
     assert find_role("redis", cluster) is shipped
+
+
+def test_own_role_that_lacks_a_file__is_a_mistake_and_not_the_shipped_one(three_node, tmp_path):
+    own = tmp_path / "roles" / "redis.py"
+    own.parent.mkdir()
+    own.write_text("words = open('/no/such/file').read()\n")
+    cluster = three_node.model_copy(update={"path": tmp_path / "inventories/three-node.yml"})
+    with pytest.raises(RoleError, match="No such file") as error:
+        plan_node(cluster.central, cluster)
+    assert error.value.where == f"{own}:1"
 
 
 def test_origin__is_the_line_that_yields_through_helper_generators():
