@@ -86,6 +86,7 @@ KEYS = {
     "LabConfig.release": "The Debian release of its machines.",
     "LabConfig.driver": "nspawn: containers with systemd; vagrant: virtual machines.",
     "LabConfig.box": "The Vagrant box. Default: Debian's own of this release.",
+    "LabConfig.acceleration": "Of libvirt's machines: kvm or emulated. Default: what works.",
     "KnownVariables.timezone": "The clock of the node's logs.",
     "KnownVariables.celery_concurrency": "Tasks of a video node at once.",
     "KnownVariables.needs": "Listening roles that a role of your own uses, such as [mysql].",

@@ -21,6 +21,7 @@ from nodriza.secret import OTHER, Secret
 Kind = Literal["central", "child", "video"]
 Engine = Literal["nfs", "glusterfs"]
 Driver = Literal["nspawn", "vagrant"]
+Acceleration = Literal["kvm", "emulated"]
 Variables = dict[text.VariableName, Any]
 Roles = Annotated[tuple[text.RoleName, ...], text.Items]
 
@@ -180,6 +181,7 @@ class LabConfig(Model):
     release: Literal["bookworm", "trixie"] = "bookworm"
     driver: Driver = "nspawn"
     box: text.BoxName | None = None
+    acceleration: Acceleration | None = None
 
 
 class ClusterSettings(Model):

@@ -10,21 +10,19 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nodriza.errors import LabError
-from nodriza.lab import network, programs, state
+from nodriza.lab import kvm, network, programs, state
 from nodriza.lab import wiring as wires
 
 if TYPE_CHECKING:
     from nodriza.inventory.model import Cluster
 
 URI = "qemu:///system"
-QEMU = "qemu-system-x86_64"
 PATIENCE = 30
 OWN = Path("/run/nodriza/libvirtd")
 """Names the lab whose the daemon is: a computer has one socket for it."""
@@ -105,41 +103,15 @@ def remove_leftovers(prefix: str, known: set[str], folder: Path) -> list[str]:
     return gone
 
 
-def usable_kvm() -> bool:
-    """Whether machines can have the processor, or must be emulated.
-
-    Asked of QEMU itself: there are computers with a /dev/kvm on which nothing runs.
-    """
-    device = Path("/dev/kvm")
-    if not device.exists():
-        return False
-    if not os.access(device, os.R_OK | os.W_OK) or not shutil.which(QEMU):
-        return True  # not for us to try; libvirt's own user may
-    argv = [QEMU, "-accel", "kvm", "-cpu", "host", "-m", "16", "-nodefaults", "-display", "none"]
-    try:
-        done = subprocess.run(
-            [*argv, "-monitor", "stdio"],
-            input="quit\n",
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return False
-    return done.returncode == 0
-
-
 def _let_machines_have_kvm() -> None:
     """As udev would, where there is udev.
 
     libvirt that finds a KVM which its machines' user can't open begins to doubt, and asks
     QEMU for seconds what it can do, at every single step.
     """
-    device = Path("/dev/kvm")
-    if device.exists():
-        shutil.chown(device, group="kvm")
-        device.chmod(0o660)
+    if kvm.DEVICE.exists():
+        shutil.chown(kvm.DEVICE, group="kvm")
+        kvm.DEVICE.chmod(0o660)
 
 
 def _virsh(*words: str) -> str:

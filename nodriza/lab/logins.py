@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from nodriza.hostkeys import known_name
-from nodriza.lab import libvirt, programs, ssh, state
+from nodriza.lab import kvm, programs, ssh, state
 
 if TYPE_CHECKING:
     from nodriza.lab.virtual import Lab
@@ -40,7 +40,7 @@ def find(lab: Lab) -> None:
         {
             "driver": "vagrant",
             "netns": lab.netns,
-            "patience": 10 if libvirt.usable_kvm() else PATIENCE,
+            "patience": 10 if kvm.acceleration(lab.cluster) == "kvm" else PATIENCE,
             "logins": {
                 name: {**login, "port": int(login["port"]), "known_hosts": str(known_hosts)}
                 for name, login in logins.items()

@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -58,6 +59,10 @@ class Vagrant:
         with self._told("up"):
             for line in self._vagrant.up(provider=provider, stream_output=True):
                 say(line.rstrip())
+
+    def stop(self) -> None:
+        """End an ``up`` that another thread is at; what it had made stays."""
+        self._vagrant.stop()
 
     def destroy(self) -> None:
         """Machines, their disks, and the networks that were made for them."""
@@ -134,6 +139,27 @@ class Vagrant:
 
 
 class _Bounded(vagrant.Vagrant):  # type: ignore[misc]
+    _running: subprocess.Popen[bytes] | None = None
+
+    def stop(self) -> None:
+        """As Ctrl-C would: Vagrant then has a minute (timeout(1) passes the signal on)."""
+        if self._running:
+            self._running.send_signal(signal.SIGINT)
+
+    def _stream_vagrant_command(self, args: list[str | None]) -> Iterator[str]:
+        # The original keeps its process to itself, so that nobody can end it.
+        command = self._make_vagrant_command(args)
+        with (
+            self.err_cm() as words,
+            subprocess.Popen(
+                command, cwd=self.root, env=self.env, stdout=subprocess.PIPE, stderr=words
+            ) as self._running,
+        ):
+            for line in self._running.stdout or ():
+                yield line.decode("utf-8", "replace")
+        if code := self._running.returncode:
+            raise subprocess.CalledProcessError(code, command)
+
     def _make_vagrant_command(self, args: list[str | None]) -> list[str]:
         seconds = LONG if args[0] in ("up", "destroy", "box") else SHORT
         # SIGINT, as Ctrl-C would send: Vagrant then ends its steps in good order.

@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from nodriza.errors import LabError
 from nodriza.inventory.load import load_cluster
-from nodriza.lab import libvirt, logins, network, programs, ssh, state
+from nodriza.lab import kvm, libvirt, logins, network, programs, silence, ssh, state
 from nodriza.lab import wiring as wires
 from nodriza.lab.driver import MachineStatus
 from nodriza.lab.vagrant import Vagrant
@@ -27,8 +27,13 @@ from nodriza.repository.write import FILES
 if TYPE_CHECKING:
     from nodriza.inventory.model import Cluster, Node
 
-BOOT_SECONDS = {"kvm": 300, "qemu": 1200}
+BOOT_SECONDS = {"kvm": 300, "emulated": 1200}
 """Until SSH answers; an emulated processor is ten times slower, and there may be many."""
+HARDWARE = {
+    "kvm": {"driver": "kvm", "cpu_mode": "host-passthrough"},
+    "emulated": {"driver": "qemu", "cpu_mode": "maximum"},
+}
+"""Words of vagrant-libvirt, and of libvirt's description of a domain."""
 SHARED = ("virbr", "vboxnet")
 """Interfaces of libvirt's and VirtualBox's networks, which they look after themselves."""
 SPARE_MB = 256
@@ -83,7 +88,8 @@ def up(cluster: Cluster, say: Callable[[str], None]) -> None:
         if vagrant.ids():
             states = vagrant.states()
             refuse_too_large([n for n in cluster.nodes if states.get(n.name) != "running"])
-        vagrant.up(provider, lambda line: say(line) if line.startswith("==>") else None)
+        with _not_silent(lab.cluster, provider, vagrant):
+            vagrant.up(provider, lambda line: say(line) if line.startswith("==>") else None)
         logins.find(lab)
 
 
@@ -158,15 +164,14 @@ def ssh_argv(cluster: Cluster, name: str) -> list[str]:
 
 def machines(cluster: Cluster) -> dict[str, Any]:
     """For the Vagrantfile: the box, the machines, and what each provider must know."""
-    driver = "kvm" if libvirt.usable_kvm() else "qemu"
+    accelerated = kvm.acceleration(cluster)
     release = cluster.lab.release if cluster.lab else "bookworm"
     box = cluster.lab.box if cluster.lab else None
     return {
         "box": os.environ.get("NODRIZA_BOX") or box or f"debian/{release}64",
-        "boot_seconds": BOOT_SECONDS[driver],
+        "boot_seconds": BOOT_SECONDS[accelerated],
         "libvirt": {
-            "driver": driver,
-            "cpu_mode": "host-passthrough" if driver == "kvm" else "maximum",
+            **HARDWARE[accelerated],
             "prefix": _prefix(cluster),
         },
         "machines": [
@@ -187,6 +192,12 @@ def machines(cluster: Cluster) -> dict[str, Any]:
             for node in cluster.nodes
         ],
     }
+
+
+def _not_silent(cluster: Cluster, provider: str, vagrant: Vagrant) -> AbstractContextManager[None]:
+    if provider != "libvirt":  # VirtualBox always has the processor, or refuses in words
+        return nullcontext()
+    return silence.refused(_prefix(cluster), kvm.acceleration(cluster), vagrant.stop)
 
 
 def _prefix(cluster: Cluster) -> str:
