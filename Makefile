@@ -9,8 +9,9 @@ PACKAGES := python3-venv mmdebstrap systemd-container iproute2 nftables openssh-
 VM_PACKAGES := vagrant vagrant-libvirt libvirt-daemon-system libvirt-clients qemu-system-x86 \
     qemu-utils dnsmasq-base grub-pc-bin e2fsprogs
 VM := NODRIZA_BOX=nodriza/bookworm64
-# A database without its service, for the tests of the database nouns, and Redis for its role's.
-TEST_PACKAGES := mariadb-server-core mariadb-client-core
+# A database without its service, for the tests of the database nouns, Redis for its role's, and
+# what makes file systems.
+TEST_PACKAGES := mariadb-server-core mariadb-client-core e2fsprogs
 
 .PHONY: demo demo-vm test test-long test-vm unit chaos bench lint format clean
 

@@ -6,7 +6,16 @@ from collections.abc import Iterator
 
 from nodriza.inventory import Cluster, Node
 from nodriza.render import Template, template
-from nodriza.resources import Command, Directory, NfsExport, Package, Resource, Service
+from nodriza.resources import (
+    Command,
+    Directory,
+    FileSystem,
+    Mount,
+    NfsExport,
+    Package,
+    Resource,
+    Service,
+)
 
 
 def nfs_server(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
@@ -20,17 +29,22 @@ def nfs_server(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     yield Service("rpcbind.socket", masked=True)
     yield Service("rpcbind", masked=True)
     yield Service("rpc-statd", masked=True)  # locks of version 3; without the other it fails
+    yield from _file_system(cluster)
     yield Directory(app.root)
     threads = _threads(cluster)
     conf = template("nfs_server/nfs.conf.j2", to="/etc/nfs.conf.d/nodriza.conf")
     at_boot = template(
         "nfs_server/threads.conf.j2", to="/etc/nfs.conf.d/threads.conf", threads=threads
     )
+    # exports(5). A client's root can make up handles. Where the share is a folder of the
+    # system's disk, only subtree_check keeps them from reaching all else on it.
+    bounds = "no_subtree_check,mountpoint" if cluster.share.device else "subtree_check"
     clients = [other.private for other in cluster.nodes if other.name != node.name]
     exports = template(
         "nfs_server/app.exports.j2",
         to=f"/etc/exports.d/{app.name}.exports",
         clients=clients,
+        bounds=bounds,
     )
     yield conf
     yield at_boot
@@ -50,6 +64,20 @@ def nfs_server(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         on_change=(at_boot,),
     )
     yield NfsExport(app.root, clients=tuple(clients))
+
+
+def _file_system(cluster: Cluster) -> Iterator[Resource]:
+    """Where the inventory gives the share a disk, or an image file, of its own."""
+    share, root = cluster.share, cluster.app.root
+    if not share.device:
+        return
+    yield Package("e2fsprogs")
+    yield FileSystem(share.device, root, size_mb=share.size_mb or 0)
+    # nosuid, nodev: what others can write gives nobody rights. nofail: a node whose disk is
+    # gone boots, and can be reached; nfs-server then waits (nfs-server-generator(8) orders it
+    # after the mount), and the export is off (mountpoint, exports(5)).
+    options = ("nosuid", "nodev", "nofail", *(("loop",) if share.size_mb else ()))
+    yield Mount(root, share.device, "ext4", options, automount=False)
 
 
 def _threads(cluster: Cluster) -> int:

@@ -29,6 +29,7 @@ def check_together(draft: Draft, inventory: Path) -> None:
     _check_variables(draft)
     _check_app(draft, inventory)
     _check_tls(draft, inventory)
+    _check_share(draft)
 
 
 def _check_names(draft: Draft) -> None:
@@ -219,6 +220,22 @@ def _check_tls(draft: Draft, inventory: Path) -> None:
         if path and not _is_there(path.is_file):
             message = f'there is no file "{str(name)[:200]}"{_near_path(path)}'
             draft.document.complain(("tls", field), message)
+
+
+def _check_share(draft: Draft) -> None:
+    share = draft.share
+    if not share or not (share.device or share.size_mb):
+        return
+    path, complain = ("share", "device"), draft.document.complain
+    is_image = not (share.device or "/dev/").startswith("/dev/")
+    if share.engine != "nfs":
+        complain(path, f"is for engine: nfs, and the engine is {share.engine}", key=True)
+    elif share.size_mb and not is_image:
+        complain(("share", "size_mb"), "is the size of an image file, and device names none")
+    elif is_image and not share.size_mb:
+        complain(path, "is no device below /dev; an image file needs size_mb beside it")
+    elif draft.app and f"{share.device}/".startswith(f"/srv/{draft.app.name}/"):
+        complain(path, f"lies in /srv/{draft.app.name}, which will be on it")
 
 
 def _is_there(look: Callable[[], bool]) -> bool:

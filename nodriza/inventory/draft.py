@@ -16,6 +16,7 @@ from nodriza.inventory.model import (
     KindSettings,
     Networks,
     NodeSettings,
+    Share,
 )
 from nodriza.inventory.tls import TlsSettings
 from nodriza.inventory.wording import check
@@ -52,6 +53,7 @@ class Draft:
     networks: Networks | None
     app: AppSettings | None
     tls: TlsSettings | None
+    share: Share | None
     everywhere: KindSettings | None
     """What the cluster gives to each of its nodes."""
     kinds: dict[str, KindSettings]
@@ -80,6 +82,7 @@ def read_draft(document: Document) -> Draft:
         networks=_salvaged(Networks, top.get("networks")),
         app=_salvaged(AppSettings, top.get("app")),
         tls=_salvaged(TlsSettings, top.get("tls")),
+        share=_salvaged(Share, top.get("share")),
         everywhere=_salvaged(KindSettings, {key: top.get(key) for key in _EVERYWHERE}),
         kinds={
             name: _salvaged(KindSettings, kinds.get(name)) or KindSettings()

@@ -47,6 +47,11 @@ KEYS = {
     "AppSettings.build_packages": "Debian packages for pip, on the central node, which builds.",
     "AppSettings.smoke": "The application's own checks for `fab smoke`, relative to source.",
     "Share.engine": "What the share is made with.",
+    "Share.device": (
+        "NFS only: the disk that the share has for itself (/dev/disk/by-id/…), or with size_mb an "
+        "image file. Without it the share is a folder of the system's disk."
+    ),
+    "Share.size_mb": "For an image file: its size in MiB. It can grow, and not shrink.",
     "Share.options": "Mount options added to those of the role.",
     "TlsSettings.mode": "none: HTTP; files: a certificate that you have; acme: one is fetched.",
     "TlsSettings.certificate": "For files: the chain in PEM, relative to this file.",

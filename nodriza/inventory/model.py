@@ -117,6 +117,8 @@ class Share(Model):
     """The network file system between the nodes."""
 
     engine: Engine = "nfs"
+    device: text.DevicePath | None = None
+    size_mb: Annotated[int, whole(64, 1_000_000_000)] | None = None
     options: Annotated[tuple[text.MountOption, ...], text.Items] = ()
 
 

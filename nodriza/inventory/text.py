@@ -289,6 +289,14 @@ MountOption = Annotated[
     ),
 ]
 """One mount option."""
+DevicePath = Annotated[
+    str,
+    Shape(
+        r"(?!.*/\.{1,2}(/|$))(/[A-Za-z0-9_.:+-]+)+",
+        "must be a device below /dev, such as /dev/disk/by-id/…, or the path of an image file",
+    ),
+]
+"""What a file system is on: a disk, or a file."""
 SERIAL = r"[1-9][0-9]{0,3}|([1-9][0-9]?|100)%"
 Serial = Annotated[
     str,

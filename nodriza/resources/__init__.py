@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nodriza.resources.database_user import DatabaseUser
     from nodriza.resources.directory import Directory
     from nodriza.resources.file import File
+    from nodriza.resources.file_system import FileSystem
     from nodriza.resources.gluster_volume import GlusterVolume
     from nodriza.resources.group import Group
     from nodriza.resources.health import Health
@@ -44,6 +45,7 @@ __all__ = [
     "DatabaseUser",
     "Directory",
     "File",
+    "FileSystem",
     "Gap",
     "GlusterVolume",
     "Group",

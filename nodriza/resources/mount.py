@@ -59,13 +59,15 @@ class Mount(Resource):
         Nothing at or below the mount point is touched: a dead server would hang us.
         """
         fstab, mounts, can = host.read(FSTAB) or b"", _mounts(host), _can_automount(host)
-        return [mount._look(find_line(fstab, mount._at), mounts, can) for mount in many]
+        return [mount._look(host, find_line(fstab, mount._at), mounts, can) for mount in many]
 
     @property
     def _at(self) -> str:
         return posixpath.normpath(self.path)
 
-    def _look(self, line: Optional[Line], mounts: Dict[str, List[Line]], can: bool) -> State:
+    def _look(
+        self, host: Host, line: Optional[Line], mounts: Dict[str, List[Line]], can: bool
+    ) -> State:
         here = mounts.get(self._at, [])
         if line is None and not here:
             return None
@@ -75,7 +77,7 @@ class Mount(Resource):
             "fstype": line and line.fstype,
             "options": ",".join(option for option in options if option != AUTOMOUNT),
             "automount": self._automounted(AUTOMOUNT in options, can),
-            "mounted": self._mounted(here),
+            "mounted": self._mounted(host, here),
         }
         return state
 
@@ -84,7 +86,7 @@ class Mount(Resource):
             return "this host has no autofs" if declared else True
         return declared
 
-    def _mounted(self, here: Sequence[Line]) -> Value:
+    def _mounted(self, host: Host, here: Sequence[Line]) -> Value:
         real = [mount for mount in here if mount.fstype != "autofs"]
         if not real:
             return self.automount if here else False  # the automount waits for an access
@@ -93,7 +95,8 @@ class Mount(Resource):
             return f"{top.source} ({top.fstype})"
         # UUID=, LABEL=: the kernel shows the device.
         by_tag = "=" in self.source.split("/", 1)[0]
-        return True if by_tag or _plain(self.source) == _plain(top.source) else top.source
+        same = _plain(resolved(host, self.source)) == _plain(_behind(host, top.source))
+        return True if by_tag or same else top.source
 
     def fix(self, host: Host, now: State) -> None:
         """Unmount what is there, write the line, mount.
@@ -137,6 +140,29 @@ class Mount(Resource):
         host.run(["journalctl", "--sync"], check=False, timeout=10)
         show = ["journalctl", f"--unit={unit}", "--lines=6", "--no-pager", "--output=cat"]
         return host.run(show, check=False, timeout=10).out.strip()
+
+
+def mounted_at(host: Host, path: str) -> bool:
+    """Whether something is mounted at a folder, an automount that waits included."""
+    return posixpath.normpath(path) in _mounts(host)
+
+
+def resolved(host: Host, source: str) -> str:
+    """A device by the name that the kernel shows: /dev/disk/by-id and LVM's are links."""
+    for _ in range(8 if source.startswith("/dev/") else 0):
+        link = host.readlink(source)
+        if link is None:
+            break
+        source = posixpath.normpath(posixpath.join(posixpath.dirname(source), link))
+    return source
+
+
+def _behind(host: Host, source: str) -> str:
+    """The image file of a loop device (loop(4)); other sources as they are."""
+    if not source.startswith("/dev/loop"):
+        return source
+    file = host.read(f"/sys/block/{posixpath.basename(source)}/loop/backing_file")
+    return (file or b"").decode("utf-8", "surrogateescape").strip() or source
 
 
 class Line(NamedTuple):

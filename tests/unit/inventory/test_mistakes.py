@@ -314,3 +314,19 @@ def test_any_text__is_a_cluster_or_an_inventory_error(folder, text):
         problems = error.problems
         assert problems
     assert all(len(line.splitlines()) == 1 and line.encode() for line in problems)
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        ("{device: /dev/vdb, size_mb: 100}", "share/size_mb: is the size of an image file"),
+        ("{size_mb: 100}", "share/size_mb: is the size of an image file"),
+        ("{device: /var/share.img}", "an image file needs size_mb beside it"),
+        ("{engine: glusterfs, device: /dev/vdb}", "is for engine: nfs"),
+        ("{device: vdb}", "must be a device below /dev"),
+        ("{device: /dev/../etc/passwd}", "must be a device below /dev"),
+    ],
+)
+def test_share__has_a_disk_or_an_image_file_and_nothing_between(mistakes, share, words):
+    (said,) = mistakes(GOOD.replace("nodes:", f"share: {share}\nnodes:"))
+    assert words in said

@@ -17,6 +17,32 @@ def test_nfs__is_exported_to_each_node_by_address(three_node):
     assert all("root_squash" in line and "*" not in line for line in exports)
 
 
+def with_share(cluster, **keys):
+    return cluster.model_copy(update={"share": cluster.share.model_copy(update=keys)})
+
+
+def test_nfs__of_a_folder_looks_each_handle_up_and_of_a_disk_needs_not(three_node):
+    path = "/etc/exports.d/videoteca.exports"
+    plain = settings(content(three_node, "server-1", path))
+    assert all(",subtree_check," in line and "mountpoint" not in line for line in plain)
+    disk = with_share(three_node, device="/dev/vdb")
+    alone = settings(content(disk, "server-1", path))
+    assert all(",no_subtree_check,mountpoint," in line for line in alone)
+
+
+def test_share__is_mounted_from_its_device_before_anything_is_made_in_it(three_node):
+    cluster = with_share(three_node, device="/var/lib/share.img", size_mb=4096)
+    order = [resource.id for resource in resources(cluster, "server-1")]
+    made, mounted = (
+        order.index("filesystem:/var/lib/share.img"),
+        order.index("mount:/srv/videoteca"),
+    )
+    assert made < mounted < order.index("directory:/srv/videoteca")
+    (mount,) = resources(cluster, "server-1", Mount)
+    assert mount.source == "/var/lib/share.img"
+    assert {"loop", "nosuid", "nodev", "nofail"} == set(mount.options)
+
+
 def test_nfs__needs_no_portmapper_on_either_side(three_node):
     for node in three_node.nodes:
         resources = [planned.resource for planned in plan_node(node, three_node).resources]
