@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,7 @@ from tests.lab.project import Project, wait_for
 from tests.lab.visitor import get, serving
 from tests.vm.conftest import took
 
+HANDLE = Path(__file__).with_name("made_up_handle.py")
 SLOW = 1500
 """Seconds for an emulated machine to start and to be itself again."""
 # A machine of its own on the same network, with another address than the inventory's.
@@ -93,6 +96,33 @@ def test_share__is_the_kernels_nfs_and_the_portmapper_is_off(site: Site) -> None
             )
             assert "vers=4.2" in seen
             assert "acregmax=1," in seen
+
+
+def test_handle_that_nobody_was_given__opens_nothing_outside_of_the_share(site: Site) -> None:
+    """As the root of a child, for a file that is MariaDB's alone, in both ways of sharing."""
+    central, app = site.cluster.central, site.cluster.app
+    secret = "/var/lib/mysql/not-for-others"
+    sh(site, "server-1", f"install -m 600 -o mysql /dev/null {secret} && echo secret >{secret}")
+    mysql = sh(site, "server-1", "id -u mysql").strip()
+    script = base64.b64encode(HANDLE.read_bytes()).decode()
+
+    def read(fsid: int, path: str) -> str:
+        words = f"python3 - {central.private} {fsid} {mysql} {path}"
+        return sh(site, "server-2", f"echo {script} | base64 -d | {words}").strip()
+
+    # The share has a file system of its own: its root has no such folder.
+    assert read(app.uid, secret) == "NFS4ERR 2"
+    # A folder of the system's disk: the root of that is not below the export.
+    child = site.cluster.node("server-2").private
+    options = "rw,sync,{},root_squash,fsid=4711"
+    try:
+        sh(site, "server-1", f"exportfs -o {options.format('subtree_check')} {child}:/srv")
+        assert read(4711, secret) == "NFS4ERR 70"
+        # What it would be without: this test can fail.
+        sh(site, "server-1", f"exportfs -o {options.format('no_subtree_check')} {child}:/srv")
+        assert read(4711, secret) == "secret"
+    finally:
+        sh(site, "server-1", f"exportfs -u {child}:/srv; rm {secret}")
 
 
 def test_second_provision__changes_nothing(deployed: Project) -> None:
