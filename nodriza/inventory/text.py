@@ -293,7 +293,7 @@ DevicePath = Annotated[
     str,
     Shape(
         r"(?!.*/\.{1,2}(/|$))(/[A-Za-z0-9_.:+-]+)+",
-        "must be a device below /dev, such as /dev/disk/by-id/…, or the path of an image file",
+        "must be a device below /dev, such as /dev/disk/by-id/NAME, or the path of an image file",
     ),
 ]
 """What a file system is on: a disk, or a file."""
