@@ -48,6 +48,7 @@ setup(
         "jinja2>=3.1,<4",
         "paramiko>=3.4",
         "pydantic>=2.7,<3",
+        "typing_extensions>=4.6",
         "pyrage>=1.2,<2",
         "python-vagrant>=1.0,<2",
         "pyyaml>=6,<7",

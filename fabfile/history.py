@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from invoke import Context, Exit
 
 from .session import command, fab, reachable_cluster, sudo_password, vault
+
+if TYPE_CHECKING:
+    from nodriza.events import Record
 
 
 @command(
@@ -93,6 +98,6 @@ def rollback(
         raise Exit(code=code)
 
 
-def _before(record: dict[str, str]) -> str:
+def _before(record: Record) -> str:
     revision = record.get("revision", "").rstrip("+")
     return f" (the run was made from git {revision})" if revision else ""

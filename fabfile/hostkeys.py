@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from invoke import Context
 
+from nodriza import alive
+
 from .session import command, current_cluster, reachable_cluster
 
 
@@ -35,4 +37,5 @@ def list_(c: Context) -> None:
 
 
 def _ask(question: str) -> bool:
-    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    with alive.hushed():
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")

@@ -37,7 +37,7 @@ def status(c: Context) -> None:
         print(f"{machine.name:<12} {', '.join(machine.addresses):<28} {since}")
 
 
-@command(positional=["node"], help={"node": "the machine's name"})
+@command(positional=["node"], interactive=True, help={"node": "the machine's name"})
 def ssh(c: Context, node: str) -> None:
     """Open a shell on a machine of the lab."""
     from nodriza import lab

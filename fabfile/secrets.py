@@ -26,7 +26,7 @@ def show(c: Context, name: str = "") -> None:
     print(store.value(name) if name else "\n".join(shown(store.names(), since)) or "none yet")
 
 
-@command
+@command(interactive=True)
 def edit(c: Context) -> None:
     """Edit all secrets in your $EDITOR."""
     from nodriza.vault_edit import edit as in_editor
@@ -34,7 +34,7 @@ def edit(c: Context) -> None:
     print(in_editor(vault(current_cluster(c))))
 
 
-@command(name="set", help={"name": "the secret's name"})
+@command(name="set", interactive=True, help={"name": "the secret's name"})
 def set_(c: Context, name: str) -> None:
     """Take over a secret's value from elsewhere: asked for, or read from stdin."""
     import getpass

@@ -13,6 +13,7 @@ from fabric import task
 from fabric.tasks import Task
 from invoke import Context, Exit
 
+from nodriza import alive
 from nodriza.errors import NodrizaError, TargetError
 
 from .output import GONE, is_read
@@ -26,18 +27,27 @@ _chosen: list[Path] = []
 
 
 def command(
-    body: Callable[..., None] | None = None, *, target: bool = False, **options: Any
+    body: Callable[..., None] | None = None,
+    *,
+    target: bool = False,
+    interactive: bool = False,
+    **options: Any,
 ) -> Any:
-    """A task whose errors are told in words; ``target``: it also takes ``name:TARGET``."""
+    """A task whose errors are told in words; ``target``: it also takes ``name:TARGET``.
+
+    It gives a sign of life when it is silent for long, unless it is ``interactive``: then
+    a person has the terminal.
+    """
     if target:
         options["help"] = {"target": "nodes, as in provision", **options.get("help", {})}
     if body is None:
-        return functools.partial(command, target=target, **options)
+        return functools.partial(command, target=target, interactive=interactive, **options)
 
     @functools.wraps(body)
     def told(*args: Any, **kwargs: Any) -> None:
         try:
-            body(*args, **kwargs)
+            with alive.hushed() if interactive else alive.watched("still at work"):
+                body(*args, **kwargs)
         except NodrizaError as error:
             raise Exit(f"{error}", code=error.exit_code) from None
         except BrokenPipeError:

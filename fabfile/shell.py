@@ -22,7 +22,7 @@ def run(c: Context, line: str, target: str = "", sudo: bool = False, json: bool 
     import sys
 
     from nodriza.inventory import resolve_target
-    from nodriza.remote import Everywhere
+    from nodriza.remote import Everywhere, Kept
     from nodriza.report.clean import Output
     from nodriza.report.words import duration
 
@@ -31,11 +31,11 @@ def run(c: Context, line: str, target: str = "", sudo: bool = False, json: bool 
     out = Output(sys.stdout, redactor(cluster))
     commands = dict.fromkeys((node.name for node in nodes), line)
     going = Everywhere(cluster, commands, sudo=sudo, sudo_password=sudo_password(c))
-    said: dict[str, list[str]] = {name: [] for name in commands}
+    kept = {name: Kept() for name in commands}
     width = max(map(len, commands))
     for heard in going.lines():
         if heard and json:
-            said[heard[0]].append(out.clean(heard[1]))
+            kept[heard[0]].add(out.redacted(heard[1]))
         elif heard:
             out.line(f"{heard[0]:<{width}} | {heard[1]}")
     ended = {name: going.ended[name] for name in commands}
@@ -44,7 +44,7 @@ def run(c: Context, line: str, target: str = "", sudo: bool = False, json: bool 
             name: {
                 "exit": end.exit,
                 "seconds": round(end.seconds, 3),
-                "lines": said[name],
+                "lines": kept[name].lines,
                 "error": end.error and str(end.error),
             }
             for name, end in ended.items()
@@ -99,7 +99,7 @@ def logs(
     seen = wrong = False
     for said in engine.merged(cluster, plans, wish, sudo_password=password):
         if isinstance(said, str):
-            print(out.clean(said), file=sys.stderr)
+            print(out.redacted(said), file=sys.stderr)
             wrong = True
         else:
             out.line(said.as_json() if json else str(said))
@@ -112,7 +112,7 @@ def logs(
         raise Exit(code=1)
 
 
-@command(positional=["node"], help={"node": "its name"})
+@command(positional=["node"], interactive=True, help={"node": "its name"})
 def console(c: Context, node: str) -> None:
     """Open a shell on a node, known by the same host key as everywhere here."""
     from invoke.exceptions import UnexpectedExit

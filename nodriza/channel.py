@@ -8,28 +8,25 @@ from __future__ import annotations
 
 import codecs
 import contextlib
-import itertools
-import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import fabric
 import paramiko
 
-from nodriza import pack
+from nodriza import foreign, pack
 from nodriza.agent.line import HERE, TURN
-from nodriza.errors import ConnectionFailed, HostRefused
+from nodriza.conversation import LAST, Conversation, Records
+from nodriza.errors import ConnectionFailed, HostRefused, NodrizaError
+from nodriza.events import Event, NotAnEvent
 
-Event = dict[str, Any]
-RS = "\x1e"
-NOTHING: Event = {"gap": {}, "diff": "", "words": "", "seconds": 0.0}
-LAST = ("end", "busy", "error")
-"""Nobody waits for more: a process that has looked at a share which hangs ends when the share
-does (signal(7) can't end it)."""
 SIGN = 15  # seconds between two signs that we are there, for a host that waits for its turn
 SILENCE = 1800  # seconds; longer than the longest command that a plan runs
+ERRORS = 16 * 1024 * 1024  # bytes that a host may write to stderr; its last lines are kept
+LONGEST = 65536  # characters of a line; a program may never end one
 
 
 def exchange(
@@ -39,62 +36,160 @@ def exchange(
     *,
     sudo_password: str | None = None,
     stop: threading.Event | None = None,
+    deadline: float | None = None,
 ) -> None:
     """Run a request on a host; every event is handed on as it arrives.
 
     What ``on_event`` returns is the answer to a host that asks for its turn: ``True``,
     or ``False`` for never. When ``stop`` is set the host is told to end after the resource
-    that it is at.
+    that it is at. ``deadline``: seconds until all has to be said.
 
     Returns when the host is done. Raises ``ConnectionFailed`` when the line breaks
-    before that, ``HostRefused`` when the host could not take the request.
+    before that, ``HostRefused`` when the host could not take the request, or says what our
+    agent does not say.
     """
     command = pack.command(sudo_words(connection.user, sudo_password))
-    channel = begin(connection, command)
-    errors: list[str] = []
-    reader = threading.Thread(target=_drain, args=(channel, errors), daemon=True)
-    reader.start()
-    payload, at_work = pack.payload(request), threading.Event()
-    sender = threading.Thread(
-        target=_send,
-        args=(channel, payload, sudo_password, stop or threading.Event(), at_work),
-        daemon=True,
-    )
-    sender.start()
-    last: Event = {}
-    with contextlib.suppress(OSError):  # a silence that was too long: told below
-        for event in expanded(_events(channel), request["resources"]):
-            if event["event"] == "agent":
-                channel.sendall(pack.agent())
-                continue
-            last = event
-            if event["event"] == "start":
-                at_work.set()
-            turn = on_event(event)
-            if turn is not None:
-                _answer(channel, turn)
-            if event["event"] in LAST:
-                return
-    reader.join(timeout=5)
-    _explain(channel, connection, "".join(errors), last)
+    with ends_within(connection, deadline) as late:
+        channel = begin(connection, command)
+        errors = Errors(channel)
+        errors.thread.start()
+        payload, at_work = pack.payload(request), threading.Event()
+        sender = threading.Thread(
+            target=_send,
+            args=(channel, payload, sudo_password, stop or threading.Event(), at_work),
+            daemon=True,
+        )
+        sender.start()
+        last = Last()
+        try:
+            for event in _events(channel, request):
+                if event["event"] == "agent":
+                    channel.sendall(pack.agent())
+                    continue
+                last.heard(event)
+                if event["event"] == "start":
+                    at_work.set()
+                turn = on_event(event)
+                if turn is not None:
+                    _answer(channel, turn)
+                if event["event"] in LAST:
+                    return
+        except NotAnEvent as error:
+            raise _not_our_agent(connection, str(error), last) from None
+        except OSError:  # a silence that was too long: explained below
+            pass
+        if late.is_set():
+            raise ConnectionFailed(
+                f"it had not said all within {deadline:.0f} s (last heard of: {last.subject})",
+                where=_where(connection),
+                kept="nothing was changed on it",
+                do="its load, a disk or a share that hangs; then the same command again",
+            )
+        errors.thread.join(timeout=5)
+        if errors.too_many:
+            raise _not_our_agent(connection, f"more than {ERRORS >> 20} MB on stderr", last)
+        _explain(channel, connection, errors.words, last)
+
+
+@dataclass
+class Last:
+    """How far a host was when it was last heard of."""
+
+    subject: str = "nothing"
+    begun: bool = False
+
+    def heard(self, event: Event) -> None:
+        """Note what an event is about."""
+        self.begun = True
+        if event["event"] in ("resource", "doing", "owed"):
+            self.subject = event["id"]
+
+
+@contextlib.contextmanager
+def ends_within(connection: fabric.Connection, seconds: float | None) -> Iterator[threading.Event]:
+    """Closes the connection after ``seconds``, whatever waits for it then; says whether it did.
+
+    Time-outs of single reads are no bound: a host can send a byte before each of them.
+    """
+    late = threading.Event()
+
+    def close() -> None:
+        late.set()
+        connection.client.close()
+
+    timer = threading.Timer(seconds, close) if seconds is not None else None
+    if timer:
+        timer.daemon = True
+        timer.start()
+    try:
+        yield late
+    finally:
+        if timer:
+            timer.cancel()
 
 
 def begin(connection: fabric.Connection, command: str) -> paramiko.Channel:
     """The channel of a command that has been started; ``ConnectionFailed`` in words."""
-    try:
-        patience = connection.connect_kwargs["timeout"]
-        channel: paramiko.Channel = connection.transport.open_session(timeout=patience)
-        channel.settimeout(SILENCE)
-        channel.exec_command(command)
-    except (OSError, EOFError, paramiko.SSHException) as error:
-        words = getattr(error, "text", "") or str(error) or type(error).__name__
-        raise ConnectionFailed(
-            f"the host let us in, and then no command: {words}",
-            where=f"{connection.user}@{connection.host}",
-            kept="nothing was changed on it",
-            do="journalctl -u ssh on the host; MaxSessions in its sshd_config; its load",
-        ) from error
+    patience = connection.connect_kwargs["timeout"]
+    with ends_within(connection, patience) as late:
+        try:
+            channel: paramiko.Channel = connection.transport.open_session(timeout=patience)
+            channel.settimeout(SILENCE)
+            channel.exec_command(command)  # which itself waits for ever
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            words = foreign.line(getattr(error, "text", "")) or foreign.reason(error)
+            if late.is_set():
+                words = f"no answer within {patience:.0f} s"
+            raise ConnectionFailed(
+                f"the host let us in, and then no command: {words}",
+                where=_where(connection),
+                kept="nothing was changed on it",
+                do="journalctl -u ssh on the host; MaxSessions in its sshd_config; its load",
+            ) from error
     return channel
+
+
+def output(
+    connection: fabric.Connection, command: str, *, seconds: float, most: int
+) -> tuple[int, str, str]:
+    """Exit status, stdout and stderr of a command, up to ``most`` bytes.
+
+    Raises ``HostRefused`` when it is more, or takes more than ``seconds``.
+    """
+    with ends_within(connection, seconds) as late:
+        channel = begin(connection, command)
+        errors = Errors(channel)
+        errors.thread.start()
+        said = bytearray()
+        with contextlib.suppress(OSError):
+            while len(said) <= most and (data := channel.recv(65536)):
+                said += data
+        channel.status_event.wait(5 if len(said) <= most else 0)
+        errors.thread.join(timeout=1)
+        if late.is_set() or len(said) > most:
+            words = f"no end within {seconds:.0f} s" if late.is_set() else f"over {most} bytes"
+            raise HostRefused(words, where=_where(connection))
+        text = foreign.text(said.decode("utf-8", "replace"), most)
+        return channel.exit_status, text, errors.words
+
+
+def text_lines(channel: paramiko.Channel) -> Iterator[str]:
+    """What a command prints, as lines of clean text; one without end is cut into pieces."""
+    decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+    waiting: list[str] = []
+    length = 0
+    while data := channel.recv(65536):
+        *ends, rest = decode(data).split("\n")
+        for end in ends:
+            yield foreign.text("".join([*waiting, end]), 2 * LONGEST)
+            waiting, length = [], 0
+        waiting.append(rest)
+        length += len(rest)
+        if length > LONGEST:
+            yield foreign.text("".join(waiting), 2 * LONGEST)
+            waiting, length = [], 0
+    if any(waiting):
+        yield foreign.text("".join(waiting), 2 * LONGEST)
 
 
 def sudo_words(user: str, password: str | None) -> str:
@@ -132,50 +227,68 @@ def _answer(channel: Any, turn: bool) -> None:
         channel.sendall(TURN) if turn else channel.shutdown_write()
 
 
-def _drain(channel: Any, errors: list[str]) -> None:
-    try:
-        while data := channel.recv_stderr(32768):
-            errors.append(data.decode("utf-8", "replace"))
-    except OSError:
-        return
+@dataclass
+class Errors:
+    """What a host writes to stderr: its last lines, however much it is."""
+
+    channel: paramiko.Channel
+    too_many: bool = False
+    thread: threading.Thread = field(init=False)
+    _last: bytes = b""
+
+    def __post_init__(self) -> None:
+        self.thread = threading.Thread(target=self._drain, daemon=True)
+
+    @property
+    def words(self) -> str:
+        """The last of it, clean, each further line marked as the host's own."""
+        text = foreign.text(self._last.decode("utf-8", "replace")).strip()
+        return foreign.quoted("\n".join(text.splitlines()[-15:]))
+
+    def _drain(self) -> None:
+        total = 0
+        with contextlib.suppress(OSError):
+            while data := self.channel.recv_stderr(32768):
+                total += len(data)
+                self._last = (self._last + data)[-16384:]
+                if total > ERRORS:
+                    self.too_many = True
+                    self.channel.close()
+                    return
 
 
-def _events(channel: Any) -> Iterator[Event]:
-    """JSON text sequence records (RFC 7464); whatever stands before RS is noise."""
-    decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-    waiting = ""
+def _events(channel: paramiko.Channel, request: dict[str, Any]) -> Iterator[Event]:
+    records, conversation = Records(), Conversation(request)
     while data := channel.recv(65536):
-        waiting += decode(data)
-        *lines, waiting = waiting.split("\n")
-        for line in lines:
-            _, mark, record = line.rpartition(RS)  # JSON has no RS in it
-            if mark:
-                with contextlib.suppress(ValueError):  # noise that has one
-                    yield json.loads(record)
+        for record in records.feed(data):
+            yield from conversation.heard(record)
 
 
-def expanded(events: Iterator[Event], resources: Sequence[dict[str, Any]]) -> Iterator[Event]:
-    """Each resource has an event of its own again: a host only counts those that are ok."""
-    ids = (resource["id"] for resource in resources)
-    for event in events:
-        if event["event"] == "ok":
-            for id in itertools.islice(ids, event["count"]):
-                yield {"event": "resource", "id": id, "status": "ok", **NOTHING}
-        else:
-            if event["event"] == "resource":
-                next(ids, None)
-            yield event
+def _not_our_agent(connection: fabric.Connection, words: str, last: Last) -> NodrizaError:
+    return HostRefused(
+        f"what it says is not what our agent says: {foreign.line(words)}",
+        where=_where(connection),
+        kept="what is due on the host is written down there"
+        if last.begun
+        else "nothing was changed on it, unless somebody else answers in its place",
+        do="see who answers there, what its login scripts print, and which python3 it has",
+    )
 
 
-def _explain(channel: Any, connection: fabric.Connection, errors: str, last: Event) -> None:
-    where = f"{connection.user}@{connection.host}"
-    words = "\n".join(errors.strip().splitlines()[-15:])
+def _where(connection: fabric.Connection) -> str:
+    return f"{connection.user}@{connection.host}"
+
+
+def _explain(
+    channel: paramiko.Channel, connection: fabric.Connection, words: str, last: Last
+) -> None:
+    where = _where(connection)
     channel.status_event.wait(5)  # comes after the end of the output
     ended = channel.exit_status != -1  # -1: no news, or killed by a signal
-    if last or not ended:
+    if last.begun or not ended:
         what = _broken(connection) or "the run on the host was ended"
         raise ConnectionFailed(
-            f"{what} before its time (last heard of: {last.get('id', 'nothing')}) {words}".strip(),
+            f"{what} before its time (last heard of: {last.subject}) {words}".strip(),
             where=where,
             kept="what is due on the host is written down there",
             do="run the same command again: it goes on where this one stopped",
@@ -192,7 +305,7 @@ def _explain(channel: Any, connection: fabric.Connection, errors: str, last: Eve
             else f"{allow} (fab --prompt-for-sudo-password …)",
         )
     raise HostRefused(
-        f"the host could not start the run (exit {channel.recv_exit_status()}): {words}",
+        f"the host could not start the run (exit {channel.exit_status}): {words}",
         where=where,
         kept="nothing was changed on it",
     )
@@ -203,4 +316,4 @@ def _broken(connection: fabric.Connection) -> str:
     cause = connection.transport.get_exception()
     if cause is None and connection.transport.is_active():
         return ""
-    return "the line to the host broke" + (f" ({cause})" if str(cause or "") else "")
+    return "the line to the host broke" + (f" ({foreign.reason(cause)})" if cause else "")

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 import fabric
 import paramiko
 
+from nodriza import foreign
 from nodriza.errors import ConnectionFailed
 from nodriza.hostkeys import changed, trust
+from nodriza.wire import Transport, tcp
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
@@ -83,7 +85,7 @@ def connect(node: Node, cluster: Cluster) -> fabric.Connection:
     except paramiko.AuthenticationException as error:
         key = f" with the key {node.ssh.key}" if node.ssh.key else ""
         raise ConnectionFailed(
-            f"the host refuses to let us in{key}: {error}",
+            f"the host refuses to let us in{key}: {foreign.reason(error)}",
             where=where,
             kept="nothing was changed on it",
             do=f"ssh -v -p {connection.port} {connection.user}@{connection.host}",
@@ -98,6 +100,9 @@ def connect(node: Node, cluster: Cluster) -> fabric.Connection:
             do="see that it runs, that the address in the inventory is right, and that its"
             " firewall lets SSH in",
         ) from error
+    finally:
+        if not connection.is_connected:
+            connection.client.close()  # or paramiko's thread goes on reading from a stranger
     _notice_silence(connection)
     return connection
 
@@ -105,8 +110,7 @@ def connect(node: Node, cluster: Cluster) -> fabric.Connection:
 def _notice_silence(connection: fabric.Connection) -> None:
     """A host that vanished (power, cable, sleep) is missed within ``SILENCE`` seconds."""
     connection.transport.set_keepalive(SILENCE // 3)
-    sock = connection.transport.sock
-    if isinstance(sock, socket.socket):  # not a gateway's channel
+    if sock := tcp(connection.transport):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE * 1000)  # tcp(7)
 
 
@@ -118,6 +122,7 @@ def unopened(node: Node, cluster: Cluster) -> fabric.Connection:
     """
     seconds = cluster.lab_overlay.patience if cluster.lab_overlay else CONNECT_TIMEOUT
     options: dict[str, Any] = dict.fromkeys(("timeout", "banner_timeout", "auth_timeout"), seconds)
+    options["transport_factory"] = Transport
     if node.ssh.key is not None:
         # This key and no other: each one that an agent offers costs a round trip, and
         # some hosts shut the door after a few.
@@ -138,7 +143,11 @@ def _gateway(node: Node, cluster: Cluster) -> fabric.Connection | None:
     for other in cluster.nodes:
         if other.name == name:
             return unopened(other, cluster)
-    return fabric.Connection(name, connect_timeout=CONNECT_TIMEOUT)
+    return fabric.Connection(
+        name,
+        connect_timeout=CONNECT_TIMEOUT,
+        connect_kwargs={"transport_factory": Transport},
+    )
 
 
 def _words(error: BaseException) -> str:
@@ -146,5 +155,5 @@ def _words(error: BaseException) -> str:
         return f"no answer within {CONNECT_TIMEOUT} s"
     inner = getattr(error, "errors", None)  # paramiko's NoValidConnectionsError
     if inner:
-        return str(next(iter(inner.values())))
-    return str(error) or type(error).__name__
+        return foreign.reason(next(iter(inner.values())))
+    return foreign.reason(error)

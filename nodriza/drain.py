@@ -10,10 +10,10 @@ from __future__ import annotations
 import dataclasses
 import getpass
 import socket
-import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from nodriza import alive
 from nodriza.errors import Interrupted, TargetError
 from nodriza.look import away, look, out_of_rotation
 from nodriza.plan import Plan, Planned, plan_node
@@ -52,7 +52,7 @@ class Rotation:
         if any(_told(result) for result in results.values()):
             ttl = self.cluster.dns.ttl
             self.say(f"waiting {ttl} s: so long resolvers may believe the old answer")
-            time.sleep(ttl)
+            alive.sleep(ttl, "until no resolver believes the old answer")
         return {**results, **self._children(nodes, out=True)}
 
     def undrain(self, nodes: Sequence[Node]) -> Results:

@@ -81,7 +81,7 @@ def words(found: Sequence[Drift], fab: str) -> Iterator[str]:
     width = max(len(drift.node) for drift in found)
     for drift in found:
         for kind, text in drift.lines:
-            first, *more = text.splitlines()
+            first, *more = text.splitlines() or [""]
             yield f"{drift.node:<{width}}  {kind:<7}  {first}"
             yield from (f"{'':<{width}}           {line}" for line in more)
     differ = ",".join(drift.node for drift in found if drift.differs)

@@ -20,6 +20,8 @@
 
 from __future__ import annotations
 
+from nodriza import foreign
+
 
 class NodrizaError(Exception):
     """What failed, where, what was kept safe, and what to type next."""
@@ -27,11 +29,9 @@ class NodrizaError(Exception):
     exit_code = 1
 
     def __init__(self, what: str, *, where: str = "", kept: str = "", do: str = "") -> None:
-        self.what = what
-        self.where = where
-        self.kept = kept
-        self.do = do
-        super().__init__(what)
+        # Others' words are quoted in errors more than anywhere else.
+        self.what, self.where, self.kept, self.do = map(foreign.text, (what, where, kept, do))
+        super().__init__(self.what)
 
     def __str__(self) -> str:
         lines = [f"{self.where}: {self.what}" if self.where else self.what]

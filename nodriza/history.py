@@ -10,17 +10,16 @@ from nodriza.ask import ask
 from nodriza.errors import HostRefused, NodrizaError, TargetError
 from nodriza.plan import Plan
 from nodriza.provision import plan_all
-from nodriza.report.words import count, details
+from nodriza.report.words import count, details, first_line
 from nodriza.rollout import Run, roll_out
 
 if TYPE_CHECKING:
+    from nodriza.events import Record
     from nodriza.inventory import Cluster, Node
     from nodriza.report import Report
     from nodriza.result import NodeResult
     from nodriza.vault import Vault
 
-Record = dict[str, Any]
-"""A node's ``run.json`` (``nodriza/agent/journal.py``)."""
 FILES = ("file:", "link:", "absent:")
 
 
@@ -96,8 +95,8 @@ def table(history: History) -> Iterator[str]:
     for entry in history.entries:
         record = entry.record
         nodes = "; ".join(f"{node} {outcome(each)}" for node, each in entry.nodes.items())
-        what, revision = str(record.get("what", "?")), record.get("revision") or "-"
-        when = str(record.get("when", "?"))[:16].replace("T", " ")
+        what, revision = record.get("what", "?"), record.get("revision") or "-"
+        when = record.get("when", "?")[:16].replace("T", " ")
         rows.append((entry.id, when, entry.who, _short(what), revision, nodes))
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     for row in rows:
@@ -114,7 +113,7 @@ def story(entry: Entry) -> Iterator[str]:
     for node, each in entry.nodes.items():
         yield f"{node}: {outcome(each)}"
         for id, event in each.get("resources", {}).items():
-            words = details(event) if event["status"] == "changed" else event["words"]
+            words = details(event) if event["status"] == "changed" else first_line(event)
             yield f"  {event['status']:<7}  {id}" + (f" ({words})" if words else "")
         for kept in each["kept"]:
             before = "was not there" if kept["type"] == "nothing" else f"{kept['type']} kept"
@@ -153,7 +152,7 @@ def _refuse(history: History, entry: Entry, *, force: bool) -> None:
             where=", ".join(history.errors),
             kept="nothing was changed on any node",
         )
-    if str(entry.record.get("what", "")).startswith("deploy"):
+    if entry.record.get("what", "").startswith("deploy"):
         raise TargetError(
             f"{entry.id} was a deploy",
             kept="nothing was changed",
@@ -199,7 +198,7 @@ def _shared(one: Entry, other: Entry) -> set[str]:
 
 
 def _paths(record: Record) -> set[str]:
-    return {str(kept["path"]) for kept in record["kept"]}
+    return {kept["path"] for kept in record["kept"]}
 
 
 def _can_come_back(record: Record) -> list[str]:

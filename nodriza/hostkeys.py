@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 import paramiko
 from paramiko.hostkeys import HostKeyEntry, HostKeys
 
+from nodriza import foreign
 from nodriza.errors import ConnectionFailed, HostKeyError
 from nodriza.files import exclusively, write_whole
+from nodriza.wire import Transport
 
 if TYPE_CHECKING:
     import fabric
@@ -138,7 +140,7 @@ def fetch_key(
     transport = None
     try:
         link = sock or socket.create_connection((address, port), timeout)
-        transport = paramiko.Transport(link)
+        transport = Transport(link)
         transport.banner_timeout = timeout
         options = transport.get_security_options()
         kinds = list(options.key_types)
@@ -147,7 +149,7 @@ def fetch_key(
         return transport.get_remote_server_key()
     except (OSError, EOFError, paramiko.SSHException) as error:
         raise ConnectionFailed(
-            f"no host key from it: {error or type(error).__name__}",
+            f"no host key from it: {foreign.reason(error)}",
             where=known_name(address, port),
             do="see that the host runs and that its SSH port is reachable from here",
         ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import heapq
 import json
 import re
@@ -10,12 +11,16 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
+from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
+
+from nodriza import foreign
 from nodriza.errors import TargetError
 from nodriza.plan import Plan
 from nodriza.remote import Everywhere
 from nodriza.resources import Service
+from nodriza.rollout import patience
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster
@@ -23,6 +28,11 @@ if TYPE_CHECKING:
 FIELDS = "MESSAGE,UNIT,_SYSTEMD_UNIT,SYSLOG_IDENTIFIER"
 """UNIT is the one that systemd itself speaks of (systemd.journal-fields(7))."""
 SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+DEADLINE = 120  # seconds that a node has for what it has kept; one that follows has all day
+LINE = 8_000
+"""Characters of an entry; journald cuts a line at 48 KB (journald.conf(5), LineMax=)."""
+END = 253402300800 - 86400
+"""The last day of the year 9999, in seconds since the epoch: nothing later has a date."""
 LATE = 0.7  # seconds that a line may be behind another node's when they are followed
 # nginx (access as in our log_format, error), GlusterFS and most others.
 STAMP = re.compile(
@@ -42,11 +52,40 @@ class Entry:
     def __str__(self) -> str:
         when = datetime.fromtimestamp(self.time, timezone.utc)
         shown = f"{when:%Y-%m-%d %H:%M:%S}.{when.microsecond // 1000:03}"
-        return f"{shown} {self.node} {self.unit}: {self.line}"
+        # A message of several lines is one entry: its further lines are marked.
+        return f"{shown} {self.node} {self.unit}: {foreign.quoted(self.line, LINE)}"
 
     def as_json(self) -> str:
         """For machines."""
         return json.dumps(asdict(self))
+
+
+def _text(message: Any) -> str:
+    """journald gives what is no UTF-8 as a list of bytes (systemd.journal-fields(7))."""
+    if isinstance(message, list) and all(type(it) is int and 0 <= it < 256 for it in message):
+        return bytes(message).decode("utf-8", "replace")
+    return message if isinstance(message, str) else ""
+
+
+Name: TypeAlias = Annotated[str, BeforeValidator(lambda said: foreign.line(_text(said), 300))]
+
+
+class Journal(BaseModel):
+    """A line of ``journalctl --output=json``; what is no text, such as several values, is left."""
+
+    REALTIME_TIMESTAMP: Annotated[int, Field(ge=0, lt=END * 10**6)] = Field(
+        alias="__REALTIME_TIMESTAMP"
+    )
+    """Microseconds since the epoch."""
+    UNIT: Name = ""
+    SYSTEMD_UNIT: Name = Field("", alias="_SYSTEMD_UNIT")
+    SYSLOG_IDENTIFIER: Name = ""
+    MESSAGE: Annotated[str, BeforeValidator(_text)] = ""
+
+
+@functools.cache
+def _adapter() -> TypeAdapter[Journal]:
+    return TypeAdapter(Journal)
 
 
 @dataclass(frozen=True)
@@ -107,7 +146,13 @@ def merged(
     Text in between is what a node said that is no log, or why it did not answer.
     """
     commands = {plan.node: command(plan, wish) for plan in plans}
-    heard = _heard(Everywhere(cluster, commands, sudo=True, **options), wish)
+    # Who follows expects silence, and ends it by hand.
+    within: dict[str, Any] = (
+        {"waits_for": "nothing new in the logs; Ctrl-C ends it"}
+        if wish.follow
+        else {"deadline": patience(cluster, DEADLINE)}
+    )
+    heard = _heard(Everywhere(cluster, commands, sudo=True, **within, **options), wish)
     return _in_order(heard) if wish.follow else _last(heard, wish.lines)
 
 
@@ -174,16 +219,17 @@ class Reader:
             self._zone = _zone(line[5:])
             return None
         if line.startswith("file:"):
-            _, unit, text = line.split(":", 2)
-            return Entry(self._time(unit, text), self.node, unit, text)
+            _, unit, text = [*line.split(":", 2), ""][:3]
+            when, unit = self._time(unit, text), foreign.line(unit, 300)
+            return Entry(when, self.node, unit, foreign.text(text, LINE))
         try:
-            fields = json.loads(line)
-            when = int(fields["__REALTIME_TIMESTAMP"]) / 1e6
-        except (ValueError, KeyError, TypeError):
-            return line.strip() or None
-        names = (fields.get(name) for name in FIELDS.split(",")[1:])
-        unit = next(filter(None, names), "-")
-        return Entry(when, self.node, unit.removesuffix(".service"), _text(fields.get("MESSAGE")))
+            said = _adapter().validate_json(line)
+        except ValidationError:
+            return foreign.line(line.strip()) or None
+        names = (said.UNIT, said.SYSTEMD_UNIT, said.SYSLOG_IDENTIFIER)
+        unit = next(filter(None, names), "-").removesuffix(".service")
+        when = said.REALTIME_TIMESTAMP / 1e6
+        return Entry(when, self.node, unit, foreign.text(said.MESSAGE, LINE))
 
     def _time(self, unit: str, text: str) -> float:
         """What the line says itself, else the time of the one before it."""
@@ -192,7 +238,8 @@ class Reader:
             zone = _zone(stamp[8].replace(":", "")) if stamp[8] else self._zone
             try:
                 when = datetime(*numbers, tzinfo=zone).timestamp()  # type: ignore[misc,arg-type]
-                self._last[unit] = when + float(stamp[7] or 0)
+                if 0 <= when < END and len(self._last) < 1000:
+                    self._last[unit] = when + float(stamp[7] or 0)
             except ValueError:  # digits that are no date
                 pass
         return self._last.get(unit, 0.0)
@@ -202,12 +249,5 @@ def _zone(text: str) -> timezone:
     """ "+0130"."""
     if not re.fullmatch(r"[+-]\d{4}", text):
         return timezone.utc
-    minutes = int(text[1:3]) * 60 + int(text[3:])
+    minutes = min(int(text[1:3]) * 60 + int(text[3:]), 1439)  # less than a day
     return timezone(timedelta(minutes=-minutes if text[0] == "-" else minutes))
-
-
-def _text(message: Any) -> str:
-    """journald gives what is no UTF-8 as a list of bytes (systemd.journal-fields(7))."""
-    if isinstance(message, list):
-        return bytes(message).decode("utf-8", "replace")
-    return str(message or "")

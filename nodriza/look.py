@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from nodriza.ask import ask
+from nodriza.events import END
 from nodriza.plan import Plan, plan_node
 from nodriza.render import Renderer
 from nodriza.resources import Health, Mount, Package, Service
@@ -37,7 +38,7 @@ def healthy(result: NodeResult) -> bool:
 
 def wrong(result: NodeResult) -> Iterator[str]:
     """What is not as it should be on a node that answered."""
-    state = result.facts["state"]
+    state = result.state
     yield from (event["id"] for event in result.resources if event["status"] != "ok")
     yield from (f"{id} is owed a restart" for id in state["owed"])
     yield from _ill(result)
@@ -65,18 +66,18 @@ def drained(result: NodeResult) -> str:
 
 def away(result: NodeResult) -> list[str]:
     """Who keeps the node out of rotation: ``operator``, ``run``; mostly nobody."""
-    by: list[str] = [] if result.error else result.facts["state"]["marks"][Health.AWAY]
+    by: list[str] = [] if result.error else result.state["marks"][Health.AWAY]
     return by
 
 
 def lag(result: NodeResult) -> float:
     """Seconds by which the node's clock is ahead of this computer's."""
-    return float(result.facts["state"]["clock"]) - float(result.facts["received"])
+    return result.state["clock"] - result.received
 
 
 def certificates(result: NodeResult) -> dict[str, int]:
     """Path to the whole days until it ends; those that are there."""
-    ends = result.facts["state"]["certificates"]
+    ends = result.state["certificates"]
     return {path: _days_until(end) for path, end in ends.items() if end}
 
 
@@ -87,13 +88,12 @@ def _only_what_runs(plan: Plan) -> Plan:
 
 
 def _ill(result: NodeResult) -> Iterator[str]:
-    for answer in result.facts["state"]["health"].values():
+    for answer in result.state["health"].values():
         status, words = (0, answer["error"]) if isinstance(answer, dict) else answer
         if status not in (200, 404):  # 404: nothing was ever deployed here
             yield f"does not serve: {status or 'no answer:'} {words}"
 
 
 def _days_until(end: str) -> int:
-    """From openssl's "Dec 31 23:59:59 2026 GMT"."""
-    when = datetime.strptime(end, "%b %d %H:%M:%S %Y %Z").replace(tzinfo=timezone.utc)
+    when = datetime.strptime(end, END).replace(tzinfo=timezone.utc)
     return (when - datetime.now(timezone.utc)).days

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from nodriza import alive
 from nodriza.drain import MARK, Results, Rotation, bad
 from nodriza.errors import ConnectionFailed, TargetError
 from nodriza.inventory import Cluster, Node
@@ -58,7 +58,7 @@ def remove(
         return drained
     if not bad(drained):
         if node.kind == "child" and cluster.rollout.pause:
-            time.sleep(cluster.rollout.pause)  # until load balancers have seen it
+            alive.sleep(cluster.rollout.pause, "until load balancers have seen it")
         ended = rotation.run(f"node.remove {node.name}", [last_plan(node, cluster)])
         if not _goes_on(ended, node):
             return ended

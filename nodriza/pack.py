@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import nodriza
+from nodriza.command_line import in_sh
 
 MAGIC = b"NODRIZA"
 KEPT = "/var/lib/nodriza/agent"
@@ -85,8 +86,7 @@ def command(sudo: str) -> str:
     """The one command of a run. ``sudo``: "" for root, else the words before ``sh``."""
     # -I -S: nothing of the host's own Python set-up takes part; -B: nothing is written.
     script = f"{GET_PYTHON}; exec python3 -I -S -B -c {shlex.quote(BOOTSTRAP)}"
-    # A noisy login shell can print what it likes; it does not see the script's quoting.
-    return f"{sudo} sh -c {shlex.quote(script)}".strip()
+    return in_sh(script, sudo)
 
 
 def payload(request: dict[str, Any]) -> bytes:

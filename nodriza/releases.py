@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from nodriza.report import Report
     from nodriza.result import NodeResult
     from nodriza.vault import Vault
+
+NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -77,16 +80,16 @@ def read(cluster: Cluster, **options: Any) -> Releases:
     result = ask(cluster, [Plan(name, ())], questions, **options)[name]
     if result.error:
         raise result.error
-    return _releases(
-        result.facts["listing"], result.facts["state"]["links"][app.current], app.releases
-    )
+    return _releases(result.facts["listing"], result.state["links"][app.current], app.releases)
 
 
 def _releases(listing: dict[str, float], current: Any, folder: str) -> Releases:
     built = {}
     migrations: dict[str, set[str]] = {}
     for path, changed in listing.items():
-        release, *inside = PurePosixPath(path).relative_to(folder).parts
+        release, *inside = PurePosixPath(path.removeprefix(f"{folder}/")).parts
+        if not NAME.fullmatch(release):
+            continue  # not one of ours: a name becomes a part of paths
         if inside:
             migrations.setdefault(release, set()).add("/".join(inside[1:]))
         else:

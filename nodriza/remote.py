@@ -6,7 +6,6 @@ the command on the host is told to end as well.
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import queue
 import shlex
@@ -19,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import paramiko
 
-from nodriza.channel import begin, sudo_words
+from nodriza import alive, foreign
+from nodriza.channel import begin, ends_within, sudo_words, text_lines
+from nodriza.command_line import in_sh
 from nodriza.connection import connect
 from nodriza.errors import ConnectionFailed, NodrizaError
 from nodriza.rollout import PARALLEL
@@ -27,7 +28,9 @@ from nodriza.rollout import PARALLEL
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster
 
-LONGEST = 65536  # characters of a line; a program may never end one
+
+MANY = 200
+"""Lines, each of up to 64 kB, that wait to be read here. Hosts wait when it is full."""
 
 # stdin stays open and silent; its end means "stop". setsid(1) makes the command and all that
 # it starts one group, which can be told at once.
@@ -51,8 +54,34 @@ class Ended:
     error: NodrizaError | None = None
 
 
+class Kept:
+    """Lines that are shown at the end: the first 16 million characters, and how many more."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._room = 16_000_000
+        self._more = 0
+
+    def add(self, line: str) -> None:
+        """One more, if there is room."""
+        self._room -= len(line) + 50  # what a string takes besides
+        if self._room > 0:
+            self._lines.append(line)
+        else:
+            self._more += 1
+
+    @property
+    def lines(self) -> list[str]:
+        """All that was kept."""
+        return [*self._lines, *([f"[… {self._more} lines left out …]"] if self._more else [])]
+
+
 class Everywhere:
-    """A run of ``commands`` (node to shell command); ``ended`` fills while ``lines`` goes on."""
+    """A run of ``commands`` (node to shell command); ``ended`` fills while ``lines`` goes on.
+
+    ``deadline``: seconds that each node has. ``waits_for``: what a person who waits is told,
+    where silence is nothing unusual.
+    """
 
     def __init__(
         self,
@@ -62,16 +91,20 @@ class Everywhere:
         sudo: bool = False,
         sudo_password: str | None = None,
         parallel: int = PARALLEL,
+        deadline: float | None = None,
+        waits_for: str = "",
     ) -> None:
         self.cluster = cluster
         self.commands = commands
         self.sudo = sudo
         self.sudo_password = sudo_password
         self.parallel = parallel
+        self.deadline = deadline
+        self.waits_for = waits_for
         self.ended: dict[str, Ended] = {}
         self.stopped = threading.Event()
         self.stopped_by_hand = False
-        self._queue: queue.Queue[tuple[str, str | Ended]] = queue.Queue(maxsize=10_000)
+        self._queue: queue.Queue[tuple[str, str | Ended]] = queue.Queue(maxsize=MANY)
 
     def lines(self, tick: float | None = None) -> Iterator[tuple[str, str] | None]:
         """(node, line), stderr among them, until all have ended; ``None`` every ``tick``
@@ -83,24 +116,33 @@ class Everywhere:
         try:
             for name in self.commands:
                 pool.submit(self._node, name)
-            while len(self.ended) < len(self.commands):
-                try:
-                    name, said = self._queue.get(timeout=tick)
-                except queue.Empty:
-                    yield None
-                except KeyboardInterrupt:
-                    if self.stopped.is_set():
-                        raise
-                    self.stopped_by_hand = True
-                    self.stopped.set()
-                else:
-                    if isinstance(said, Ended):
-                        self.ended[name] = said
-                    else:
-                        yield name, said
+            with alive.waiting(self._waiting, once=bool(self.waits_for)):
+                yield from self._heard(tick)
         finally:
             self.stopped.set()
             pool.shutdown(wait=False, cancel_futures=True)
+
+    def _heard(self, tick: float | None) -> Iterator[tuple[str, str] | None]:
+        while len(self.ended) < len(self.commands):
+            try:
+                name, said = self._queue.get(timeout=tick)
+            except queue.Empty:
+                yield None
+            except KeyboardInterrupt:
+                if self.stopped.is_set():
+                    raise
+                self.stopped_by_hand = True
+                self.stopped.set()
+            else:
+                if isinstance(said, Ended):
+                    self.ended[name] = said
+                else:
+                    yield name, said
+
+    def _waiting(self) -> str:
+        going = [name for name in self.commands if name not in self.ended]
+        ended = f"{len(self.ended)} of {len(self.commands)} nodes have ended"
+        return self.waits_for or f"{ended}; still at work: {alive.names(going)}"
 
     def _node(self, name: str) -> None:
         """One node, in a thread of the pool."""
@@ -109,25 +151,39 @@ class Everywhere:
         try:
             if not self.stopped.is_set():
                 with connect(self.cluster.node(name), self.cluster) as connection:
-                    end.exit = self._command(name, connection)
+                    end.exit = self._within(name, connection)
         except NodrizaError as error:
             end.error = error
-        except (OSError, EOFError, paramiko.SSHException) as error:
-            end.error = ConnectionFailed(f"the line to the host broke: {error}", where=name)
+        except Exception as error:  # noqa: BLE001  one node must never hide the others
+            end.error = ConnectionFailed(
+                f"the line to the host broke: {foreign.reason(error)}", where=name
+            )
         end.seconds = time.monotonic() - began
         self._queue.put((name, end))
+
+    def _within(self, name: str, connection: Any) -> int:
+        with ends_within(connection, self.deadline) as late:
+            try:
+                return self._command(name, connection)
+            finally:
+                if late.is_set():
+                    raise ConnectionFailed(  # whatever the closed line was taken for
+                        f"no end within {self.deadline:.0f} s",
+                        where=name,
+                        do=f"its load, and what it says: fab console {name}",
+                    )
 
     def _command(self, name: str, connection: Any) -> int:
         password = self.sudo_password if self.sudo else None
         sudo = sudo_words(connection.user, password) if self.sudo else ""
-        words = f"{sudo} sh -c {shlex.quote(GUARD)} sh {shlex.quote(self.commands[name])}"
-        channel = begin(connection, words.strip())
+        script = f"set -- {shlex.quote(self.commands[name])}\n{GUARD}"
+        channel = begin(connection, in_sh(script, sudo))
         channel.settimeout(None)  # it may be silent for days
         channel.set_combine_stderr(True)
         if sudo and password is not None:
             channel.sendall(f"{password}\n".encode())
         threading.Thread(target=self._end_with_us, args=(channel,), daemon=True).start()
-        for line in _lines(channel):
+        for line in text_lines(channel):
             self._queue.put((name, line))
         status: int = channel.recv_exit_status()
         if status == -1 and not self.stopped.is_set():
@@ -143,16 +199,3 @@ class Everywhere:
             pass
         with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
             channel.shutdown_write()
-
-
-def _lines(channel: paramiko.Channel) -> Iterator[str]:
-    decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-    waiting = ""
-    while data := channel.recv(65536):
-        *lines, waiting = (waiting + decode(data)).split("\n")
-        yield from lines
-        if len(waiting) > LONGEST:
-            yield waiting
-            waiting = ""
-    if waiting:
-        yield waiting

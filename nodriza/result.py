@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from nodriza.errors import NodrizaError
+
+if TYPE_CHECKING:
+    from nodriza.events import Facts, Resource, State
+
+NOTHING: Facts = {"event": "facts"}
 
 
 @dataclass
@@ -24,9 +29,12 @@ class NodeResult:
     skipped: int = 0
     seconds: float = 0.0
     error: NodrizaError | None = None
-    resources: list[dict[str, Any]] = field(default_factory=list)
+    resources: list[Resource] = field(default_factory=list)
+    """Without their diffs, which may be long and were shown when they came."""
     owed: list[str] = field(default_factory=list)
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: Facts = field(default_factory=lambda: NOTHING)
+    received: float = 0.0
+    """When the facts came, by this computer's clock, in seconds since the epoch."""
     away: bool = False
     """Whether it served before, and was out of rotation while it changed."""
     serves: bool = False
@@ -38,6 +46,11 @@ class NodeResult:
     def bad(self) -> bool:
         """Did anything go wrong here?"""
         return self.error is not None or self.failed > 0
+
+    @property
+    def state(self) -> State:
+        """How a node is that was asked, and has answered: only where there is no ``error``."""
+        return self.facts["state"]  # nodriza.conversation has seen to it
 
     def after(self, first: NodeResult | None) -> NodeResult:
         """This one, with what came of a visit before it in the same run."""

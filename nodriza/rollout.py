@@ -17,9 +17,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from nodriza.channel import Event, exchange
+from nodriza import alive, events, foreign
+from nodriza.channel import exchange
 from nodriza.connection import Connections
 from nodriza.errors import ConnectionFailed, HostRefused, Interrupted, NodrizaError
+from nodriza.events import Event
 from nodriza.plan import Plan
 from nodriza.result import NodeResult
 from nodriza.revision import revision
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 PARALLEL = 32
 CLOCKS_MAY_DIFFER = 60  # seconds
+LOOKS = 600
+"""Seconds within which a host has compared a plan; it may have to ask a hundred programs."""
 Events = queue.Queue[tuple[str, Event | None]]
 """(node, event); ``None`` when the node is done."""
 
@@ -51,6 +55,9 @@ class Run:
     """Questions of ``nodriza.agent.answers``: word to what about; ``NodeResult.facts``."""
     rollback: str = ""
     """The id of a run whose files are to come back, with what follows them in the plan."""
+    deadline: float | None = None
+    """Seconds that a host has for all of it; without it a check has ``LOOKS``, and a change
+    takes the time that it takes."""
     parallel: int = PARALLEL
     serial: str = ""
     """How many nodes that serve change at a time: a number or a percentage of the children;
@@ -70,6 +77,8 @@ class Run:
     )
 
     def __post_init__(self) -> None:
+        if self.check and self.deadline is None:
+            self.deadline = patience(self.cluster, LOOKS)
         self._revision = "" if self.check else revision(self.cluster.path)
         self.ways = self.connections or Connections(self.cluster)
         self.turns = Turns.of(self.cluster, self.serial, self.max_failures, self.stop)
@@ -118,6 +127,11 @@ def roll_out(run: Run, plans: Sequence[Plan]) -> dict[str, NodeResult]:
     return results
 
 
+def patience(cluster: Cluster, seconds: float) -> float:
+    """The same on real machines; longer on a lab's that are emulated."""
+    return max(seconds, 10 * cluster.lab_overlay.patience if cluster.lab_overlay else 0)
+
+
 def exit_code(results: dict[str, NodeResult]) -> int:
     """0 all well, 130 interrupted, 1 anything else that went wrong on any node."""
     if any(isinstance(result.error, Interrupted) for result in results.values()):
@@ -126,26 +140,47 @@ def exit_code(results: dict[str, NodeResult]) -> int:
 
 
 def _wave(run: Run, plans: Sequence[Plan], results: dict[str, NodeResult]) -> None:
-    events: Events = queue.Queue()
+    heard: Events = queue.Queue()
     pool = ThreadPoolExecutor(min(run.parallel, len(plans)))
+    doing = dict.fromkeys((plan.node for plan in plans), "waits")
     try:
-        futures = {plan.node: pool.submit(_node, run, plan, events) for plan in plans}
-        while futures:
-            name, event = _next(events, run, futures)
-            if event is not None:
-                run.report.event(name, event)
-                continue
-            results[name] = futures.pop(name).result().after(results.get(name))
-            run.report.done(name, results[name])
+        futures = {plan.node: pool.submit(_node, run, plan, heard) for plan in plans}
+        events.prepare()  # while the hosts are on their way
+        with alive.waiting(lambda: _at_work(doing, len(plans)), early=bool(run.ask)):
+            while futures:
+                name, event = _next(heard, run, futures)
+                if event is not None:
+                    doing[name] = DOING.get(event["event"]) or str(event.get("id", doing[name]))
+                    run.report.event(name, event)
+                    continue
+                results[name] = futures.pop(name).result().after(results.get(name))
+                del doing[name]
+                run.report.done(name, results[name])
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _next(events: Events, run: Run, going: Iterable[str]) -> tuple[str, Event | None]:
+DOING = {
+    "connecting": "is connected to",
+    "connected": "is sent its plan",
+    "start": "looks",
+    "turn": "waits for its turn",
+    "away": "out of rotation",
+    "warning": "is at work",
+}
+
+
+def _at_work(doing: dict[str, str], nodes: int) -> str:
+    """ "2 of 4 nodes are done; server-2: package:nginx, server-3: waits for its turn"."""
+    going = alive.names([f"{node}: {what}" for node, what in list(doing.items())])
+    return f"{nodes - len(doing)} of {nodes} nodes are done; {going}"
+
+
+def _next(heard: Events, run: Run, going: Iterable[str]) -> tuple[str, Event | None]:
     """The next event. The first Ctrl-C asks all nodes to stop, the second goes through."""
     while True:
         try:
-            return events.get()
+            return heard.get()
         except KeyboardInterrupt:
             if run.stop.is_set():
                 raise
@@ -186,6 +221,7 @@ def _node(run: Run, plan: Plan, events: Events) -> NodeResult:
                     heard,
                     sudo_password=run.sudo_password,
                     stop=run.stop,
+                    deadline=run.deadline,
                 )
             else:
                 result.denied, result.skipped = True, len(plan.resources)
@@ -194,7 +230,8 @@ def _node(run: Run, plan: Plan, events: Events) -> NodeResult:
     except NodrizaError as error:
         result.error = error
     except Exception as error:  # noqa: BLE001  one node must never hide the others
-        result.error = ConnectionFailed(f"{type(error).__name__}: {error}", where=plan.node)
+        words = f"{type(error).__name__}: {foreign.reason(error)}"
+        result.error = ConnectionFailed(words, where=plan.node)
     finally:
         result.seconds = time.monotonic() - began
         run.turns.end(plan.node, result)
@@ -205,17 +242,18 @@ def _node(run: Run, plan: Plan, events: Events) -> NodeResult:
 def _note(result: NodeResult, event: Event) -> None:
     if event["event"] == "resource":
         setattr(result, event["status"], getattr(result, event["status"]) + 1)
-        result.resources.append(event)
+        result.resources.append({**event, "diff": ""} if event["diff"] else event)
     elif event["event"] == "owed":
         result.owed.append(event["id"])
     elif event["event"] == "away":
         result.away = True
     elif event["event"] == "facts":
-        result.facts = event
+        result.facts, result.received = event, time.time()
     elif event["event"] == "busy":
         result.error = _busy(event["holder"])
     elif event["event"] == "error":
-        result.error = HostRefused(event["words"], where=result.node)
+        words = foreign.quoted(event["words"]) or "it can't go on, and does not say why"
+        result.error = HostRefused(words, where=result.node)
 
 
 def _wrong_clock(clock: float) -> str:
@@ -233,7 +271,7 @@ def _cut_short(result: NodeResult, run: Run) -> NodrizaError:
     again = "run the same command again"
     if not result.denied:
         skipped = (event["words"] for event in result.resources if event["status"] == "skipped")
-        why = "as you asked" if asked else next(skipped)
+        why = "as you asked" if asked else foreign.line(next(skipped))
         return (Interrupted if asked else HostRefused)(
             f"stopped between two resources: {why}",
             where=result.node,
@@ -255,7 +293,7 @@ def _cut_short(result: NodeResult, run: Run) -> NodrizaError:
     )
 
 
-def _busy(holder: dict[str, Any]) -> NodrizaError:
+def _busy(holder: dict[str, str]) -> NodrizaError:
     who = "it has just begun"  # between taking the lock and writing its name down
     if holder:
         who = f"{holder.get('who')} from {holder.get('from')}, since {holder.get('since')}"

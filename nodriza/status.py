@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -21,6 +20,7 @@ from nodriza.look import CLOCK, certificates, drained, healthy, lag, look, wrong
 from nodriza.report.words import count
 
 if TYPE_CHECKING:
+    from nodriza.events import Run
     from nodriza.inventory import Cluster, Node
     from nodriza.result import NodeResult
 
@@ -66,32 +66,36 @@ def screen(cluster: Cluster, results: dict[str, NodeResult], width: int) -> Rend
     return Group(table, *below)
 
 
-def _row(cluster: Cluster, name: str, result: NodeResult) -> list[str]:
-    """Name, state, and what ``COLUMNS`` says, unless the node did not answer."""
+def _row(cluster: Cluster, name: str, result: NodeResult) -> list[Text]:
+    """Name, state, and what ``COLUMNS`` says, unless the node did not answer.
+
+    As ``Text``, and not as markup: what a host says is never read as such.
+    """
     if result.error:
-        return [name, f"[red]{escape(result.error.what)}[/]"]
-    state = result.facts["state"]
-    return [
-        name,
-        _state(result),
-        _release(state["links"].get(cluster.app.current)),
+        return [Text(name), Text(result.error.what, "red")]
+    state = result.state
+    clock = Text("ok") if abs(lag(result)) <= CLOCK else Text(f"{lag(result):+.0f} s", "red")
+    facts: list[str | Text] = [
+        _release(state["links"][cluster.app.current]),
         _span(state["uptime"]),
         f"{state['load']:.1f}",
         f"{state['memory']} %",
         f"{state['disk']} %",
         _share(state["mounts"]),
-        "ok" if abs(lag(result)) <= CLOCK else f"[red]{lag(result):+.0f} s[/]",
+        clock,
         _last_run(state["last_run"]),
     ]
+    return [Text(name), _state(result), *(Text.assemble(fact) for fact in facts)]
 
 
-def _narrow(row: list[str]) -> list[RenderableType]:
+def _narrow(row: list[Text]) -> list[RenderableType]:
     """A few short lines for a node, where a table has no room."""
     name, state, *rest = row
-    facts = [f"{word} {value}" for word, value in zip(COLUMNS, rest, strict=False)]
-    lines = [state, *facts[:1], ", ".join(facts[1:-1]), *facts[-1:]]
-    inside = "\n".join(line for line in lines if line)
-    return [f"[bold]{name}[/]", Padding(inside, (0, 0, 0, 2))]
+    name.stylize("bold")
+    facts = [Text(f"{word} ").append_text(it) for word, it in zip(COLUMNS, rest, strict=False)]
+    lines = [state, *facts[:1], Text(", ").join(facts[1:-1]), *facts[-1:]]
+    inside = Text("\n").join(line for line in lines if line)
+    return [name, Padding(inside, (0, 0, 0, 2))]
 
 
 def _in_common(results: dict[str, NodeResult]) -> Iterator[str]:
@@ -106,8 +110,8 @@ def _in_common(results: dict[str, NodeResult]) -> Iterator[str]:
 
 
 def _shared(result: NodeResult) -> Iterator[str]:
-    yield result.facts["state"]["system"]
-    versions = result.facts["state"]["versions"]
+    yield result.state["system"]
+    versions = result.state["versions"]
     units = [e["id"].partition(":")[2] for e in result.resources if e["id"].startswith("service:")]
     for unit in units:
         name = next((n for n in versions if n == unit or n.startswith(f"{unit}-")), None)
@@ -134,12 +138,12 @@ def as_json(results: dict[str, NodeResult]) -> str:
     )
 
 
-def _state(result: NodeResult) -> str:
-    out = [f"[yellow]{words}[/]"] if (words := drained(result)) else []
+def _state(result: NodeResult) -> Text:
+    out = [Text(words, "yellow")] if (words := drained(result)) else []
     if trouble := list(wrong(result)):
-        return "\n".join([*out, "[red]" + escape("\n".join(trouble)) + "[/]"])
+        return Text("\n").join([*out, *(Text(words, "red") for words in trouble)])
     running = sum(not event["id"].startswith("package:") for event in result.resources)
-    return "\n".join([*out, f"[green]{running} of {running} well[/]"])
+    return Text("\n").join([*out, Text(f"{running} of {running} well", "green")])
 
 
 def _share(mounts: dict[str, Any]) -> str:
@@ -150,13 +154,15 @@ def _release(target: Any) -> str:
     return PurePosixPath(target).name if isinstance(target, str) else "-"
 
 
-def _last_run(run: dict[str, Any] | None) -> str:
+def _last_run(run: Run | None) -> str:
     if not run:
         return "never"
-    changed = run["counts"]["changed"]
-    result = "failed" if run["counts"]["failed"] else f"{changed or 'nothing'} changed"
-    what = str(run["what"]).partition(":")[0]
-    return f"{run['when'][:16].replace('T', ' ')} {run['who']}: {what}, {result}"
+    result = "cut short"
+    if counts := run.get("counts"):
+        result = "failed" if counts["failed"] else f"{counts['changed'] or 'nothing'} changed"
+    what = run.get("what", "?").partition(":")[0]
+    when = run.get("when", "?")[:16].replace("T", " ")
+    return f"{when} {run.get('who', '?')}: {what}, {result}"
 
 
 def _upstream(version: str) -> str:

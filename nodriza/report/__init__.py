@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from typing import Any, Literal, Protocol, TextIO
+from typing import Literal, Protocol, TextIO
 
+from nodriza.events import Event
 from nodriza.report.clean import Output
 from nodriza.report.jsonl import JsonReport
 from nodriza.report.plain import PlainReport
@@ -29,7 +30,7 @@ class Report(Protocol):
     def start(self, nodes: list[tuple[str, int]]) -> None:
         """The nodes of the run, each with the number of its resources."""
 
-    def event(self, node: str, event: dict[str, Any]) -> None:
+    def event(self, node: str, event: Event) -> None:
         """Something happened on a node, or on the way to it."""
 
     def done(self, node: str, result: NodeResult) -> None:

@@ -1,18 +1,16 @@
-"""The way out of every report: no secret, no control character, no broken pipe gets past."""
+"""The way out of every report: no secret gets past, no broken pipe, no other encoding.
+
+What hosts say is clean when it gets here (``nodriza.foreign``): it was cleaned where it came in.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
-import re
 import sys
 from collections.abc import Callable
 from typing import Any, TextIO
 
-# What a host says is text, whatever a program on it printed: nothing in it may move the
-# cursor, change colours or set the terminal's title.
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 PLAIN = str.maketrans("→…✓✗·━─‹›⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", ">.+x.=-<>" + "*" * 10)
 """The nearest in ASCII of what we ourselves say."""
 _GONE = (errno.EPIPE, errno.EIO, errno.EBADF)
@@ -28,21 +26,19 @@ class Output:
         self.redact = redact
         self.quiet = False
 
-    def clean(self, data: Any) -> Any:
+    def redacted(self, data: Any) -> Any:
         """Text, or data with texts in it, as it may be shown."""
         if isinstance(data, str):
-            text = data.replace("\r\n", "\n").replace("\t", "    ")
-            # Redacted last: a value with something invisible in it is a value still.
-            return self.redact(_CONTROL.sub("", _ESCAPES.sub("", text)))
+            return self.redact(data)
         if isinstance(data, (list, tuple)):
-            return [self.clean(item) for item in data]
+            return [self.redacted(item) for item in data]
         if isinstance(data, dict):
-            return {self.clean(key): self.clean(value) for key, value in data.items()}
+            return {self.redacted(key): self.redacted(value) for key, value in data.items()}
         return data
 
     def line(self, text: str = "") -> None:
-        """A line of clean text."""
-        self.write(self.clean(text) + "\n")
+        """A line, without secrets."""
+        self.write(self.redact(text) + "\n")
         self.flush()
 
     # What rich asks of a file.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from nodriza.events import Event
 from nodriza.report.clean import Output
 from nodriza.report.recap import failures, slowest
 from nodriza.result import NodeResult
@@ -28,10 +29,10 @@ class JsonReport:
         for node, resources in nodes:
             self._emit({"event": "planned", "node": node, "resources": resources})
 
-    def event(self, node: str, event: dict[str, Any]) -> None:
+    def event(self, node: str, event: Event) -> None:
         """The event with its node."""
         if event["event"] == "restored":
-            self._restored[node, str(event["unit"])] = list(event["paths"])
+            self._restored[node, event["unit"]] = event["paths"]
         self._emit({"event": event["event"], "node": node, **event})
 
     def done(self, node: str, result: NodeResult) -> None:
@@ -54,17 +55,8 @@ class JsonReport:
 
     def _emit(self, data: dict[str, Any]) -> None:
         # ASCII: no control character and no encoding can do harm, and nothing is lost.
-        self.out.write(json.dumps(self._redacted(data)) + "\n")
+        self.out.write(json.dumps(self.out.redacted(data)) + "\n")
         self.out.flush()
-
-    def _redacted(self, data: Any) -> Any:
-        if isinstance(data, str):
-            return self.out.redact(data)
-        if isinstance(data, (list, tuple)):
-            return [self._redacted(item) for item in data]
-        if isinstance(data, dict):
-            return {key: self._redacted(value) for key, value in data.items()}
-        return data
 
 
 def _summary(result: NodeResult) -> dict[str, Any]:

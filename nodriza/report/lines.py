@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rich.text import Text
 
+from nodriza.events import Event
 from nodriza.report import words
 from nodriza.result import NodeResult
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _PHASES = {
-    "waiting": "waiting",
     "connecting": "connecting",
     "connected": "sending the plan",
     "turn": "waits for its turn",
@@ -42,24 +42,23 @@ class Progress:
     ended: float | None = None
     bad: bool = False
 
-    def take(self, event: dict[str, Any], clock: float) -> None:
+    def take(self, event: Event, clock: float) -> None:
         """Follow one event."""
-        kind = event["event"]
-        if kind != "waiting" and self.began is None:
+        if self.began is None:
             self.began = clock
-        if kind == "start":
-            self.total = int(event.get("resources") or self.total)
-            self.check = bool(event.get("check"))
+        if event["event"] == "start":
+            self.total = event["resources"] or self.total
+            self.check = event["check"]
             self.now = "looking"
-        elif kind == "doing":
+        elif event["event"] == "doing":
             self.now = words.doing(event)
-        elif kind == "resource":
+        elif event["event"] == "resource":
             self.seen += 1
             self.changed += event["status"] == "changed"
             self.bad = self.bad or event["status"] == "failed"
-            self.now = str(event["id"])
+            self.now = event["id"]
         else:
-            self.now = _PHASES.get(kind, self.now)
+            self.now = _PHASES.get(event["event"], self.now)
 
     def end(self, outcome: str, result: NodeResult, clock: float) -> None:
         """No more events will come."""

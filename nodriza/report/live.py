@@ -5,12 +5,12 @@ from __future__ import annotations
 import atexit
 import time
 from collections.abc import Callable
-from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.text import Text
 
+from nodriza.events import Event, Resource
 from nodriza.report import words
 from nodriza.report.clean import Output
 from nodriza.report.lines import Progress, node_line, total_line
@@ -51,26 +51,26 @@ class LiveReport:
         self._live.start()
         atexit.register(self._live.stop)  # whatever ends us, the cursor comes back
 
-    def event(self, node: str, event: dict[str, Any]) -> None:
+    def event(self, node: str, event: Event) -> None:
         """Move the node's line; show what changed."""
-        event = self.out.clean(event)
+        event = self.out.redacted(event)
         progress = self.nodes.setdefault(node, Progress(node, 0))
         progress.take(event, self.clock())
         if event["event"] == "owed":
             self._above(node, "~", "yellow", words.owed(event))
         elif event["event"] == "warning":
-            self._above(node, "!", "yellow", str(event["words"]))
+            self._above(node, "!", "yellow", event["words"])
         elif event["event"] == "stopping":
             self._above(node, "!", "yellow", words.STOPPING)
         elif event["event"] == "restored":
-            self._restored[node, str(event["unit"])] = list(event["paths"])
+            self._restored[node, event["unit"]] = event["paths"]
         elif event["event"] == "resource" and event["status"] in _MARKS:
             self._resource(node, event, progress.check)
 
     def done(self, node: str, result: NodeResult) -> None:
         """The node's line now says what came of it."""
         progress = self.nodes.setdefault(node, Progress(node, 0))
-        outcome = self.out.clean(words.outcome(result, progress.check))
+        outcome = self.out.redacted(words.outcome(result, progress.check))
         progress.end(outcome, result, self.clock())
 
     def finish(self, results: dict[str, NodeResult], seconds: float, check: bool) -> None:
@@ -85,7 +85,7 @@ class LiveReport:
             again=self.again,
             width=self.console.width,
         ):
-            self._print(Text.assemble(*((self.out.clean(text), style) for style, text in line)))
+            self._print(Text.assemble(*((self.out.redacted(text), style) for style, text in line)))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Called by rich, from its own thread as well."""
@@ -107,15 +107,15 @@ class LiveReport:
         chosen = sorted(nodes, key=lambda progress: progress.dullness)[: max(room, 1)]
         return [progress for progress in nodes if progress in chosen]
 
-    def _resource(self, node: str, event: dict[str, Any], check: bool) -> None:
+    def _resource(self, node: str, event: Resource, check: bool) -> None:
         mark, style = _MARKS[event["status"]]
         note = words.details(event) if event["status"] == "changed" else words.first_line(event)
-        text = str(event["id"]) + (f" ({note})" if note else "")
+        text = event["id"] + (f" ({note})" if note else "")
         if check and event["status"] == "changed":
             text = f"would change {text}"
         self._above(node, mark, style, text)
         if self.diff:
-            for line in str(event.get("diff") or "").splitlines():
+            for line in event["diff"].splitlines():
                 self._print(Text(f"    {line}", style=_DIFF.get(line[:1], "dim")))
 
     def _above(self, node: str, mark: str, style: str, text: str) -> None:

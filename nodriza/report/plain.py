@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from nodriza.events import Event, Resource
 from nodriza.report import words
 from nodriza.report.clean import Output
 from nodriza.report.recap import Restored, recap
@@ -28,19 +27,19 @@ class PlainReport:
         """Only the column's width."""
         self._width = max((len(name) for name, _ in nodes), default=0)
 
-    def event(self, node: str, event: dict[str, Any]) -> None:
+    def event(self, node: str, event: Event) -> None:
         """At most one line, and the diff below it."""
-        event = self.out.clean(event)
+        event = self.out.redacted(event)
         if event["event"] == "start":
-            self._check[node] = bool(event.get("check"))
+            self._check[node] = event["check"]
         elif event["event"] == "owed":
             self._say(node, "owed", words.owed(event))
         elif event["event"] == "warning":
-            self._say(node, "warning", str(event["words"]))
+            self._say(node, "warning", event["words"])
         elif event["event"] == "stopping":
             self._say(node, "stopping", words.STOPPING)
         elif event["event"] == "restored":
-            self._restored[node, str(event["unit"])] = list(event["paths"])
+            self._restored[node, event["unit"]] = event["paths"]
             self._say(node, "restored", ", ".join(event["paths"]))
         elif event["event"] == "resource" and event["status"] != "ok":
             self._resource(node, event)
@@ -63,11 +62,11 @@ class PlainReport:
         ):
             self.out.line("".join(text for _, text in line).rstrip())
 
-    def _resource(self, node: str, event: dict[str, Any]) -> None:
+    def _resource(self, node: str, event: Resource) -> None:
         status = words.status(event, self._check.get(node, False))
         changed = event["status"] == "changed"
         note = words.details(event) if changed else words.first_line(event)
-        name = str(event["id"])
+        name = event["id"]
         if event["status"] == "skipped":  # one line for all: the reason is the same
             if node in self._skipped:
                 return
@@ -75,7 +74,7 @@ class PlainReport:
             name += " and all after it"
         self._say(node, status, f"{name} ({note})" if note else name)
         if self.diff:
-            for line in str(event.get("diff") or "").splitlines():
+            for line in event["diff"].splitlines():
                 self.out.line(f"    {line}")
 
     def _say(self, node: str, status: str, text: str) -> None:

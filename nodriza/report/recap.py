@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from nodriza.errors import NodrizaError
+from nodriza.events import Resource
+from nodriza.foreign import MARK
 from nodriza.report.words import count, duration
 from nodriza.result import NodeResult
 
@@ -30,11 +32,11 @@ def slowest(results: dict[str, NodeResult]) -> list[dict[str, Any]]:
     for node, result in results.items():
         last: dict[str, Any] = {}
         for event in result.resources:
-            seconds = float(event.get("seconds") or 0.0)
-            if last and _together(str(event["id"]), seconds, last):
+            seconds = event["seconds"]
+            if last and _together(event["id"], seconds, last):
                 last["more"] += 1
                 continue
-            last = {"node": node, "id": str(event["id"]), "seconds": round(seconds, 3), "more": 0}
+            last = {"node": node, "id": event["id"], "seconds": round(seconds, 3), "more": 0}
             found.append(last)
     worth = [entry for entry in found if entry["seconds"] >= QUICK]
     return sorted(worth, key=lambda entry: -entry["seconds"])[:SLOWEST]
@@ -54,16 +56,16 @@ def failures(
     """
     found = []
     for node, result in results.items():
-        by_words: dict[str, list[dict[str, Any]]] = {}
+        by_words: dict[str, list[Resource]] = {}
         for event in result.resources:
             if event["status"] == "failed":
-                by_words.setdefault(str(event.get("words") or ""), []).append(event)
+                by_words.setdefault(event["words"], []).append(event)
         for words, (first, *others) in by_words.items():
             found.append(
                 {
                     "node": node,
-                    "id": str(first["id"]) + (f" and {len(others)} more" if others else ""),
-                    "origin": str(first.get("origin") or ""),
+                    "id": first["id"] + (f" and {len(others)} more" if others else ""),
+                    "origin": first.get("origin", ""),
                     "words": words or "no reason was given",
                     "kept": _kept(node, first, result, restored),
                     "next": f"{again.format(node=node)}, once the cause is mended",
@@ -85,8 +87,8 @@ def _error(node: str, error: NodrizaError) -> dict[str, str]:
     }
 
 
-def _kept(node: str, event: dict[str, Any], result: NodeResult, restored: Restored) -> str:
-    unit = str(event["id"]).partition(":")[2]
+def _kept(node: str, event: Resource, result: NodeResult, restored: Restored) -> str:
+    unit = event["id"].partition(":")[2]
     paths = restored.get((node, unit))
     kept = [f"{', '.join(paths)} as before this run"] if paths else []
     if result.skipped:
@@ -126,8 +128,10 @@ def _failure(failure: dict[str, str]) -> Iterator[Line]:
     yield [("bold red", "FAILED  "), ("bold", subject)]
     if failure["origin"]:
         yield [("dim", f"  at    {failure['origin']}")]
+    # An error is worded by us; what is said of a resource is the host's own.
+    mark = MARK if failure["id"] else "    "
     for line in failure["words"].splitlines():
-        yield [("", f"    {line}")]
+        yield [("dim", mark), ("", line)]
     for label in ("kept", "next"):
         for number, line in enumerate(failure[label].splitlines()):
             head = f"  {label}  " if number == 0 else " " * 8

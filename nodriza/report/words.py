@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from nodriza import foreign
+from nodriza.events import Doing, Owed, Remembered, Resource
 from nodriza.result import NodeResult
-
-Event = dict[str, Any]
 
 _LONGEST = 40  # characters of a value; more says less
 
@@ -14,23 +14,23 @@ _LONGEST = 40  # characters of a value; more says less
 STOPPING = "stops after the resource that it is at; Ctrl-C again to leave it at once"
 
 
-def status(event: Event, check: bool) -> str:
+def status(event: Resource, check: bool) -> str:
     """The status as a person reads it."""
-    word = str(event["status"])
+    word = event["status"]
     return "would change" if check and word == "changed" else word
 
 
-def details(event: Event) -> str:
+def details(event: Resource | Remembered) -> str:
     """What differs, and what was done beyond it: "mode 0644 → 0600, reload"."""
-    parts = [_difference(key, *pair) for key, pair in (event.get("gap") or {}).items()]
-    if event["status"] == "changed" and event.get("words"):
-        parts.append(event["words"])
+    parts = [_difference(key, *pair) for key, pair in event["gap"].items()]
+    if event["status"] == "changed" and event["words"]:
+        parts.append(foreign.line(event["words"]))
     return ", ".join(part for part in parts if part)
 
 
-def first_line(event: Event) -> str:
+def first_line(event: Resource | Remembered) -> str:
     """The beginning of what the host said; the recap has it all."""
-    return (str(event.get("words") or "").strip().splitlines() or [""])[0]
+    return (event["words"].strip().splitlines() or [""])[0]
 
 
 def _difference(key: str, now: Any, wanted: Any) -> str:
@@ -54,19 +54,18 @@ def _value(value: Any) -> str:
     return "yes" if value is True else "no" if value is False else str(value)
 
 
-def doing(event: Event) -> str:
+def doing(event: Doing) -> str:
     """What a node is busy with, short enough for a line."""
-    ids = str(event["id"]).split(" ") if event.get("event") == "doing" else []
+    ids = event["id"].split(" ")
     if len(ids) > 1 and all(":" in word for word in ids):
         return f"{ids[0]} and {len(ids) - 1} more"
-    return str(event["id"])
+    return event["id"]
 
 
-def owed(event: Event) -> str:
+def owed(event: Owed) -> str:
     """What an earlier run left due."""
-    what = event.get("id") or f"service:{event.get('unit')}"
-    since = f", due since {event['since']}" if event.get("since") else ""
-    return f"{what} ({event.get('action')}{since}: an earlier run was cut short)"
+    since = f", due since {event['since']}" if event["since"] else ""
+    return f"{event['id']} ({event['action']}{since}: an earlier run was cut short)"
 
 
 def duration(seconds: float) -> str:
@@ -86,7 +85,7 @@ def count(number: int, noun: str) -> str:
 def outcome(result: NodeResult, check: bool) -> str:
     """A node's result in a few words."""
     if result.error is not None:
-        return result.error.what.splitlines()[0]
+        return (result.error.what.splitlines() or ["failed"])[0]
     parts = [f"{result.failed} failed"] if result.failed else []
     if result.changed:
         parts.append(f"{result.changed} would change" if check else f"{result.changed} changed")

@@ -11,7 +11,7 @@ import pytest
 from nodriza import history as engine
 from nodriza.agent.line import Line
 from nodriza.agent.redact import HIDDEN, Redactor
-from nodriza.channel import expanded
+from nodriza.conversation import Conversation
 from nodriza.errors import ConnectionFailed, HostRefused, TargetError
 from nodriza.result import NodeResult
 from nodriza.revision import revision
@@ -150,8 +150,12 @@ def test_rollback_s_resources__keep_their_names_on_the_way_and_hide_old_secrets(
     rest = {"event": "resource", "gap": {}, "diff": "-old\n+new", "words": "", "seconds": 0.0}
     for id, status in (("absent:/a", "ok"), ("file:/secret", "changed"), ("link:/b", "changed")):
         line.emit({**rest, "id": id, "status": status})
-    records = stream.getvalue().decode().split("\x1e")[1:]
-    heard = list(expanded(map(json.loads, records), [{"id": "file:/of/the/plan"}]))
+    records = stream.getvalue().split(b"\x1e")[1:]
+    plan = [{"id": "file:/of/the/plan"}]
+    host = Conversation({"mode": "apply", "rollback": "run-1", "ask": {}, "resources": plan})
+    start = {"event": "start", "resources": 3, "python": "3", "check": False, "clock": 0.0}
+    assert list(host.heard(json.dumps(start).encode())) == [start]
+    heard = [event for record in records for event in host.heard(record)]
     assert [event["id"] for event in heard] == ["absent:/a", "file:/secret", "link:/b"]
     assert [event["diff"] for event in heard] == ["-old\n+new", HIDDEN, "-old\n+new"]
     assert list(line.told) == ["file:/secret", "link:/b"]

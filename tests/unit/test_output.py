@@ -48,13 +48,13 @@ state = {
     "last_run": {"when": "2026-11-21T08:15:00Z", "who": "root@operator", "what": "provision",
                  "counts": {"changed": 3, "failed": 0}},
 }
-facts = {"state": state, "received": 1.0}
+facts = {"event": "facts", "state": state}
 owing = {**facts, "state": {**state, "owed": ["service:uwsgi"]}}
 well = [{"id": "service:nginx", "status": "ok"}] * 7
 down = [{"id": "service:nginx", "status": "changed"}]
 results = {
-    "server-1": NodeResult("server-1", facts=facts, resources=well),
-    "server-2": NodeResult("server-2", facts=owing, resources=down),
+    "server-1": NodeResult("server-1", facts=facts, received=1.0, resources=well),
+    "server-2": NodeResult("server-2", facts=owing, received=1.0, resources=down),
     "video-1": NodeResult("video-1", error=ConnectionFailed("\u2039no way\u203a to 198.18.7.21")),
 }
 status.show(load_cluster(Path("inventories/three-node.yml")), results)
@@ -69,7 +69,8 @@ from nodriza.resources import Health
 report = make_report("live", diff=True)
 report.start([("server-2", 2)])
 change = {"event": "resource", "id": "file:/etc/a", "kind": "file", "status": "changed",
-          "gap": {"mode": ["0644", "0600"]}, "diff": "-a\\n+\u2039secret:redis\u203a \u00e9"}
+          "gap": {"mode": ["0644", "0600"]}, "words": "", "seconds": 0.0,
+          "diff": "-a\\n+\u2039secret:redis\u203a \u00e9"}
 report.event("server-2", change)
 result = NodeResult("server-2", changed=1, resources=[change])
 report.done("server-2", result)

@@ -41,8 +41,8 @@ NGINX = {"id": "service:nginx", "status": "ok"}
 
 
 def node(name: str = "server-2", *resources: dict, **state) -> NodeResult:
-    facts = {"state": {**STATE, **state}, "received": 1000.0}
-    return NodeResult(name, facts=facts, resources=list(resources) or [NGINX])
+    facts = {"event": "facts", "state": {**STATE, **state}}
+    return NodeResult(name, facts=facts, received=1000.0, resources=list(resources) or [NGINX])
 
 
 def screen(cluster, *results: NodeResult, width: int = 160) -> str:

@@ -14,7 +14,6 @@ from nodriza.report.live import LiveReport
 from nodriza.result import NodeResult
 
 VALUE = "hunter2hunter2"
-ESCAPE = "\x1b[31m"
 
 
 class Terminal(io.StringIO):
@@ -37,7 +36,7 @@ CONF = resource(
     diff=f"--- old\n+++ new\n-pass {VALUE}\n+pass no",
 )
 NGINX = resource(
-    "service:nginx", "failed", words=f'nginx -t: exit 1\nunknown "{ESCAPE}{VALUE}" in nginx.conf:3'
+    "service:nginx", "failed", words=f'nginx -t: exit 1\nunknown "{VALUE}" in nginx.conf:3'
 )
 RESTORED = {"event": "restored", "unit": "nginx", "paths": ["/etc/nginx/nginx.conf"]}
 TIMER = resource("service:timer", "skipped", words="after service:nginx failed")

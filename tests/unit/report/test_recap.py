@@ -30,7 +30,7 @@ def test_recap__counts_per_node(recap: str) -> None:
 def test_recap__tells_a_failure_in_full(recap: str) -> None:
     told = recap[recap.index("FAILED  server-2  service:nginx") :]
     assert "at    roles/nginx.py:12\n" in told
-    assert 'nginx -t: exit 1\n    unknown "‹secret:redis›" in nginx.conf:3\n' in told
+    assert 'nginx -t: exit 1\n    | unknown "‹secret:redis›" in nginx.conf:3\n' in told
     assert "kept  /etc/nginx/nginx.conf as before this run; 1 resource after it" in told
     assert "next  fab provision:server-2, once the cause is mended\n" in told
 

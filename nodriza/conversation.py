@@ -1,0 +1,168 @@
+"""A host's side of one run: bytes become events, and what does not fit ends that node's run.
+
+Three bounds keep a host from filling this computer: bytes in all, bytes of one record, and
+the number of events that a plan can cause. The order counts as well: a host that says it
+is done must have spoken of every resource, once, in the order of the plan, and must have
+answered every question. A host's root can still lie about what it did; it can't leave
+something out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from nodriza import events, foreign
+from nodriza.events import Event, NotAnEvent
+
+RS = b"\x1e"
+RECORD = 4 * 1024 * 1024
+"""Bytes of one event. The longest honest one is a history, which the agent cuts at a quarter."""
+ALL = 64 * 1024 * 1024
+"""Bytes of all events and of whatever else a host prints among them."""
+MOMENTS = 100
+"""Events of a run that belong to no resource: its begin, its end, turns, warnings."""
+EACH = 6
+"""Events that one resource can cause: owed, doing, restored, a warning or two, what came of it."""
+LAST = ("end", "busy", "error")
+"""Nobody waits for more: a process that has looked at a share which hangs ends when the share
+does (signal(7) can't end it)."""
+
+
+class Records:
+    """Cuts a stream into JSON text sequence records (RFC 7464); what stands before RS is noise.
+
+    ``feed`` costs time by the bytes it is given, however long a line becomes.
+    """
+
+    def __init__(self) -> None:
+        self._line = bytearray()
+        self._bytes = 0
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The records that end in ``data``. Raises ``NotAnEvent`` when it is too much."""
+        self._bytes += len(data)
+        if self._bytes > ALL:
+            raise NotAnEvent(f"more than {ALL >> 20} MB")
+        *ends, rest = data.split(b"\n")
+        for end in ends:
+            self._line += end
+            record = self._record()
+            self._line = bytearray()
+            if record is not None:
+                yield record
+        self._line += rest
+        if len(self._line) > RECORD:
+            # A login script may print a line without end; only what has a mark is for us.
+            if RS in self._line:
+                raise NotAnEvent(f"a record of more than {RECORD >> 20} MB")
+            del self._line[:]
+
+    def _record(self) -> bytes | None:
+        _, mark, record = self._line.rpartition(RS)  # JSON has no RS in it
+        if len(record) > RECORD and mark:
+            raise NotAnEvent(f"a record of more than {RECORD >> 20} MB")
+        return bytes(record) if mark else None
+
+
+class Conversation:
+    """What one host says to one request, event by event.
+
+    ``heard`` takes one record and yields what it means; it raises ``NotAnEvent``.
+    """
+
+    def __init__(self, request: Mapping[str, Any]) -> None:
+        self._ids: Sequence[str] = [resource["id"] for resource in request["resources"]]
+        self._looks = request["mode"] == "check"
+        self._rollback = bool(request["rollback"])
+        self._ask: Mapping[str, Any] = request["ask"]
+        self._at = 0
+        self._expected = len(self._ids)
+        self._seen = 0
+        self._started = self._answered = False
+
+    def heard(self, record: bytes) -> Iterator[Event]:
+        """The events that a record stands for: each resource has one of its own again."""
+        event = events.read(record)
+        self._seen += 1
+        if self._seen > MOMENTS + EACH * self._expected:
+            raise NotAnEvent(f"more than {self._seen - 1} events")
+        if event["event"] == "start":
+            self._start(event)
+        elif not self._started and event["event"] not in ("agent", "doing", *LAST[1:]):
+            raise NotAnEvent(f"{event['event']} before it had begun")
+        if event["event"] == "ok":
+            yield from self._ok(event["count"])
+            return
+        if event["event"] == "agent" and self._started:
+            raise NotAnEvent("it asks for the agent that is at work")
+        if event["event"] == "turn" and self._looks:
+            raise NotAnEvent("it asks to change something, and is only looked at")
+        if event["event"] == "resource":
+            self._resource(event["id"])
+        elif event["event"] == "facts":
+            self._facts(event)
+        elif event["event"] == "end":
+            self._end()
+        yield event
+
+    def _start(self, event: events.Start) -> None:
+        if self._started:
+            raise NotAnEvent("it begins twice")
+        self._started = True
+        if self._rollback:  # its resources are the files of a run that only the host knows
+            self._expected = event["resources"]
+        elif event["resources"] != self._expected:
+            raise NotAnEvent(
+                f"a plan of {event['resources']} resources: {self._expected} were sent"
+            )
+
+    def _ok(self, count: int) -> Iterator[Event]:
+        if self._rollback or self._at + count > self._expected:
+            raise NotAnEvent("more resources than the plan has")
+        begin, self._at = self._at, self._at + count
+        for id in self._ids[begin : self._at]:
+            yield {
+                "event": "resource",
+                "id": id,
+                "status": "ok",
+                "gap": {},
+                "diff": "",
+                "words": "",
+                "seconds": 0.0,
+            }
+
+    def _resource(self, id: str) -> None:
+        if self._at >= self._expected:
+            raise NotAnEvent("more resources than the plan has")
+        if not self._rollback and id != foreign.line(self._ids[self._at]):
+            raise NotAnEvent(f"{id} in the place of {self._ids[self._at]}")
+        self._at += 1
+
+    def _facts(self, event: events.Facts) -> None:
+        if self._answered:
+            raise NotAnEvent("it answers twice")
+        self._answered = True
+        if event.keys() - {"event"} != self._ask.keys():
+            raise NotAnEvent("it answers something else than was asked")
+        if "state" in event:
+            _refuse_other_state(event["state"], self._ask["state"])
+        begins = tuple(pattern.partition("*")[0] for pattern in self._ask.get("listing", ()))
+        if not all(path.startswith(begins) for path in event.get("listing", ())):
+            raise NotAnEvent("it lists other folders than were asked for")
+
+    def _end(self) -> None:
+        if self._at != self._expected:
+            raise NotAnEvent(f"done after {self._at} of {self._expected} resources")
+        if self._ask and not self._answered:
+            raise NotAnEvent("done without an answer to what was asked")
+
+
+def _refuse_other_state(state: events.State, about: Mapping[str, Any]) -> None:
+    for name, said in (
+        ("links", state["links"]),
+        ("certificates", state["certificates"]),
+        ("marks", state["marks"]),
+    ):
+        if said.keys() != set(about[name]):
+            raise NotAnEvent(f"state.{name} is about something else than was asked")

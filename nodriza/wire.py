@@ -1,0 +1,84 @@
+"""The bytes below SSH: how much the other end may send before, and after, we know who it is.
+
+paramiko reads an identification line, a packet and a channel's data for as long as somebody
+sends; a listener that never stops would fill this computer's memory. The limits are those of
+OpenSSH, which every real host keeps.
+"""
+
+from __future__ import annotations
+
+import socket
+import weakref
+from typing import Any
+
+import paramiko
+
+IDENTIFICATION = 32 * 1024
+"""Bytes up to the end of the line "SSH-2.0-…"; RFC 4253, 4.2, allows other lines before it."""
+STRANGER = 1024 * 1024
+"""Bytes until the log-in is done: keys and lists of algorithms are a few kilobytes."""
+PACKET = 256 * 1024 + 1024
+"""Bytes of a packet: OpenSSH's PACKET_MAX_SIZE, and its check sum."""
+WAITING = 8 * 1024 * 1024
+"""Bytes that nobody has read yet, over all channels: each was allowed 2 MB (its window)."""
+
+
+class TooMuch(paramiko.SSHException):
+    """The other end sent more than the protocol allows."""
+
+
+class Transport(paramiko.Transport):
+    """paramiko's, on a socket that keeps the limits."""
+
+    def __init__(self, sock: Any, **options: Any) -> None:
+        self._read = 0
+        self._opened: weakref.WeakSet[paramiko.Channel] = weakref.WeakSet()
+        super().__init__(_Limited(sock, self), **options)  # type: ignore[arg-type]
+
+    def open_channel(self, *args: Any, **options: Any) -> paramiko.Channel:
+        """One more channel whose unread bytes count."""
+        channel = super().open_channel(*args, **options)
+        self._opened.add(channel)
+        return channel
+
+    def allow(self, asked: int) -> None:
+        """Whether ``asked`` more bytes may be read. Raises ``TooMuch``."""
+        if asked > PACKET:
+            raise TooMuch(f"a packet of {asked} bytes")
+        if not self.remote_version and self._read > IDENTIFICATION:
+            raise TooMuch("no SSH: it sends and sends, and never says who it is")
+        if self._read > STRANGER and not self.is_authenticated():
+            raise TooMuch(f"more than {STRANGER >> 20} MB before the log-in was done")
+        unread = sum(
+            len(channel.in_buffer) + len(channel.in_stderr_buffer) for channel in self._opened
+        )
+        if unread > WAITING:
+            raise TooMuch("it sends more than it was allowed to (its window)")
+
+    def count(self, data: bytes) -> bytes:
+        """The same, noted down."""
+        self._read += len(data)
+        return data
+
+
+class _Limited:
+    """A socket, or a gateway's channel, that is asked for no more than the limits."""
+
+    def __init__(self, sock: Any, transport: Transport) -> None:
+        self._sock = sock
+        self._transport = transport
+
+    def recv(self, size: int) -> bytes:
+        """As ``socket.recv``."""
+        self._transport.allow(size)
+        return self._transport.count(self._sock.recv(size))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+
+def tcp(transport: Any) -> socket.socket | None:
+    """The socket below a connection, unless it goes through a gateway."""
+    sock = transport.sock
+    inner = getattr(sock, "_sock", sock)
+    return inner if isinstance(inner, socket.socket) else None
