@@ -1,10 +1,9 @@
 """The commands that people type: ``fab --list``.
 
-Four kinds of words come from here: the commands below; the tasks of the user's own
-fabfile, which says ``from nodriza.fabfile import ns``; a word for each inventory
-(``fab production provision``); and, for commands that take a target, the form
-``provision:server-2,server-3``, made for exactly the words on the command line so that
-nothing here grows with the cluster.
+Three kinds of words may be typed: the commands below; the tasks of the user's own fabfile,
+which says ``from nodriza.fabfile import ns``; and a word for each inventory
+(``fab production provision``). What a command is about, as in ``provision:server-2``, is
+read by grammar.py, so that nothing here grows with the cluster.
 """
 
 from __future__ import annotations
@@ -37,11 +36,13 @@ from . import (  # noqa: E402
     status,
     topology,
 )
-from .beside import Commands  # noqa: E402
+from .beside import Shipped  # noqa: E402
 from .output import prepare  # noqa: E402
+from .program import take_over  # noqa: E402
 
 prepare()
-ns = Commands()
+take_over()
+ns = Shipped()
 FLAT = (provision, plan, deploy, drain, smoke, status, drift, history, shell, topology, demo)
 for module in FLAT:
     for found in Collection.from_module(module).tasks.values():

@@ -8,12 +8,13 @@ from .session import command, fab, reachable_cluster, sudo_password, vault
 
 
 @command(
+    connects=True,
     help={
         "check": "change nothing, say what would change",
         "json": "one JSON object per event, for machines",
         "rollback": "go back to the release before; the database stays as it is",
         "release": "with --rollback: go to this one",
-    }
+    },
 )
 def deploy(
     c: Context,

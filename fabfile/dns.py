@@ -8,10 +8,11 @@ from .session import command, current_cluster, reachable_cluster
 
 
 @command(
+    reads=True,
     help={
         "format": "zone (a zone file) or octodns (YAML)",
         "without": "children that are drained, separated by commas",
-    }
+    },
 )
 def zone(c: Context, format: str = "zone", without: str = "") -> None:
     """Print the zone with an address for each child, for a DNS provider; asks no host."""
@@ -28,7 +29,10 @@ def zone(c: Context, format: str = "zone", without: str = "") -> None:
     print(made(current_cluster(c), names), end="")
 
 
-@command(help={"resolver": "addresses, separated by commas; default: this computer's resolvers"})
+@command(
+    reads=True,
+    help={"resolver": "addresses, separated by commas; default: this computer's resolvers"},
+)
 def check(c: Context, resolver: str = "") -> None:
     """Ask the name servers and resolvers for the site; exit 2 when one says otherwise."""
     from nodriza import dns

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 TARGET = {"target": "children, as in provision"}
 
 
-@command(positional=["target"], help=TARGET)
+@command(subject="target", connects=True, help=TARGET)
 def drain(c: Context, target: str) -> None:
     """Take children out of rotation: DNS, then what load balancers are told. It lasts."""
     rotation, nodes = _of(c, target, "drain")
     _end(rotation.drain(nodes))
 
 
-@command(positional=["target"], help=TARGET)
+@command(subject="target", connects=True, help=TARGET)
 def undrain(c: Context, target: str) -> None:
     """Bring drained children back, if they are well: load balancers, then DNS."""
     rotation, nodes = _of(c, target, "undrain")

@@ -10,7 +10,9 @@ from .session import command, fab, reachable_cluster, sudo_password, vault
 
 
 @command(
-    target=True,
+    subject="target",
+    reads=True,
+    connects=True,
     help={
         "json": "as data",
         "junit": "also write the outcome to this file, as JUnit XML",

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 
 @command(
-    target=True,
+    subject="target",
+    reads=True,
+    connects=True,
     help={
         "run": "all about this run; a part of its id is enough",
         "json": "as data",
@@ -40,7 +42,8 @@ def history(c: Context, target: str = "", run: str = "", json: bool = False) -> 
 
 
 @command(
-    target=True,
+    subject="target",
+    connects=True,
     help={
         "target": "nodes, as in provision; of these, those that had the run",
         "run": "its id, or a part of it; fab history lists them",

@@ -10,7 +10,8 @@ from .session import command, current_cluster, reachable_cluster
 
 
 @command(
-    positional=["target"],
+    subject="target",
+    connects=True,
     help={
         "target": "nodes, as in provision, or a gateway",
         "fingerprint": "SHA256:… as the host itself shows it, instead of a question",
@@ -28,12 +29,12 @@ def accept(c: Context, target: str, fingerprint: str = "", replace: bool = False
         print(hostkeys_accept.accept(way, fingerprint=fingerprint, replace=replace, ask=ask))
 
 
-@command(name="list")
-def list_(c: Context) -> None:
+@command(name="list", subject="target", reads=True)
+def list_(c: Context, target: str = "") -> None:
     """List the host key that each node is known by."""
     from nodriza import hostkeys_accept
 
-    print("\n".join(hostkeys_accept.listing(current_cluster(c))))
+    print("\n".join(hostkeys_accept.listing(current_cluster(c), target)))
 
 
 def _ask(question: str) -> bool:

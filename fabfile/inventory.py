@@ -7,7 +7,7 @@ from invoke import Context
 from .session import command, current_cluster
 
 
-@command
+@command(reads=True)
 def check(c: Context) -> None:
     """Say what the inventory makes, or everything that is wrong with it; no host is asked."""
     from nodriza.inventory.summary import summary
@@ -17,7 +17,7 @@ def check(c: Context) -> None:
     print("\n".join(summary(cluster, plan_all(cluster, cluster.nodes))))
 
 
-@command
+@command(reads=True)
 def schema(c: Context) -> None:  # noqa: ARG001
     """Print the JSON Schema of an inventory, for editors: > inventories/schema.json"""
     from nodriza.inventory.schema import as_json

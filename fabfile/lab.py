@@ -26,7 +26,7 @@ def down(c: Context) -> None:
     lab.down(current_cluster(c), say=say)
 
 
-@command
+@command(reads=True)
 def status(c: Context) -> None:
     """List the lab's machines."""
     from nodriza import lab
@@ -37,14 +37,14 @@ def status(c: Context) -> None:
         print(f"{machine.name:<12} {', '.join(machine.addresses):<28} {since}")
 
 
-@command(positional=["node"], interactive=True, help={"node": "the machine's name"})
-def ssh(c: Context, node: str) -> None:
+@command(subject="target", interactive=True, help={"target": "the machine's name"})
+def ssh(c: Context, target: str) -> None:
     """Open a shell on a machine of the lab."""
     from nodriza import lab
     from nodriza.inventory import resolve_target
 
     cluster = current_cluster(c)
-    (found,) = resolve_target(cluster, node)[:1]
+    (found,) = resolve_target(cluster, target)[:1]
     argv = lab.ssh_argv(cluster, found.name)
     os.execvp(argv[0], argv)  # noqa: S606  the shell takes this process's place
 
@@ -57,7 +57,7 @@ def box(c: Context, installed: bool = False) -> None:
     box.build(current_cluster(c), say, installed=installed)
 
 
-@command
+@command(reads=True)
 def machines(c: Context) -> None:
     """Print the machines of the inventory as JSON: what the Vagrantfile reads."""
     import json

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @command(
-    positional=["name"],
+    subject="name",
     help={
         "name": "the new node's",
         "kind": "child or video",
@@ -44,8 +44,8 @@ def add(
     say(f"next: {first}{fab(c)} provision")
 
 
-@command(positional=["name"], help={"name": "the node that goes for good"})
-def remove(c: Context, name: str) -> None:
+@command(subject="target", connects=True, help={"target": "the node that goes for good"})
+def remove(c: Context, target: str) -> None:
     """Drain a node, end its work, write it out of the inventory, take its access away."""
     from nodriza import nodes
     from nodriza.drain import Rotation
@@ -56,10 +56,11 @@ def remove(c: Context, name: str) -> None:
 
     cluster = reachable_cluster(c)
     store, password = vault(cluster), sudo_password(c)
-    (node, *others) = resolve_target(cluster, name)
+    (node, *others) = resolve_target(cluster, target)
     if others:
         raise Exit(
-            f"{name} is more than one node: remove one at a time\n  kept: nothing was done", code=2
+            f"{target} is more than one node: remove one at a time\n  kept: nothing was done",
+            code=2,
         )
     report = functools.partial(make_report, redact=store.redact)
 
@@ -67,7 +68,7 @@ def remove(c: Context, name: str) -> None:
         then = report(again=f"{fab(c)} provision")
         return provision(left, who, store, then, sudo_password=password)
 
-    first = functools.partial(report, again=f"{fab(c)} node.remove {name}")
+    first = functools.partial(report, again=f"{fab(c)} node.remove {target}")
     results = nodes.remove(Rotation(cluster, first, say, password), node, forget)
     if code := exit_code(results):
         raise Exit(code=code)

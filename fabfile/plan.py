@@ -10,7 +10,7 @@ from .output import width
 from .session import command, current_cluster
 
 
-@command(target=True, help={"json": "the whole plan as data"})
+@command(subject="target", reads=True, help={"json": "the whole plan as data"})
 def plan(c: Context, target: str = "", json: bool = False) -> None:
     """Print what each node shall be, resource by resource; no host is asked."""
     import json as js
@@ -31,7 +31,7 @@ def plan(c: Context, target: str = "", json: bool = False) -> None:
             print(f"  {id}\n      {origin}" if narrow else f"  {id:<60} {origin}")
 
 
-@command(target=True, help={"output": "the folder to write to"})
+@command(subject="target", help={"output": "the folder to write to"})
 def render(c: Context, target: str = "", output: str = "rendered") -> None:
     """Write every file of every node to a folder, secrets as tokens; no host is asked."""
     from nodriza.inventory import resolve_target

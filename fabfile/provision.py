@@ -8,7 +8,8 @@ from .session import command, fab, reachable_cluster, sudo_password, vault
 
 
 @command(
-    target=True,
+    subject="target",
+    connects=True,
     help={
         "target": "nodes: a name, several with commas, server-n (every child), a kind",
         "check": "change nothing, say what would change",

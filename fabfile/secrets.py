@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nodriza.vault import Vault
 
 
-@command(help={"name": "print this one's value"})
+@command(subject="name", reads=True, help={"name": "print this one's value"})
 def show(c: Context, name: str = "") -> None:
     """List the secrets by name; --name NAME prints that one's value."""
     from nodriza.inventory.rotating import Rotating
@@ -34,7 +34,7 @@ def edit(c: Context) -> None:
     print(in_editor(vault(current_cluster(c))))
 
 
-@command(name="set", interactive=True, help={"name": "the secret's name"})
+@command(name="set", subject="name", interactive=True, help={"name": "the secret's name"})
 def set_(c: Context, name: str) -> None:
     """Take over a secret's value from elsewhere: asked for, or read from stdin."""
     import getpass
@@ -47,12 +47,14 @@ def set_(c: Context, name: str) -> None:
 
 
 @command(
+    subject="name",
+    connects=True,
     help={
         "name": "the secret's name",
         "keep-old": "end while both values are good; without it, the same command goes on",
         "at-once": "no overlap, and no node is touched: fab provision brings it to them",
         "diff": "show how files change; secrets stay hidden",
-    }
+    },
 )
 def rotate(
     c: Context, name: str, keep_old: bool = False, at_once: bool = False, diff: bool = False

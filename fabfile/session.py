@@ -9,14 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fabric import task
-from fabric.tasks import Task
 from invoke import Context, Exit
 
 from nodriza import alive
 from nodriza.errors import NodrizaError, TargetError
 
+from .flags import refuse_dry
 from .output import GONE, is_read
+from .slip import near, refusal, short
+from .task import Command
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster
@@ -24,30 +25,28 @@ if TYPE_CHECKING:
 
 VARIABLE = "NODRIZA_INVENTORY"
 _chosen: list[Path] = []
+_from: list[Path] = []
 
 
-def command(
-    body: Callable[..., None] | None = None,
-    *,
-    target: bool = False,
-    interactive: bool = False,
-    **options: Any,
-) -> Any:
-    """A task whose errors are told in words; ``target``: it also takes ``name:TARGET``.
+def command(body: Callable[..., None] | None = None, **options: Any) -> Any:
+    """A task whose errors are told in words; ``options`` are those of ``Command``.
 
     It gives a sign of life when it is silent for long, unless it is ``interactive``: then
     a person has the terminal.
     """
-    if target:
-        options["help"] = {"target": "nodes, as in provision", **options.get("help", {})}
     if body is None:
-        return functools.partial(command, target=target, interactive=interactive, **options)
+        return functools.partial(command, **options)
+    if options.get("subject") == "target":
+        options["help"] = {"target": "nodes, as in provision", **options.get("help", {})}
 
     @functools.wraps(body)
-    def told(*args: Any, **kwargs: Any) -> None:
+    def told(c: Context, *args: Any, **kwargs: Any) -> None:
+        if c.config.run.dry:
+            refuse_dry(made.name, made)
+            kwargs = {**kwargs, "check": True} if made.checks else kwargs
         try:
-            with alive.hushed() if interactive else alive.watched("still at work"):
-                body(*args, **kwargs)
+            with alive.hushed() if made.interactive else alive.watched("still at work"):
+                body(c, *args, **kwargs)
         except NodrizaError as error:
             raise Exit(f"{error}", code=error.exit_code) from None
         except BrokenPipeError:
@@ -59,40 +58,52 @@ def command(
             sys.stdout.flush()
             os._exit(130)
 
-    made = task(told, **options)
-    made.takes_target = target
+    made = Command(told, **options)
     return made
 
 
-def with_target(original: Task, word: str, target: str) -> Task:
-    """The same task under the name ``provision:server-2``."""
-
-    @functools.wraps(original.body)
-    def aimed(*args: Any, **kwargs: Any) -> None:
-        original.body(*args, **{**kwargs, "target": target})
-
-    return task(aimed, name=word, help=original.help)
-
-
-def inventory_word(name: str, path: Path) -> Task:
+def inventory_word(name: str, path: Path) -> Command:
     """A task that only chooses an inventory."""
 
     def choose(c: Context) -> None:  # noqa: ARG001
         _chosen[:] = [path]
 
     choose.__doc__ = f"Choose the inventory {path.parent.name}/{path.name} for what follows."
-    made = task(choose, name=name)
-    made.chooses = True
-    return made
+    return Command(choose, name=name, chooses=True)
+
+
+def look_from(folder: str | None) -> None:
+    """Where Fabric's --search-root says that the repository is."""
+    _from[:] = [Path(folder).absolute()] if folder else []
 
 
 def inventories() -> dict[str, Path]:
     """Every inventory of the nearest ``inventories`` folder, by its word."""
-    for folder in (Path.cwd(), *Path.cwd().parents):
-        if (folder / "inventories").is_dir():
-            found = sorted((folder / "inventories").glob("*.yml"))
-            return {p.stem: p for p in found if not p.name.endswith(".example.yml")}
-    return {}
+    from nodriza.inventory.files import find_inventories
+
+    return find_inventories(_folder())
+
+
+def doubles() -> dict[str, list[Path]]:
+    """Words that two files of that folder have."""
+    from nodriza.inventory.files import find_doubles
+
+    return find_doubles(_folder())
+
+
+def refuse_double(name: str) -> None:
+    """Raises ``Exit`` for the word of two files: they would share their secrets, too."""
+    if files := doubles().get(name):
+        names = " and ".join(file.name for file in files)
+        raise refusal(
+            f"{short(name)} could be {names}", f"give one of them another name, and {name}.* too"
+        )
+
+
+def _folder() -> Path:
+    here = _from[0] if _from else Path.cwd()
+    near_ones = (folder / "inventories" for folder in (here, *here.parents))
+    return next((folder for folder in near_ones if folder.is_dir()), here / "inventories")
 
 
 def current_path(c: Context) -> Path:
@@ -100,17 +111,23 @@ def current_path(c: Context) -> Path:
     if _chosen:
         return _chosen[0]
     known = inventories()
-    configured = c.config.get("nodriza", {}).get("inventory")
+    own = c.config.get("nodriza", {})
+    configured = own.get("inventory") if hasattr(own, "get") else None
     # Of several, none is taken by chance: it could be the one that people depend on.
-    only = next(iter(known)) if len(known) == 1 else ""
-    name = os.environ.get(VARIABLE) or configured or only
+    only = next(iter(known)) if len(known) == 1 and not doubles() else ""
+    name = str(os.environ.get(VARIABLE) or configured or only)
     if name in known:
         return known[name]
+    for double in [name] if name else doubles():
+        refuse_double(double)
+    if not known:
+        raise TargetError("no inventory here", do="nodriza init, or write inventories/NAME.yml")
+    where = f"${VARIABLE}" if os.environ.get(VARIABLE) else "fabric.yaml"
     raise TargetError(
-        f"no inventory {name}" if name else "which inventory?" if known else "no inventory here",
-        do=f"choose one, as in fab {next(iter(known))} plan: {', '.join(known)}"
-        if known
-        else "nodriza init, or write inventories/NAME.yml",
+        f"no inventory {name}, which {where} asks for" if name else "which inventory?",
+        kept="nothing was done",
+        do=f"{near(name, known) if name else ''}choose one, as in fab {next(iter(known))} plan:"
+        f" {', '.join(known)}",
     )
 
 

@@ -8,8 +8,8 @@ from .session import command, reachable_cluster, redactor, sudo_password
 
 
 @command(
-    target=True,
-    positional=["line"],
+    subject="target",
+    connects=True,
     help={
         "line": "what to run, in quotes",
         "sudo": "as root, where the log-in is somebody else",
@@ -62,7 +62,9 @@ def run(c: Context, line: str, target: str = "", sudo: bool = False, json: bool 
 
 
 @command(
-    target=True,
+    subject="target",
+    reads=True,
+    connects=True,
     help={
         "unit": "of one service only, such as nginx",
         "since": '15m, 2h, 3d, or "2026-11-21 08:15" in UTC',
@@ -112,8 +114,8 @@ def logs(
         raise Exit(code=1)
 
 
-@command(positional=["node"], interactive=True, help={"node": "its name"})
-def console(c: Context, node: str) -> None:
+@command(subject="target", connects=True, interactive=True, help={"target": "its name"})
+def console(c: Context, target: str) -> None:
     """Open a shell on a node, known by the same host key as everywhere here."""
     from invoke.exceptions import UnexpectedExit
 
@@ -122,10 +124,10 @@ def console(c: Context, node: str) -> None:
     from nodriza.inventory import resolve_target
 
     cluster = reachable_cluster(c)
-    found = resolve_target(cluster, node)
+    found = resolve_target(cluster, target)
     if len(found) != 1:
         names = ", ".join(each.name for each in found)
-        raise TargetError(f"one node at a time: {node} is {names}", kept="nothing was done")
+        raise TargetError(f"one node at a time: {target} is {names}", kept="nothing was done")
     with connect(found[0], cluster) as connection:
         try:
             connection.shell()

@@ -11,10 +11,11 @@ from .session import command, reachable_cluster
 
 
 @command(
+    connects=True,
     help={
         "junit": "also write the outcome to this file, as JUnit XML",
         "reboot": "reboot every node in turn as well",
-    }
+    },
 )
 def smoke(c: Context, junit: str = "", reboot: bool = False) -> None:
     """Check from outside that the cluster does what it is for; exit 1 if it does not."""

@@ -10,7 +10,9 @@ PAUSE = 2  # seconds between two looks of --watch
 
 
 @command(
-    target=True,
+    subject="target",
+    reads=True,
+    connects=True,
     help={"json": "as data", "watch": "until Ctrl-C"},
 )
 def status(c: Context, target: str = "", json: bool = False, watch: bool = False) -> None:

@@ -19,9 +19,12 @@ import paramiko
 from nodriza import foreign
 from nodriza.errors import ConnectionFailed
 from nodriza.hostkeys import changed, trust
+from nodriza.login import typed
 from nodriza.wire import Transport, tcp
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from nodriza.inventory import Cluster, Node
 
 # What it logs arrives as exceptions too, and those are told in words.
@@ -83,7 +86,8 @@ def connect(node: Node, cluster: Cluster) -> fabric.Connection:
     try:
         connection.open()
     except paramiko.AuthenticationException as error:
-        key = f" with the key {node.ssh.key}" if node.ssh.key else ""
+        keys = ", ".join(connection.connect_kwargs.get("key_filename", ()))
+        key = f" with the key {keys}" if keys else ""
         raise ConnectionFailed(
             f"the host refuses to let us in{key}: {foreign.reason(error)}",
             where=where,
@@ -94,7 +98,7 @@ def connect(node: Node, cluster: Cluster) -> fabric.Connection:
         raise changed(error, node, cluster) from None
     except (TimeoutError, OSError, EOFError, paramiko.SSHException) as error:
         raise ConnectionFailed(
-            f"no way to the host: {_words(error)}",
+            f"no way to the host: {_words(error, connection.connect_kwargs['timeout'])}",
             where=where,
             kept="nothing was changed on it",
             do="see that it runs, that the address in the inventory is right, and that its"
@@ -120,20 +124,39 @@ def unopened(node: Node, cluster: Cluster) -> fabric.Connection:
     Each has a configuration of its own: Fabric writes into it, and threads would read one
     that is half written.
     """
-    seconds = cluster.lab_overlay.patience if cluster.lab_overlay else CONNECT_TIMEOUT
-    options: dict[str, Any] = dict.fromkeys(("timeout", "banner_timeout", "auth_timeout"), seconds)
-    options["transport_factory"] = Transport
-    if node.ssh.key is not None:
-        # This key and no other: each one that an agent offers costs a round trip, and
-        # some hosts shut the door after a few.
-        options.update(key_filename=str(node.ssh.key), look_for_keys=False, allow_agent=False)
     return fabric.Connection(
         host=node.ssh.host or node.private,
         user=node.ssh.user,
         port=node.ssh.port,
         gateway=_gateway(node, cluster),
-        connect_kwargs=options,
+        config=_config(),
+        connect_kwargs=_options(cluster, node.ssh.key),
     )
+
+
+def _config() -> fabric.Config | None:
+    """With the ssh_config that was typed; else the user's and the system's, as Fabric has it."""
+    path = typed().ssh_config
+    return fabric.Config(runtime_ssh_path=path) if path else None
+
+
+def _options(cluster: Cluster, key: Path | None) -> dict[str, Any]:
+    """What paramiko's ``SSHClient.connect`` takes; what was typed is stronger."""
+    login = typed()
+    seconds = login.patience or (
+        cluster.lab_overlay.patience if cluster.lab_overlay else CONNECT_TIMEOUT
+    )
+    options: dict[str, Any] = dict.fromkeys(("timeout", "banner_timeout", "auth_timeout"), seconds)
+    options["transport_factory"] = Transport
+    if keys := [*login.identities] or ([str(key)] if key else []):
+        # These keys and no others: each one that an agent offers costs a round trip, and
+        # some hosts shut the door after a few.
+        options.update(key_filename=keys, look_for_keys=False, allow_agent=False)
+    if login.password is not None:
+        options["password"] = login.password
+    if login.passphrase is not None:
+        options["passphrase"] = login.passphrase
+    return options
 
 
 def _gateway(node: Node, cluster: Cluster) -> fabric.Connection | None:
@@ -143,16 +166,12 @@ def _gateway(node: Node, cluster: Cluster) -> fabric.Connection | None:
     for other in cluster.nodes:
         if other.name == name:
             return unopened(other, cluster)
-    return fabric.Connection(
-        name,
-        connect_timeout=CONNECT_TIMEOUT,
-        connect_kwargs={"transport_factory": Transport},
-    )
+    return fabric.Connection(name, config=_config(), connect_kwargs=_options(cluster, None))
 
 
-def _words(error: BaseException) -> str:
+def _words(error: BaseException, seconds: float) -> str:
     if isinstance(error, (TimeoutError, socket.timeout)):
-        return f"no answer within {CONNECT_TIMEOUT} s"
+        return f"no answer within {seconds:g} s"
     inner = getattr(error, "errors", None)  # paramiko's NoValidConnectionsError
     if inner:
         return foreign.reason(next(iter(inner.values())))

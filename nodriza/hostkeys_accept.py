@@ -102,10 +102,10 @@ def accept(way: Way, *, fingerprint: str = "", replace: bool = False, ask: Ask |
     return f"{way.word} accepted: {shown} in {way.files[0]}"
 
 
-def listing(cluster: Cluster) -> list[str]:
-    """A line for every node: its known keys, or what to type to get to know it."""
+def listing(cluster: Cluster, target: str = "") -> list[str]:
+    """A line for each node: its known keys, or what to type to get to know it."""
     lines = []
-    for way in ways(cluster, ""):
+    for way in ways(cluster, target):
         found = [f"{k.key.get_name()} {k.key.fingerprint}  {k.where}" for k in way.known()]
         for words in found or [f"unknown: fab hostkeys.accept {way.word}"]:
             lines.append(f"{way.word}  {way.name}  {words}")

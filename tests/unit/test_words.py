@@ -29,7 +29,6 @@ project = test_commands.project
         (f"plan:{'x' * 50_000}", "there is no such node"),
         (f"plan:{'server-2,' * 5_000}nobody", 'target "nobody": there is no such node'),
         ("plan:server-2 --target server-3", "next: fab plan:server-2,server-3 for both"),
-        ("provision server-2", "next: if it is a node: fab provision:server-2"),
         ("deploy:server-2", "deploy takes no target: it is for the whole cluster"),
         ("provison", "did you mean provision?"),
         ("PLAN", "no command and no inventory PLAN"),

@@ -1,0 +1,150 @@
+"""The program behind ``fab`` and ``nodriza``: Fabric's, which promises nothing it does not do.
+
+``fab`` is Fabric's own script. It is at work already when it reads a fabfile, so from that
+moment its program is of the class below; ``nodriza`` begins with it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import fabric.main
+from fabric.executor import Executor as FabricExecutor
+from invoke import Collection
+from invoke.exceptions import ParseError
+from invoke.parser import ParserContext
+
+from . import flags
+from .beside import words_here
+from .grammar import Sentence
+from .session import inventories, look_from
+from .settings import Config
+from .slip import near, refusal, short
+from .task import Command, is_inventory
+from .words import explained, help_only, refuse_doubles, refuse_inventories, refuse_remainder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FORMATS = ("flat", "nested", "json")
+
+
+class Executor(FabricExecutor):  # type: ignore[misc]  # Fabric has no types
+    """Fabric's, but --hosts makes a connection for own tasks only: for ours it is a target."""
+
+    def expand_calls(self, calls: Any, apply_hosts: bool = True) -> list[Any]:
+        """As Fabric's."""
+        made = []
+        for call in calls:
+            task = getattr(call, "task", call)
+            hosts = apply_hosts and not isinstance(task, Command)
+            made += super().expand_calls([call], apply_hosts=hosts)
+        return made
+
+
+class Program(fabric.main.Fab):  # type: ignore[misc]
+    """Reads the whole line, refuses what can't be meant, and only then begins."""
+
+    tasks: list[ParserContext]
+    collection: Collection
+    line: Sequence[str] = ()
+    """The commands as a person would type them again."""
+
+    def parse_tasks(self) -> None:
+        """All words, with every form of a target spelt out."""
+        look_from(self.args["search-root"].value or self.config.tasks.search_root)
+        known = inventories()
+        self.collection = self.scoped_collection = words_here(self.collection, known)
+        typed = self.core.unparsed
+        if typed and not self.args.complete.value:
+            help_only(typed, self)
+            refuse_remainder(self.core.remainder)
+            words = set(self._inventory_words())
+            refuse_doubles(typed, set(known) - words, self.collection)
+            sentence = Sentence(self.collection, self.initial_context)
+            typed[:] = sentence.read(typed, self.args.hosts.value)
+            self.line = [segment.again for segment in sentence.segments]
+            self.args.hosts._value = sentence.hosts if sentence.own_tasks() else None
+        try:
+            super().parse_tasks()
+        except ParseError as error:
+            raise explained(error, self, typed) from None
+        except ValueError as error:  # the only values that are not text are numbers
+            if "invalid literal for int" not in str(error):
+                raise
+            word = str(error).partition(": ")[2]
+            raise refusal(f"{word} is not a whole number", "fab --help COMMAND") from None
+
+    def parse_cleanup(self) -> None:
+        """Help, lists and completion; each names something that is there."""
+        of, folder, form = (self.args[name].value for name in ("help", "list", "list-format"))
+        if isinstance(of, str) and of not in self.parser.contexts:
+            raise refusal(
+                f"no command {short(of)}", near(of, self.collection.task_names) + "fab --list"
+            )
+        if isinstance(folder, str) and folder not in self.collection.collections:
+            groups = ", ".join(sorted(self.collection.collections))
+            raise refusal(f"no group of commands {short(folder)}", f"choose from {groups}")
+        if form not in FORMATS:
+            raise refusal(f"--list-format {short(form)}", f"choose from {', '.join(FORMATS)}")
+        super().parse_cleanup()
+
+    def update_config(self) -> None:
+        """Fabric asks for passwords here, so what is refused is refused before."""
+        refuse_inventories(self.line, set(self._inventory_words()))
+        ours = self._ours()
+        flags.refuse_flags(self.args.values(), ours)
+        self._refuse_files()
+        try:
+            super().update_config()
+        except EOFError:
+            raise refusal("nobody is there to type a password", "type it at a terminal") from None
+        if flags.dry_by_variable():
+            self.config.run.dry = True
+        self.config.load_shell_env()
+        if ours:
+            flags.refuse_settings(self.config)
+            self._refuse_dry(ours)
+
+    def execute(self) -> None:
+        """With the keys, passwords and time that were asked for, for every connection."""
+        from .log_in import remember
+
+        if any(task.connects for task in self._ours().values()):
+            remember(self.config)
+        super().execute()
+
+    def _refuse_dry(self, ours: dict[str, Command]) -> None:
+        if self.config.run.dry:
+            for name, task in ours.items():
+                flags.refuse_dry(name, task)
+
+    def _refuse_files(self) -> None:
+        path = self.args["ssh-config"].value
+        if path is not None and not Path(path).is_file():
+            raise refusal(
+                f"--ssh-config {short(path)}: there is no such file", f"ls -l {short(path)}"
+            )
+
+    def _inventory_words(self) -> list[str]:
+        tasks = self.collection.tasks.items()
+        return [name for name, task in tasks if is_inventory(task)]
+
+    def _ours(self) -> dict[str, Command]:
+        """Our commands on this line."""
+        tasks = {str(context.name): self.collection[context.name] for context in self.tasks}
+        return {
+            name: task
+            for name, task in tasks.items()
+            if isinstance(task, Command) and not task.chooses
+        }
+
+
+def take_over() -> None:
+    """From now on Fabric's own program is of our class; it has no state of its own."""
+    running = fabric.main.program
+    running.__class__ = Program
+    running.executor_class, running.config_class = Executor, Config
+    if hasattr(running, "config"):  # it reads this project's fabric.yaml next
+        object.__setattr__(running.config, "__class__", Config)

@@ -1,0 +1,29 @@
+"""How a command line is refused: what is wrong, that nothing was done, what to type."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from invoke import Exit
+
+LONGEST = 60
+"""Characters of somebody's word that a message repeats."""
+
+
+def refusal(what: str, next_: str) -> Exit:
+    """Exit code 2: what was typed can't be meant."""
+    return Exit(f"{what}\n  kept: nothing was done\n  next: {next_}", code=2)
+
+
+def short(word: str) -> str:
+    """A word of somebody's in a message: bounded, and without what moves a terminal's cursor."""
+    shown = "".join(char if char.isprintable() else "?" for char in word[:LONGEST])
+    return shown + ("…" if len(word) > LONGEST else "")
+
+
+def near(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """ "did you mean …? ", or nothing."""
+    lower = {each.lower(): each for each in known}
+    found = difflib.get_close_matches(word.lower()[:64], list(lower), n=3, cutoff=cutoff)
+    return f"did you mean {' or '.join(lower[each] for each in found)}? " if found else ""
