@@ -48,8 +48,8 @@ KEYS = {
     "AppSettings.smoke": "The application's own checks for `fab smoke`, relative to source.",
     "Share.engine": "What the share is made with.",
     "Share.device": (
-        "NFS only: the disk that the share has for itself (/dev/disk/by-id/NAME), or with size_mb an "
-        "image file. Without it the share is a folder of the system's disk."
+        "NFS only: the disk that the share has for itself (/dev/disk/by-id/NAME), or with size_mb "
+        "an image file. Without it the share is a folder of the system's disk."
     ),
     "Share.size_mb": "For an image file: its size in MiB. It can grow, and not shrink.",
     "Share.options": "Mount options added to those of the role.",
