@@ -1,4 +1,4 @@
-"""fab secrets.show, secrets.edit, secrets.set, secrets.rotate, secrets.rekey, secrets.key"""
+"""fab secrets.show, edit, set, remove, rotate, readers, rekey, key"""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from invoke import Context, Exit
 from .session import command, current_cluster, fab, reachable_cluster, sudo_password, vault
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nodriza.plan import Plan
     from nodriza.rotation import Step
     from nodriza.vault import Vault
 
@@ -29,9 +32,20 @@ def show(c: Context, name: str = "") -> None:
 @command(interactive=True)
 def edit(c: Context) -> None:
     """Edit all secrets in your $EDITOR."""
+    from nodriza.provision import plan_all
+    from nodriza.secret_value import refuse_unfit
     from nodriza.vault_edit import edit as in_editor
 
-    print(in_editor(vault(current_cluster(c))))
+    # An editor that has no terminal writes the file to whatever reads us.
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise Exit(
+            "secrets.edit is for people at a terminal\n  kept: nothing was opened\n"
+            f"  next: {fab(c)} secrets.set NAME <FILE",
+            code=2,
+        )
+    cluster = current_cluster(c)
+    plans = plan_all(cluster, cluster.nodes)
+    print(in_editor(vault(cluster), lambda values: refuse_unfit(plans, values)))
 
 
 @command(name="set", subject="name", interactive=True, help={"name": "the secret's name"})
@@ -39,11 +53,51 @@ def set_(c: Context, name: str) -> None:
     """Take over a secret's value from elsewhere: asked for, or read from stdin."""
     import getpass
 
-    store = vault(current_cluster(c))
-    # More than one line: a private key.
+    from nodriza.provision import plan_all
+    from nodriza.secret_value import refuse_unfit
+
+    cluster = current_cluster(c)
+    # More than one line: a key, or a file of them.
     value = getpass.getpass(f"{name}: ") if sys.stdin.isatty() else sys.stdin.read().strip("\r\n")
-    store.set(name, value)
-    print(f"{name} is set; fab provision brings it to the nodes")
+    plans = plan_all(cluster, cluster.nodes)
+    refuse_unfit(plans, {name: value})
+    vault(cluster).set(name, value)
+    if users := _users(plans, name):
+        print(f"{name} is set; {fab(c)} provision brings it to {', '.join(users)}")
+    else:
+        print(f"{name} is set; nothing uses it: no role and no template of this cluster names it")
+
+
+@command(help={"name": "the secret's name"})
+def remove(c: Context, name: str) -> None:
+    """Forget a secret that no node uses."""
+    from nodriza.errors import SecretError
+    from nodriza.inventory.rotating import Rotating
+    from nodriza.provision import plan_all
+
+    cluster = current_cluster(c)
+    if users := _users(plan_all(cluster, cluster.nodes), name):
+        raise SecretError(
+            f"{name} is in use on {', '.join(users)}: without it, another value would be made up",
+            kept="nothing was changed",
+            do=f"{fab(c)} secrets.rotate {name} for a new value;"
+            " else take it out of the roles first",
+        )
+    vault(cluster).remove(name)
+    Rotating.beside(cluster.path).remove(name)
+    print(f"{name} is gone; files that had it before may be on the nodes still")
+
+
+def _users(plans: Sequence[Plan], name: str) -> list[str]:
+    """The nodes that have a secret, and in how many places."""
+    from nodriza.report.words import count
+    from nodriza.secret_value import uses
+
+    places: dict[str, set[str]] = {}
+    for use in uses(plans):
+        if use.name.removesuffix(".other") == name:
+            places.setdefault(use.node, set()).add(use.id)
+    return [f"{node} ({count(len(ids), 'resource')})" for node, ids in places.items()]
 
 
 @command(
@@ -103,11 +157,36 @@ def _bring(c: Context, store: Vault, step: Step, *, diff: bool) -> None:
 
 
 @command
+def readers(c: Context) -> None:
+    """Show who can open the secrets, and whom the .recipients file lists otherwise."""
+    store = vault(current_cluster(c))
+    _who(store)
+    if difference := store.difference():
+        print(f"\n{store.recipients.path.name} says otherwise:")
+        print("\n".join(difference.lines("can't open it", "can open it")))
+        print(f"  next: {fab(c)} secrets.rekey, if that is meant")
+
+
+@command
 def rekey(c: Context) -> None:
     """Encrypt the secrets again, for everybody that the .recipients file lists."""
     store = vault(current_cluster(c))
-    keys = store.rekey()
-    print(f"{store.path.name} now opens with {keys} key{'s'[: keys != 1]}")
+    difference = store.rekey()
+    _who(store)
+    if difference:
+        print("\nwhat changed:")
+        print("\n".join(difference.lines("can open it from now on", "can't open it any more")))
+    if difference.gone:
+        print("\nwhoever is gone knew every value, and has them in older commits as well")
+        print(f"  next: {fab(c)} secrets.rotate NAME, for each: {', '.join(store.names())}")
+
+
+def _who(store: Vault) -> None:
+    mine = store.key.public() if store.key.path.exists() else []
+    found = store.readers()
+    print(f"{store.path.name} can be opened by" if found else f"there is no {store.path.name} yet")
+    for reader in found:
+        print(f"  {reader}{' (you)' if reader.key in mine else ''}")
 
 
 @command

@@ -1,10 +1,16 @@
-"""Files on this computer that two commands may want to write at once."""
+"""Files on this computer: the one way to replace one whole, and to keep others away meanwhile.
+
+Whatever is replaced is written beside its place, flushed, renamed, and the folder is flushed
+as well: a rename that only the page cache knows of does not survive a power cut (fsync(2)).
+A link that somebody else may have put there is never followed.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -23,7 +29,18 @@ def exclusively(path: Path, patience: float = PATIENCE) -> Iterator[None]:
     nothing. Raises ``NodrizaError`` after ``patience`` seconds.
     """
     lock = path.with_name(f".{path.name}.lock")
-    fd = _locked(lock, time.monotonic() + patience)
+    with locked(lock, patience):
+        yield
+
+
+@contextlib.contextmanager
+def locked(lock: Path, patience: float = PATIENCE, busy: str = "") -> Iterator[None]:
+    """Hold the file ``lock`` alone; it is gone afterwards.
+
+    Raises ``NodrizaError`` after ``patience`` seconds, with ``busy`` as its words, and when
+    the file can't be made there.
+    """
+    fd = _locked(lock, time.monotonic() + patience, busy)
     try:
         yield
     finally:
@@ -31,9 +48,47 @@ def exclusively(path: Path, patience: float = PATIENCE) -> Iterator[None]:
         os.close(fd)
 
 
-def write_whole(path: Path, data: bytes, mode: int) -> None:
-    """Replace a file at once: a reader sees the old one or the new one."""
-    real = path.resolve()  # a link stays a link
+def write_whole(path: Path, data: bytes, mode: int, *, follow: bool = True) -> None:
+    """Replace a file at once: a reader sees the old one or the new one, also after a power cut.
+
+    ``follow``: where a link stands, what it points to is replaced, and else the link.
+    Raises ``NodrizaError`` when the file can't be written there.
+    """
+    real = _real(path) if follow else path
+    try:
+        _replace(real, data, mode)
+    except OSError as error:
+        raise unwritten(path, error) from error
+
+
+def flush_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power cut."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def remove(path: Path) -> None:
+    """Take a file away, for good; nothing happens where none is."""
+    if path.exists() or path.is_symlink():
+        path.unlink()
+        flush_folder(path.parent)
+
+
+def unwritten(path: Path, error: OSError) -> NodrizaError:
+    """The words for a file that can't be written."""
+    return NodrizaError(
+        f"can't be written: {error.strerror or error}",
+        where=str(path),
+        kept="what was there is as it was",
+        do=f"see whose the folder is, and whether the disk has room: ls -ld {path.parent};"
+        f" df {path.parent}",
+    )
+
+
+def _replace(real: Path, data: bytes, mode: int) -> None:
     with tempfile.NamedTemporaryFile(
         dir=real.parent, prefix=f".{real.name}.", delete=False
     ) as new:
@@ -46,11 +101,35 @@ def write_whole(path: Path, data: bytes, mode: int) -> None:
         except BaseException:
             Path(new.name).unlink(missing_ok=True)
             raise
+    flush_folder(real.parent)
 
 
-def _locked(lock: Path, until: float) -> int:
+def _real(path: Path) -> Path:
+    """Where to write: an operator's own link stays a link, a stranger's is refused.
+
+    In a folder that everybody may write to (/tmp) only a link of our own, or of the folder's
+    owner, is followed: the rule of ``protected_symlinks`` (proc_sys_fs(5)), which a kernel
+    may have switched off.
+    """
+    if path.is_symlink():
+        folder, owner = path.parent.stat(), path.lstat().st_uid
+        if folder.st_mode & stat.S_IWOTH and owner not in (os.geteuid(), folder.st_uid):
+            raise NodrizaError(
+                f"this is somebody else's link to {path.readlink()}, in a folder that everybody"
+                " can write to",
+                where=str(path),
+                kept="nothing was written, and the link was not followed",
+                do=f"take another path, or remove it: rm {path}",
+            )
+    return path.resolve()
+
+
+def _locked(lock: Path, until: float, busy: str) -> int:
     while True:
-        fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise unwritten(lock, error) from error
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _is_at(fd, lock):
@@ -59,10 +138,10 @@ def _locked(lock: Path, until: float) -> int:
             if time.monotonic() > until:
                 os.close(fd)
                 raise NodrizaError(
-                    "another command is writing here and does not end",
+                    busy or "another command is writing here and does not end",
                     where=str(lock),
                     kept="nothing was written",
-                    do=f"see which one (fuser {lock}), and try again",
+                    do=f"wait for it, or see which one it is (fuser {lock}), and try again",
                 ) from None
             time.sleep(0.02)
         os.close(fd)

@@ -19,7 +19,7 @@ import jinja2
 
 from nodriza.errors import SecretError, TemplateError
 from nodriza.resources import File
-from nodriza.secret import names_in, secret
+from nodriza.secret import env, names_in, secret
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
@@ -57,7 +57,8 @@ def template(
 ) -> Template:
     """The file ``to``, made from ``templates/<source>``.
 
-    The template sees ``node``, ``cluster``, ``app``, ``secret(name)`` and ``variables``.
+    The template sees ``node``, ``cluster``, ``app``, ``secret(name)`` and ``variables``; its
+    filter ``env`` is for what stands inside of double quotes.
     """
     return Template(to, source, owner, group, mode, variables)
 
@@ -80,6 +81,7 @@ class Renderer:
             bytecode_cache=_compiled(),
             autoescape=False,  # noqa: S701  configuration files, not HTML
         )
+        self._jinja.filters["env"] = env
 
     @classmethod
     def of(cls, cluster: Cluster) -> Renderer:

@@ -25,6 +25,7 @@ from nodriza.events import Event
 from nodriza.plan import Plan
 from nodriza.result import NodeResult
 from nodriza.revision import revision
+from nodriza.secret_value import refuse_unfit
 from nodriza.turns import Turns
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ def roll_out(run: Run, plans: Sequence[Plan]) -> dict[str, NodeResult]:
     """
     began = time.monotonic()
     results: dict[str, NodeResult] = {}
+    refuse_unfit(plans, run.secrets)
     run.report.start([(plan.node, len(plan.resources)) for plan in plans])
     try:
         central = run.cluster.central.name

@@ -28,7 +28,8 @@ from nodriza.errors import HostRefused, SecretError
 from nodriza.inventory.rotating import Rotating
 from nodriza.plan import plan_node
 from nodriza.secret import OTHER
-from nodriza.vault import NEXT, OLD, Values, Vault, made_up
+from nodriza.secret_value import NEXT, OLD, refuse_unfit
+from nodriza.vault import Values, Vault, made_up
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster
@@ -109,20 +110,23 @@ class Rotation:
         """Raise ``SecretError`` unless some server accepts two values of this secret."""
         self._refuse_what_is_not_ours()
         during = cluster.model_copy(update={"rotating": cluster.rotating | {self.name}})
-        if not any(self.name + OTHER in plan_node(node, during).secrets for node in cluster.nodes):
+        plans = [plan_node(node, during) for node in cluster.nodes]
+        if not any(self.name + OTHER in plan.secrets for plan in plans):
             raise SecretError(
                 f"nothing in the roles accepts two values of {self.name} at a time",
                 kept="nothing was changed",
                 do=f'let its role render cluster.accepted("{self.name}"), or have a gap:'
                 f" fab secrets.rotate {self.name} --at-once",
             )
+        value = self.vault.value(self.name)  # which is the other one for a while
+        refuse_unfit(plans, {self.name: value, self.name + OTHER: value})
 
     def _refuse_what_is_not_ours(self) -> None:
         if "\n" in self.vault.value(self.name):  # which raises when there is none
             raise SecretError(
-                f"{self.name} is a private key, and not one that could be made up here",
+                f"{self.name} has several lines, and is nothing that could be made up here",
                 kept="nothing was changed",
-                do=f"fab secrets.set {self.name} <NEW_KEY_FILE",
+                do=f"fab secrets.set {self.name} <NEW_FILE",
             )
 
     def stands(self) -> str:

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import re
 
+from nodriza.agent.redact import escaped
 from nodriza.errors import SecretError
 
 NAME = r"[a-z0-9_]+"
 OTHER = ".other"
 """After a name: the second value that is accepted while the secret is being rotated."""
 _TOKEN_NAME = rf"{NAME}(?:\.other)?"
-TOKEN = re.compile(f"‹secret:({_TOKEN_NAME})›")
+ESCAPED = ":env"
+"""At the end of a token that stands inside of double quotes."""
+TOKEN = re.compile(f"‹secret:({_TOKEN_NAME})(?:{ESCAPED})?›")
 # What a token looks like after JSON, URL or HTML encoding, or a change of case.
 _TRACE = re.compile(r"(?:‹|\\u2039|%E2%80%B9|&lsaquo;|&#8249;)secret(?::|%3A)", re.IGNORECASE)
 
@@ -60,6 +63,14 @@ def secret(name: str) -> Secret:
     return Secret(name)
 
 
+def env(text: str) -> str:
+    """A text for the inside of double quotes in an environment file or a shell script.
+
+    The value of a secret in it is escaped as well, on the host, where it is known.
+    """
+    return TOKEN.sub(rf"‹secret:\1{ESCAPED}›", escaped(text))
+
+
 def names_in(text: str) -> set[str]:
     """The secrets that a text names.
 
@@ -75,6 +86,6 @@ def names_in(text: str) -> set[str]:
         at = next(start for start in traces if start not in whole)
         raise SecretError(
             f"a secret's token was changed on its way: {text[at : at + 40].splitlines()[0]}",
-            do="use the secret as it is, with no filter; a value needs no quoting",
+            do='use the secret as it is, or inside of double quotes: "{{ secret(…) | env }}"',
         )
     return set(found)

@@ -1,38 +1,46 @@
 """The secrets' values, in an age-encrypted file beside the inventory.
 
-``three-node.secrets.age`` holds one JSON object, name to value, and may be committed.
-It can be opened with the operator's own key (``nodriza.vault_key``) and with those whose
-public keys ``three-node.recipients`` lists, one a line.
+``three-node.secrets.age`` holds one JSON object, ``secrets`` (name to value) and ``readers``
+(whose keys it was encrypted for), and may be committed. It can be opened with the operator's
+own key (``nodriza.vault_key``) and with those that ``fab secrets.rekey`` took over from
+``three-node.recipients``. Any other write leaves the readers as they are, and reports a list
+that says otherwise (``nodriza.vault_readers``).
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
-import re
 import resource
 import secrets
 import string
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from pyrage import DecryptError, RecipientError, decrypt, encrypt, x25519
+from pyrage import DecryptError, decrypt, encrypt, x25519
 
 from nodriza.agent.redact import Hidden
 from nodriza.errors import SecretError
 from nodriza.files import exclusively, write_whole
 from nodriza.pem import private_key
-from nodriza.secret import NAME, OTHER
+from nodriza.secret import OTHER
+from nodriza.secret_value import NEXT, OLD, refuse_bad
 from nodriza.vault_key import Key, default_key_path
+from nodriza.vault_readers import Difference, Reader, Recipients, by_key, own, unread
 
 Values = dict[str, str]
 
 ALPHABET = string.ascii_letters + string.digits
 LENGTH = 40
-SHORTEST = 8
-NEXT = ".next"
-OLD = ".old"
-"""After a name, while it is being rotated: the value that comes, the one that goes."""
-_REFUSED = re.compile(r"""[^!-~]|["'`\\$%#;]""")
+
+
+@dataclasses.dataclass(frozen=True)
+class Store:
+    """What is in the file: the values, and who could open it when it was written."""
+
+    values: Values
+    readers: tuple[Reader, ...] = ()
 
 
 class Vault:
@@ -42,12 +50,17 @@ class Vault:
     replaced ones too, for ``redact``.
     """
 
-    def __init__(self, path: Path, key_path: Path | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        key_path: Path | None = None,
+        say: Callable[[str], None] = lambda words: print(words, file=sys.stderr),  # noqa: T201
+    ) -> None:
         self.path = Path(path)
         self.key = Key(Path(key_path) if key_path else default_key_path())
-        self.recipients_path = self.path.with_name(
-            self.path.name.removesuffix(".secrets.age") + ".recipients"
-        )
+        stem = self.path.name.removesuffix(".secrets.age")
+        self.recipients = Recipients(self.path.with_name(f"{stem}.recipients"))
+        self.say = say
         self._seen: dict[str, str] = {}  # value → name
         self._hidden: Hidden | None = None
 
@@ -62,9 +75,7 @@ class Vault:
 
     def values(self) -> Values:
         """Every secret with its value."""
-        if not self.path.exists():
-            return {}
-        return self._saw(self._parse(self._decrypt(self.path.read_bytes())))
+        return self._saw(self._store().values)
 
     def value(self, name: str) -> str:
         """One secret's value."""
@@ -104,10 +115,16 @@ class Vault:
         )
 
     def set(self, name: str, value: str) -> None:
-        """Take over a value from elsewhere. Refuses one that would need quoting."""
+        """Take over a value from elsewhere, as it is; a private key in its bare form."""
         value = private_key(value) or value
         refuse_bad({name: value})
         self.change(lambda now: {**now, name: value})
+
+    def remove(self, name: str) -> None:
+        """Forget a secret, with what a rotation has of it."""
+        self.value(name)
+        gone = (name, name + NEXT, name + OLD)
+        self.change(lambda now: {key: now[key] for key in now if key not in gone})
 
     def replace(self, before: Values, after: Values) -> None:
         """Put ``after`` in the place of ``before``, unless somebody was faster."""
@@ -126,10 +143,31 @@ class Vault:
         refuse_bad(after)
         self.change(swap)
 
-    def rekey(self) -> int:
-        """Encrypt for everybody who is listed now; how many keys can open it then."""
-        self.change(lambda now: now)
-        return len(self._recipients())
+    def readers(self) -> tuple[Reader, ...]:
+        """Who can open it; nobody while there is none."""
+        return self._store().readers
+
+    def difference(self) -> Difference:
+        """From those who can open it to those who are listed, the operator among them."""
+        return self._difference(self._store().readers)
+
+    def rekey(self) -> Difference:
+        """Encrypt for the operator and everybody who is listed; who came, and who went.
+
+        From then on the list is whole, the operator's own key in it: the next to do this,
+        with another key, shuts nobody out.
+        """
+        listed = self.recipients.read()
+        with exclusively(self.path):
+            store = self._store()
+            mine = own(self._public())
+            difference = Difference.between(store.readers, [*(listed or ()), *mine])
+            if listed is None and difference.gone:
+                raise self._vanished(difference)
+            if listed is not None:
+                self.recipients.add(Difference.between(listed, mine).new)
+            self._write(Store(store.values, tuple(by_key([*(listed or ()), *mine]).values())))
+        return difference
 
     def redact(self, text: str) -> str:
         """The text with tokens in the place of every value this vault has met."""
@@ -144,27 +182,67 @@ class Vault:
         return values
 
     def change(self, change: Callable[[Values], Values]) -> Values:
-        """Put what ``change`` makes of the values in their place, at once; all of them."""
+        """Put what ``change`` makes of the values in their place, at once; all of them.
+
+        The readers stay as they are. A list that says otherwise is reported.
+        """
         with exclusively(self.path):
-            before = self.values()
-            after = self._saw(change(before))
-            self._write(after)
+            before = self._store()
+            readers = before.readers or own(self._public())
+            difference = self._difference(readers)
+            self._refuse_strange(before)
+            after = self._saw(change(self._saw(before.values)))
+            self._write(Store(after, readers))
+        if difference:
+            self.say(unread(self.recipients.path, self.recipients.read(), difference))
         return after
 
-    def _recipients(self) -> list[x25519.Recipient]:
-        own = [identity.to_public() for identity in self.key.identities(make=True)]
-        listed = []
-        if self.recipients_path.exists():
-            for number, line in enumerate(self.recipients_path.read_text("utf-8").splitlines(), 1):
-                word = line.partition("#")[0].strip()
-                if word:
-                    listed.append(_recipient(word, f"{self.recipients_path}:{number}"))
-        return list({str(key): key for key in [*own, *listed]}.values())
+    def _public(self) -> list[str]:
+        return [str(identity.to_public()) for identity in self.key.identities(make=True)]
 
-    def _write(self, values: Values) -> None:
-        text = json.dumps(values, indent=1, sort_keys=True) + "\n"
-        data = encrypt(text.encode(), self._recipients())
-        write_whole(self.path, data, 0o600)
+    def _difference(self, readers: Iterable[Reader]) -> Difference:
+        listed = self.recipients.read()
+        mine = self.key.public() if self.key.path.exists() else []
+        return Difference.between(readers, [*(listed or ()), *own(mine)])
+
+    def _store(self) -> Store:
+        if not self.path.exists():
+            return Store({})
+        return self._parse(self._decrypt(self.path.read_bytes()))
+
+    def _write(self, store: Store) -> None:
+        data = {
+            "readers": [dataclasses.asdict(reader) for reader in store.readers],
+            "secrets": store.values,
+        }
+        text = json.dumps(data, indent=1, sort_keys=True) + "\n"
+        recipients = [x25519.Recipient.from_str(reader.key) for reader in store.readers]
+        write_whole(self.path, encrypt(text.encode(), recipients), 0o600)
+
+    def _refuse_strange(self, store: Store) -> None:
+        """What another program encrypted is for readers that nobody here knows."""
+        count = _stanzas(self.path) if store.readers else 0
+        if count == len(store.readers):
+            return
+        raise SecretError(
+            f"it can be opened with {count} keys, and {len(store.readers)} were told here:"
+            " another program has encrypted it",
+            where=str(self.path),
+            kept="nothing was written",
+            do="see who did that, then encrypt it anew for those who are listed:"
+            " fab secrets.rekey",
+        )
+
+    def _vanished(self, difference: Difference) -> SecretError:
+        lines = "\n".join(f"  {reader}" for reader in difference.gone)
+        return SecretError(
+            f"{self.recipients.path.name} is not there, and others can open the secrets:\n{lines}",
+            where=str(self.path),
+            kept="they still can; nothing was written",
+            do=f"bring it back: git restore {self.recipients.path}\n"
+            f"        or, if you are to be the only one: touch {self.recipients.path};"
+            " fab secrets.rekey",
+        )
 
     def _decrypt(self, data: bytes) -> bytes:
         identities = self.key.identities(opens=self.path)
@@ -173,24 +251,24 @@ class Vault:
         except DecryptError as error:
             if "No matching keys" not in str(error):
                 raise self._damaged() from None
-        own = ", ".join(str(identity.to_public()) for identity in identities)
+        mine = ", ".join(str(identity.to_public()) for identity in identities)
         raise SecretError(
-            f"the key {self.key.path} ({own}) does not open it",
+            f"the key {self.key.path} ({mine}) does not open it",
             where=str(self.path),
             kept="nothing was written",
-            do=f"add {own} to {self.recipients_path} and have somebody whose key opens it"
+            do=f"add {mine} to {self.recipients.path} and have somebody whose key opens it"
             " type: fab secrets.rekey\n"
             "        or name the right key: NODRIZA_AGE_KEY_FILE=…",
         )
 
-    def _parse(self, data: bytes) -> Values:
+    def _parse(self, data: bytes) -> Store:
         try:
-            values = json.loads(data)
-        except ValueError:
+            found = json.loads(data)
+            readers = tuple(Reader(each["key"], each["name"]) for each in found["readers"])
+            values = {str(name): str(value) for name, value in found["secrets"].items()}
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise self._damaged() from None
-        if not isinstance(values, dict) or not all(isinstance(v, str) for v in values.values()):
-            raise self._damaged()
-        return values
+        return Store(values, readers)
 
     def _damaged(self) -> SecretError:
         return SecretError(
@@ -199,33 +277,6 @@ class Vault:
             kept="the file was left as it is",
             do=f"bring it back: git log -- {self.path.name}; git restore --source=… or a backup",
         )
-
-
-def refuse_bad(values: Values) -> None:
-    """Raise ``SecretError`` for a name or a value that could not be used everywhere.
-
-    Values go into nginx, SQL, systemd, ini and environment files and URLs; one that needs
-    quoting in any of them would sooner or later be quoted wrongly. Private keys are the
-    exception: they go into files of their own.
-    """
-    for name, value in values.items():
-        if not re.fullmatch(rf"{NAME}(?:\{NEXT}|\{OLD})?", name):
-            raise SecretError(
-                f"{name!r} can't be the name of a secret",
-                kept="nothing was written",
-                do="use small letters, digits and underscores only",
-            )
-        bad = _REFUSED.search(value) if not private_key(value) else None
-        why = "it holds a character that needs quoting somewhere" if bad else ""
-        if len(value) < SHORTEST:
-            why = f"it is shorter than {SHORTEST} characters"
-        if why:
-            raise SecretError(
-                f"the value of {name} can't be used: {why}",
-                kept="nothing was written",
-                do="use letters, digits and . _ ~ - + = ! * only: it goes into nginx, SQL,"
-                " environment files and URLs as it is",
-            )
 
 
 def made_up() -> str:
@@ -241,14 +292,8 @@ def _key(name: str, values: Values) -> str:
     return name + OLD if name + OLD in values else name + NEXT
 
 
-def _recipient(word: str, where: str) -> x25519.Recipient:
-    try:
-        return x25519.Recipient.from_str(word)
-    except RecipientError:
-        raise SecretError(
-            # Never shown: it may be a secret key that was pasted into the wrong file.
-            "this line is not an age public key",
-            where=where,
-            kept="nothing was written",
-            do="write one age1… key a line (age-keygen -y KEYFILE, or: fab secrets.key)",
-        ) from None
+def _stanzas(path: Path) -> int:
+    """For how many keys an age file is encrypted (age-encryption.org/v1, header)."""
+    header = path.read_bytes().partition(b"\n--- ")[0]
+    kinds = [line.split()[1] for line in header.splitlines() if line.startswith(b"-> ")]
+    return sum(not kind.endswith(b"-grease") for kind in kinds)  # which is for nobody

@@ -10,25 +10,28 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
 import yaml
 
 from nodriza.errors import SecretError
-from nodriza.vault import Values, Vault, refuse_bad
+from nodriza.secret_value import LONGEST, refuse_bad
+from nodriza.vault import Values, Vault
 
 MEMORY = Path("/dev/shm")  # noqa: S108  a private folder is made below it
+TEXT, MAP = "tag:yaml.org,2002:str", "tag:yaml.org,2002:map"
 HEAD = """\
 # The secrets of {name}, one "name: value" a line.
 # Save and leave to keep the changes; a line that is gone is a secret that is gone.
 """
 
 
-def edit(vault: Vault) -> str:
+def edit(vault: Vault, check: Callable[[Values], None] = lambda values: None) -> str:  # noqa: ARG005
     """Let the operator edit all secrets in $VISUAL or $EDITOR; what came of it, in words.
 
+    ``check`` raises for values that can't be used where they go.
     The store stays as it was when the editor fails or the text is no good.
     """
     before = vault.values()
@@ -41,14 +44,16 @@ def edit(vault: Vault) -> str:
         after = parse(file.read_text(encoding="utf-8", errors="replace"))
     if after == before:
         return "nothing changed"
+    check(after)
     vault.replace(before, after)
     return _what_changed(before, after)
 
 
 def _line(name: str, value: str) -> str:
-    if "\n" not in value:
-        return f"{name}: '{value}'\n"
-    return f"{name}: |-\n" + "".join(f"  {line}\n" for line in value.splitlines())
+    style = "|" if "\n" in value else "'"
+    pair = yaml.ScalarNode(TEXT, name), yaml.ScalarNode(TEXT, value, style=style)
+    node = yaml.MappingNode(MAP, [pair])
+    return str(yaml.serialize(node, Dumper=yaml.SafeDumper, width=10 * LONGEST))
 
 
 def parse(text: str) -> Values:
@@ -69,7 +74,7 @@ def parse(text: str) -> Values:
     values: Values = {}
     for key, value in root.value:
         if not isinstance(key, yaml.ScalarNode) or not isinstance(value, yaml.ScalarNode):
-            raise _bad(value.start_mark, "a value must be one line of text")
+            raise _bad(value.start_mark, "a value must be text")
         if key.value in values:
             raise _bad(key.start_mark, f"{key.value} is there twice")
         values[key.value] = value.value

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import stat
 import time
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 from pyrage import IdentityError, x25519
 
 from nodriza.errors import SecretError
+from nodriza.files import remove, unwritten, write_whole
 
 VARIABLE = "NODRIZA_AGE_KEY_FILE"
 
@@ -69,21 +72,18 @@ class Key:
             ) from None
 
     def _make(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         identity = x25519.Identity.generate()
         created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         text = f"# created: {created}\n# public key: {identity.to_public()}\n{identity}\n"
-        new = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        new = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}")
         try:
-            os.link(new, self.path)  # never over one that somebody made meanwhile
-        except FileExistsError:
-            return
-        finally:
-            new.unlink()
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_whole(new, text.encode(), 0o600, follow=False)
+            with contextlib.suppress(FileExistsError):  # somebody made one meanwhile
+                os.link(new, self.path)
+            remove(new)
+        except OSError as error:
+            raise unwritten(self.path, error) from error
 
     def _identity(self, word: str) -> x25519.Identity:
         try:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from nodriza.inventory import Cluster, Node
 from nodriza.render import Template, template
 from nodriza.resources import Directory, Package, Resource, Service, Touch
+from nodriza.secret import env
 
 
 def app(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
@@ -60,4 +60,4 @@ def hosts(node: Node, cluster: Cluster) -> list[str]:
 
 def quoted(value: str) -> str:
     """A value for an EnvironmentFile, in double quotes (systemd.exec(5))."""
-    return '"' + re.sub(r'(["\\`$])', r"\\\1", value) + '"'
+    return f'"{env(value)}"'

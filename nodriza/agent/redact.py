@@ -8,13 +8,17 @@ every event.
 from __future__ import annotations
 
 import base64
+import json
 import re
-from typing import Any, Dict, Iterable, List, Pattern, Set, Tuple
+from typing import Any, Dict, Iterable, List, Match, Pattern, Set, Tuple
 
-TOKEN = re.compile("‹secret:([a-z0-9_.]+)›")
+TOKEN = re.compile("‹secret:([a-z0-9_.]+)(:env)?›")
+"""A secret's name, and whether it stands inside of double quotes, which need escapes."""
 IN_URL = re.compile(f"(//[^/@\\s]*:){TOKEN.pattern}(?=@)")
 """Where a URL has its password; there it is percent-encoded (RFC 3986, 3.2.1)."""
 HIDDEN = "‹hidden: this file holds secrets›"
+NAMED = re.compile(r"\s*[A-Za-z_][\w.-]*\s*[=:]\s*")
+"""The name that a line of a configuration file gives a value to."""
 
 
 class Redactor:
@@ -28,12 +32,16 @@ class Redactor:
         """The same data with the values in the place of the tokens."""
         if isinstance(data, str):
             data = IN_URL.sub(lambda match: match[1] + _quoted(self.secrets[match[2]]), data)
-            return TOKEN.sub(lambda match: self.secrets[match[1]], data)
+            return TOKEN.sub(self._value, data)
         if isinstance(data, list):
             return [self.reveal(item) for item in data]
         if isinstance(data, dict):
             return {key: self.reveal(value) for key, value in data.items()}
         return data
+
+    def _value(self, match: Match[str]) -> str:
+        value = self.secrets[match[1]]
+        return escaped(value) if match[2] else value
 
     def hide(self, data: Any) -> Any:
         """The same data with tokens in the place of the values."""
@@ -72,14 +80,21 @@ def _lines(value: str) -> List[str]:
     return [line for line in lines if len(line) >= 8 and line[0] != "-"] if lines[1:] else []
 
 
-def _forms(value: str) -> Set[str]:
-    """A value as it is, percent-encoded, in XML, in hexadecimal and within base64.
-
-    In JSON and in a shell's quotes it is as it is: the vault takes no character that
-    these would change.
+def escaped(text: str) -> str:
+    """A text inside of double quotes, as an environment file has them (systemd.exec(5)) and
+    a shell (sh(1)): a line break may stand there as it is.
     """
+    return re.sub(r'(["\\`$])', r"\\\1", text)
+
+
+def _forms(value: str) -> Set[str]:
+    """A value as it is, in quotes, percent-encoded, in XML, in hexadecimal and within base64."""
     data = value.encode()
-    forms = {value, _quoted(value), _quoted(value, "/"), data.hex()}
+    forms = {value, _quoted(value), _quoted(value, "/"), data.hex(), escaped(value)}
+    if set(value) & set("'\"\\\n"):
+        # In JSON, in Python's words for an error, in a shell's single quotes.
+        forms |= {json.dumps(value)[1:-1], repr(value)[1:-1], value.replace("'", "'\"'\"'")}
+        forms.add(value.replace("'", "\\'"))
     if set(value) & set("&<>'\""):
         import html  # noqa: PLC0415  slow to load, and hardly a secret needs it
 
@@ -122,8 +137,9 @@ def hide_old_values(diff: str, content: str) -> str:
 
     ``content`` is the wanted text with tokens. Lines that go away may hold values that
     we never knew (an older password): they are shown only where a wanted line without
-    its tokens matches them, and then with the token in the value's place. Context lines
-    are in both files, so ``hide`` has seen to them.
+    its tokens matches them, and then with the token in the value's place; or by the name
+    alone that a wanted line begins with, so that one sees what changes. Context lines are
+    in both files, so ``hide`` has seen to them.
     """
     patterns = _patterns(content)
     plain = set(content.splitlines())
@@ -137,7 +153,7 @@ def hide_old_values(diff: str, content: str) -> str:
 def _patterns(content: str) -> Dict[str, Pattern[str]]:
     lines = [line for line in content.splitlines() if TOKEN.search(line)]
     return {
-        line: re.compile(".*".join(re.escape(part) for part in re.split(TOKEN.pattern, line)[::2]))
+        line: re.compile(".*".join(re.escape(part) for part in re.split(TOKEN.pattern, line)[::3]))
         for line in lines
     }
 
@@ -147,5 +163,8 @@ def _hide_line(line: str, patterns: Dict[str, Pattern[str]], plain: Set[str]) ->
         return line
     for wanted, pattern in patterns.items():
         if pattern.fullmatch(line):
-            return wanted
+            return TOKEN.sub(r"‹secret:\1›", wanted)
+    head = NAMED.match(line)
+    if head and any(wanted.startswith(head[0]) for wanted in plain):
+        return head[0] + HIDDEN
     return HIDDEN

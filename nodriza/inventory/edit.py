@@ -128,7 +128,7 @@ def _edited(path: Path) -> Iterator[list[str]]:
         text = "".join(lines)
         trial = path.with_name(f".{path.stem}.new.yml")
         try:
-            trial.write_text(text, "utf-8")
+            write_whole(trial, text.encode(), 0o600, follow=False)
             load_cluster(trial)
         except InventoryError as error:
             problems = (line.replace(trial.name, path.name) for line in error.problems)

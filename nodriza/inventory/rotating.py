@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from nodriza.errors import InventoryError
-from nodriza.files import exclusively, write_whole
+from nodriza.files import exclusively, remove, write_whole
 from nodriza.secret import NAME
 
 HEAD = """\
@@ -66,4 +66,4 @@ class Rotating:
             text = HEAD + "".join(f"{name} {since}\n" for name, since in sorted(lines.items()))
             write_whole(self.path, text.encode(), 0o644)
         else:
-            self.path.unlink(missing_ok=True)
+            remove(self.path)

@@ -8,6 +8,7 @@ import time
 import uuid
 from pathlib import Path
 
+from nodriza.errors import LabError
 from nodriza.lab import programs, state
 
 HOST_KEY = "etc/ssh/ssh_host_ed25519_key"
@@ -22,11 +23,27 @@ def seed(upper: Path, name: str, public_key: str) -> None:
         (upper / folder).mkdir(exist_ok=True)
         (upper / folder).chmod(mode)
     (upper / "root/.ssh").mkdir(mode=0o700, exist_ok=True)
-    state.write(upper / "etc/hostname", f"{name}\n")
-    state.write(upper / "etc/hosts", f"127.0.0.1\tlocalhost\n127.0.1.1\t{name}\n")
-    state.write(upper / "etc/machine-id", f"{uuid.uuid4().hex}\n", mode=0o444)
-    state.write(upper / "root/.ssh/authorized_keys", public_key, mode=0o600)
+    write_inside(upper, "etc/hostname", f"{name}\n")
+    write_inside(upper, "etc/hosts", f"127.0.0.1\tlocalhost\n127.0.1.1\t{name}\n")
+    write_inside(upper, "etc/machine-id", f"{uuid.uuid4().hex}\n", mode=0o444)
+    write_inside(upper, "root/.ssh/authorized_keys", public_key, mode=0o600)
     make_key(upper / HOST_KEY, f"root@{name}")
+
+
+def write_inside(upper: Path, name: str, content: str, *, mode: int = 0o644) -> None:
+    """Write a file of a machine that is off, and nothing outside of its disk.
+
+    The machine's root may have put a link in the place of a folder: followed from here, it
+    would lead to a folder of this computer.
+    """
+    path = upper / name
+    if path.parent.resolve() != (upper.resolve() / name).parent:
+        raise LabError(
+            f"{path.parent} is a link that somebody made on the machine",
+            kept="it was not followed",
+            do="fab lab.down makes the machine anew, with the others: fab lab.up",
+        )
+    state.write(path, content, mode=mode)
 
 
 def make_key(path: Path, comment: str) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from nodriza.inventory.model import Cluster, Node
 
 BOOT_SECONDS = 60
-RUNNING = Path("/run/nodriza/labs")
+RUNNING = state.RUN / "labs"
 AT_ONCE = 16
 """Machines that are started, or asked, side by side."""
 

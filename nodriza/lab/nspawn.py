@@ -147,7 +147,7 @@ class Machine:
             raise LabError(f"the lab has no machine {self.name}", do="fab lab.up")
         self.power_cut()
         self.cgroup.mkdir(parents=True, exist_ok=True)
-        state.write(self.upper / "etc/resolv.conf", disk.resolvers())
+        disk.write_inside(self.upper, "etc/resolv.conf", disk.resolvers())
         with (self.folder / "console.log").open("ab") as console:
             subprocess.run(
                 ["/bin/sh", "-c", START, "start", str(self.folder), str(self.cgroup), LOOP],

@@ -12,19 +12,20 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import os
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nodriza import files
 from nodriza.errors import LabError
+from nodriza.files import write_whole
 from nodriza.inventory.load import lab_folders
 
+RUN = Path("/run/nodriza")
+"""What labs have at work on this computer; only root makes them there."""
 SAFE = re.compile(r"[A-Za-z0-9_./+@-]+")
 
 
@@ -86,16 +87,8 @@ class Place:
 
 
 def write(path: Path, content: str, *, mode: int = 0o644) -> None:
-    """Put a whole file in place at once."""
-    new = path.with_name(f".{path.name}.new")
-    new.unlink(missing_ok=True)
-    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "w") as file:
-        file.write(content)
-        os.fchmod(file.fileno(), mode)
-        file.flush()
-        os.fsync(file.fileno())
-    new.rename(path)
+    """Put a whole file in place at once. A link that is there is replaced, never followed."""
+    write_whole(path, content.encode(), mode, follow=False)
 
 
 def write_json(path: Path, data: dict[str, Any]) -> None:
@@ -114,24 +107,18 @@ def read_json(path: Path) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def locked(path: Path, *, busy: str, seconds: float) -> Iterator[None]:
-    """Hold ``path`` alone; ``LabError(busy)`` when another holds it for ``seconds``."""
+    """Hold ``path`` alone; ``NodrizaError(busy)`` when another holds it for ``seconds``."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    until = time.monotonic() + seconds
-    with path.open("a") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    raise LabError(busy, do="wait for it, then try again") from None
-                time.sleep(0.1)
+    with files.locked(path, seconds, busy):
         yield
 
 
 @contextlib.contextmanager
 def one_at_a_time(cluster: str) -> Iterator[None]:
-    """The lock of ``up`` and ``down``; it ends with the process, however that ends."""
-    lock = Path(f"/run/lock/nodriza-lab-{cluster}.lock")
+    """The lock of ``up`` and ``down``; it ends with the process, however that ends.
+
+    In a folder of root's: in ``/run/lock`` everybody could put a link, or hold the lock.
+    """
+    lock = RUN / f"lab-{cluster}.lock"
     with locked(lock, busy=f"another command is working on the lab {cluster}", seconds=600):
         yield

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from nodriza.agent.redact import Redactor
-from nodriza.errors import SecretError
 from nodriza.pem import private_key
 from nodriza.vault import Vault
 from nodriza.vault_edit import edit
@@ -36,11 +35,11 @@ def test_private_key__is_nothing_else(text):
     assert private_key(text) == ""
 
 
-def test_vault__keeps_a_private_key_and_no_other_text_of_many_lines(vault):
+def test_vault__keeps_a_private_key_in_its_bare_form_and_other_lines_as_they_are(vault):
     vault.set("tls_key", KEY)
     assert vault.value("tls_key") == KEY.strip()
-    with pytest.raises(SecretError, match="needs quoting"):
-        vault.set("password", "one-line-of\nmany-lines")
+    vault.set("words", "one-line-of\nmany-lines")
+    assert vault.value("words") == "one-line-of\nmany-lines"
 
 
 def test_editor__brings_a_private_key_back_as_it_was(vault, monkeypatch):

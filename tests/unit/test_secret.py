@@ -10,12 +10,14 @@ from pathlib import Path
 
 import jinja2
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pyrage import decrypt, x25519
 
-from nodriza.errors import SecretError
+from nodriza.errors import NodrizaError, SecretError
 from nodriza.secret import Secret, names_in, secret
 from nodriza.vault import Vault
-from nodriza.vault_edit import edit, parse
+from nodriza.vault_edit import _line, edit, parse
 
 
 @pytest.fixture
@@ -113,7 +115,7 @@ def test_store__is_age_encrypted_json_that_other_tools_can_open(vault: Vault) ->
     data = vault.path.read_bytes()
     assert data.startswith(b"age-encryption.org/v1")
     assert b"long-enough" not in data
-    assert json.loads(decrypt(data, [identity])) == {"redis": "long-enough"}
+    assert json.loads(decrypt(data, [identity]))["secrets"] == {"redis": "long-enough"}
 
 
 def test_store_and_key__are_readable_by_their_owner_only(vault: Vault) -> None:
@@ -144,7 +146,7 @@ def test_store__stays_whole_when_writing_fails(
 
     with monkeypatch.context() as patch:
         patch.setattr("os.fsync", full_disk)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(NodrizaError, match="No space left"):
             vault.replace_at_once("redis")
     assert vault.value("redis") == value
     assert list(vault.path.parent.iterdir()) == [vault.path]
@@ -198,31 +200,66 @@ def test_redact__replaces_a_value_that_begins_with_another_one(vault: Vault) -> 
     assert vault.redact("abcdefghijkl abcdefgh") == "‹secret:long› ‹secret:short›"
 
 
+GCP = '{\n  "type": "service_account",\n  "private_key": "-----BEGIN\\nMII\\n-----END"\n}'
+
+
 @pytest.mark.parametrize(
     "value",
     [
-        "seven77",
-        "with space",
-        "with'quote",
-        'with"quote',
-        "with\\backslash",
-        "with\nnewline",
-        "with\x07bell",
-        "with$dollar",
-        "with;semicolon",
-        "with#comment",
-        "with%percent",
-        "contraseña-larga",
-        "‹secret:redis›",
+        "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        "https://0123abcd@o4.ingest.example.org/77?x=1&y=%20",
+        "postgres://shop:p%40ss@10.0.0.1:5432/shop",
+        "correct horse; battery 'staple' \"$1\" `id` \\ #",
+        GCP,
+        "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
     ],
 )
-def test_set__refuses_a_value_that_would_need_quoting_and_does_not_repeat_it(
-    vault: Vault, value: str
+def test_set__takes_what_clouds_and_services_hand_out_as_it_is(
+    vault: Vault, value: str, editor: Path
 ) -> None:
-    with pytest.raises(SecretError, match="the value of redis can't be used") as caught:
+    vault.set("key", value)
+    assert vault.value("key") == value
+
+    editor.write_text("true")
+    assert edit(vault) == "nothing changed"
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.characters(min_codepoint=32, max_codepoint=126) | st.just("\n"), min_size=8))
+def test_edit__shows_every_possible_value_so_that_it_reads_the_same_again(value: str) -> None:
+    if value == value.strip():
+        assert parse(_line("key", value)) == {"key": value}
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("seven77", "shorter than 8"),
+        ("x" * 40_000, "longer than 32768"),
+        ("with\x07bell", r"not printable ASCII \(U\+0007\)"),
+        ("with\ttabulator", "a tab"),
+        ("with\r\nreturn", "a carriage return"),
+        ("contraseña-larga", r"not printable ASCII \(U\+00F1\)"),
+        ("‹secret:redis›", "not printable ASCII"),
+        ("a blank behind ", "begins or ends with a blank"),
+    ],
+)
+def test_set__refuses_other_values_with_the_reason_and_does_not_repeat_them(
+    vault: Vault, value: str, why: str
+) -> None:
+    with pytest.raises(SecretError, match=f"the value of redis can't be used: .*{why}") as caught:
         vault.set("redis", value)
     assert value not in str(caught.value)
     assert not vault.path.exists()
+
+
+def test_remove__forgets_a_secret_and_names_the_others_when_it_is_not_there(vault: Vault) -> None:
+    vault.set("redis", "long-enough")
+    vault.set("sentry", "also-long-enough")
+    vault.remove("sentry")
+    assert vault.names() == ["redis"]
+    with pytest.raises(SecretError, match=r"no secret sentry(?s:.*)redis"):
+        vault.remove("sentry")
 
 
 # Keys
@@ -251,24 +288,24 @@ def test_wrong_key__says_which_file_which_key_and_what_to_do(vault: Vault, tmp_p
     public = other.key.public()[0]
     with pytest.raises(SecretError) as caught:
         other.ensure(["redis"])
-    for part in (vault.path, other.key.path, public, other.recipients_path, "secrets.rekey"):
+    for part in (vault.path, other.key.path, public, other.recipients.path, "secrets.rekey"):
         assert str(part) in str(caught.value)
 
 
 def test_recipients__may_open_after_a_rekey(vault: Vault, tmp_path: Path) -> None:
     vault.set("redis", "shared-value")
     other = colleague(vault, tmp_path)
-    vault.recipients_path.write_text(f"# the team\n\n{other.key.public()[0]}  # Ana\n")
+    vault.recipients.path.write_text(f"# the team\n\n{other.key.public()[0]}  # Ana\n")
 
-    assert vault.recipients_path.name == "home.recipients"
-    assert vault.rekey() == 2
+    assert vault.recipients.path.name == "home.recipients"
+    assert [reader.name for reader in vault.rekey().new] == ["Ana"]
     assert other.value("redis") == "shared-value"
     assert vault.value("redis") == "shared-value"
 
 
 def test_recipients__that_are_no_keys_are_refused_by_line_and_never_shown(vault: Vault) -> None:
     mistake = str(x25519.Identity.generate())
-    vault.recipients_path.write_text(f"# the team\n{mistake}\n")
+    vault.recipients.path.write_text(f"# the team\n{mistake}\n")
     with pytest.raises(SecretError, match=r"home\.recipients:2: this line is not") as caught:
         vault.ensure(["redis"])
     assert mistake not in str(caught.value)

@@ -59,9 +59,10 @@ def test_django__accepts_what_the_other_key_has_signed(three_node):
         found = parse_environment(content(cluster, "server-2", "/etc/videoteca/videoteca.env"))
         return found["DJANGO_SECRET_KEY"], found["DJANGO_SECRET_KEY_FALLBACKS"].split()
 
-    assert keys(three_node) == ("‹secret:django_secret_key›", [])
+    own, other = "‹secret:django_secret_key:env›", "‹secret:django_secret_key.other›"
+    assert keys(three_node) == (own, [])
     rotating = remake(three_node, rotating=frozenset({"django_secret_key"}))
-    assert keys(rotating) == ("‹secret:django_secret_key›", ["‹secret:django_secret_key.other›"])
+    assert keys(rotating) == (own, [other])
 
 
 @pytest.fixture
