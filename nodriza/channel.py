@@ -196,7 +196,8 @@ def sudo_words(user: str, password: str | None) -> str:
     """What stands before a command that needs root; a password is then the first line of stdin."""
     if user == "root":
         return ""
-    return "sudo -n" if password is None else "sudo -S -p ''"
+    # By its whole path: the login's PATH may hold anything.
+    return "/usr/bin/sudo -n" if password is None else "/usr/bin/sudo -S -p ''"
 
 
 def _send(

@@ -12,8 +12,9 @@ import base64
 
 WORD = 900
 """Characters of a word: csh takes no more than 1,024."""
-DECODE = """sh -c 'eval "$(printf %s "$@" | base64 -d)"' sh"""
-"""printf is a part of sh, base64 of Debian's coreutils, which every installation has."""
+DECODE = """/bin/sh -c 'eval "$(printf %s "$@" | /usr/bin/base64 -d)"' sh"""
+"""printf is a part of sh, base64 of Debian's coreutils, which every installation has; by their
+whole paths, because a login's PATH may hold anything."""
 
 
 def in_sh(script: str, sudo: str = "") -> str:

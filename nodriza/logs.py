@@ -10,12 +10,14 @@ import shlex
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone, tzinfo
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
 
 from nodriza import foreign
+from nodriza.agent.host import PATH
 from nodriza.errors import TargetError
 from nodriza.plan import Plan
 from nodriza.remote import Everywhere
@@ -38,6 +40,12 @@ LATE = 0.7  # seconds that a line may be behind another node's when they are fol
 STAMP = re.compile(
     r"(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d):(\d\d):(\d\d)(\.\d+)? ?([+-]\d\d:?\d\d|Z)?"
 )
+
+# The login's own zone, locale and PATH say nothing about the host's services.
+CLEAN = f"unset TZ; export PATH={PATH} LC_ALL=C.UTF-8"
+# First, because what a file says without a zone is meant in the host's own: by its name, which
+# knows of daylight saving time, and by today's offset for a name that nobody knows here.
+ZONE = "printf 'zone:%s %s\\n' \"$(date +%z)\" \"$(readlink /etc/localtime)\""
 
 
 @dataclass(frozen=True, order=True)
@@ -129,12 +137,14 @@ def command(plan: Plan, wish: Wish) -> str:
     for service in services:
         if wish.unit in ("", service.unit, service.full_unit):
             parts += [_tail(service.unit, file, wish) for file in service.logs]
-    # The time zone first: what a file says without one is meant in the host's own.
-    return "date +zone:%z; " + (" & ".join([*parts, "wait"]) if wish.follow else "; ".join(parts))
+    read = " & ".join([*parts, "wait"]) if wish.follow else "; ".join(parts)
+    return f"{CLEAN}; {ZONE}; {read}"
 
 
 def _tail(unit: str, file: str, wish: Wish) -> str:
-    tail = ["tail", f"--lines={wish.lines}", *(["-F"] if wish.follow else []), file]
+    # logrotate(8) has just moved what is older than the file away, at midnight all of it.
+    files = [file] if wish.follow else [f"{file}.1", file]
+    tail = ["tail", "--quiet", f"--lines={wish.lines}", *(["-F"] if wish.follow else []), *files]
     return f"{shlex.join(tail)} 2>/dev/null | sed -u 's/^/file:{unit}:/'"
 
 
@@ -210,13 +220,14 @@ class Reader:
 
     def __init__(self, node: str) -> None:
         self.node = node
-        self._zone: timezone = timezone.utc
+        self._zone: tzinfo = timezone.utc
         self._last: dict[str, float] = {}
 
     def read(self, line: str) -> Entry | str | None:
         """An entry, or text that is none, or nothing."""
         if line.startswith("zone:"):
-            self._zone = _zone(line[5:])
+            offset, _, link = line[5:].partition(" ")
+            self._zone = _named_zone(link) or _zone(offset)
             return None
         if line.startswith("file:"):
             _, unit, text = [*line.split(":", 2), ""][:3]
@@ -243,6 +254,15 @@ class Reader:
             except ValueError:  # digits that are no date
                 pass
         return self._last.get(unit, 0.0)
+
+
+def _named_zone(link: str) -> tzinfo | None:
+    """ "/usr/share/zoneinfo/Europe/Madrid"; nothing for what is no zone on this computer."""
+    _, _, name = link.partition("/zoneinfo/")
+    try:
+        return ZoneInfo(name) if name else None
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
 
 
 def _zone(text: str) -> timezone:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import nodriza
+from nodriza.agent.host import PATH
 from nodriza.command_line import in_sh
 
 MAGIC = b"NODRIZA"
@@ -72,6 +73,12 @@ from nodriza.agent.start import start
 start(request, stdin.fileno(), (kept, zlib.crc32(data).to_bytes(4, "big") + data) if new else None)
 """.strip()
 
+# What a login or a boot has set (pam_umask, pam_env, sshd's AcceptEnv, a profile: a umask, a
+# locale, proxies, BASH_ENV …) reaches neither the agent nor anything that it runs, so the
+# same plan makes the same files on every host. env(1), by its whole path: PATH is one of them.
+CLEAN = f"/usr/bin/env -i PATH={PATH} HOME=/root LC_ALL=C.UTF-8"
+UMASK = "umask 022; cd /; "
+
 # A host as its provider hands it over may have no Python yet; apt must not eat our stdin.
 GET_PYTHON = (
     "command -v python3 >/dev/null 2>&1 || {"
@@ -83,10 +90,10 @@ GET_PYTHON = (
 
 
 def command(sudo: str) -> str:
-    """The one command of a run. ``sudo``: "" for root, else the words before ``sh``."""
+    """The one command of a run. ``sudo``: "" for root, else the words before it."""
     # -I -S: nothing of the host's own Python set-up takes part; -B: nothing is written.
-    script = f"{GET_PYTHON}; exec python3 -I -S -B -c {shlex.quote(BOOTSTRAP)}"
-    return in_sh(script, sudo)
+    script = f"{UMASK}{GET_PYTHON}; exec python3 -I -S -B -c {shlex.quote(BOOTSTRAP)}"
+    return in_sh(script, f"{sudo} {CLEAN}".strip())
 
 
 def payload(request: dict[str, Any]) -> bytes:

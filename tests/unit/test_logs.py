@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from nodriza import logs as engine
 from nodriza.errors import TargetError
 from nodriza.logs import Entry, Reader, Wish
-from nodriza.plan import Plan, plan_node
+from nodriza.plan import Plan, Planned, plan_node
+from nodriza.resources import Service
 
 NOON = 1795262400.0  # 2026-11-21 12:00 UTC
 
@@ -42,6 +44,14 @@ def test_message_that_is_no_text__is_read():
         ("+0000", '198.18.8.1 h [2026-11-21T12:00:00+00:00] "GET / HTTP/1.1" 200 1', NOON),
         ("+0000", '198.18.8.1 h [2026-11-21T13:00:00+01:00] "GET / HTTP/1.1" 200 1', NOON),
         ("+0000", "2026/11/21 12:00:00 [error] 1#1: *1 upstream timed out", NOON),
+        # Read in winter, written in summer: the zone is a name and not today's offset.
+        (
+            "+0100 /usr/share/zoneinfo/Europe/Madrid",
+            "2026/07/21 14:00:00 [error] 1#1: *1 upstream timed out",
+            NOON - 123 * 86400,
+        ),
+        ("+0545 /usr/share/zoneinfo/No/Where", "2026/11/21 17:45:00 [error] 1#1: x", NOON),
+        ("+0545 ../../../etc/shadow", "2026/11/21 17:45:00 [error] 1#1: x", NOON),
         ("-0130", "2026/11/21 10:30:00 [error] 1#1: *1 upstream timed out", NOON),
         ("+0100", "[2026-11-21 12:00:00.500000 +0000] I [MSGID: 100030] started", NOON + 0.5),
         ("+0000", "no time in this one", 0.0),
@@ -104,6 +114,23 @@ def test_command__reads_the_files_of_the_unit_that_is_asked_for(three_node):
     assert "/var/log/nginx/error.log" in engine.command(plan, Wish())
     assert "/var/log/nginx/error.log" in engine.command(plan, Wish(unit="nginx.service"))
     assert "/var/log" not in engine.command(plan, Wish(unit="uwsgi"))
+
+
+def test_command__reads_what_logrotate_has_just_moved_away_as_well(three_node, tmp_path):
+    log = tmp_path / "access.log"
+    log.write_text("")
+    log.with_name("access.log.1").write_text("2026/11/21 12:00:00 before midnight\n")
+    nginx = Service("nginx", logs=(str(log),))
+    plan = Plan("server-2", (Planned(nginx, ""),))
+    said = subprocess.run(
+        ["sh", "-c", engine.command(plan, Wish(unit="nginx"))],
+        env={"PATH": "/nonexistent:/usr/bin", "TZ": "Asia/Kathmandu", "LC_ALL": "tr_TR"},
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+    assert "file:nginx:2026/11/21 12:00:00 before midnight\n" in said
+    assert not said.startswith("zone:+0545")  # the host's, and not the login's
 
 
 def test_command__quotes_what_was_typed():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,13 +16,38 @@ from nodriza import pack
 from nodriza.agent.host import Host
 from nodriza.agent.main import keep_agent
 from nodriza.conversation import Conversation
-from nodriza.resources import File, to_data
+from nodriza.resources import Command, File, to_data
 
+# What a login or a boot may have set on a host; each of them changes what some program does.
+HOSTILE = {
+    "PATH": "/nonexistent",
+    "HOME": "/nonexistent",
+    "LANG": "tr_TR.ISO-8859-9",
+    "LC_ALL": "tr_TR.ISO-8859-9",
+    "TZ": "Asia/Kathmandu",
+    "TMPDIR": "/nonexistent",
+    "http_proxy": "http://127.0.0.1:1/",
+    "HTTPS_PROXY": "http://127.0.0.1:1/",
+    "PYTHONPATH": "/nonexistent",
+    "PYTHONSTARTUP": "/nonexistent",
+    "PYTHONHOME": "/nonexistent",
+    "PIP_INDEX_URL": "http://127.0.0.1:1/",
+    "BASH_ENV": "/nonexistent",
+    "ENV": "/nonexistent",
+    "SYSTEMD_OFFLINE": "1",
+}
 ME = {"owner": Path.home().owner(), "group": Path.home().group()}
 
 
-def ask(resources: list, *, noise: bytes = b"", secrets: dict | None = None) -> list[dict]:
-    """What it says. It is asked to check only, so this computer does not keep the agent."""
+def ask(
+    resources: list,
+    *,
+    noise: bytes = b"",
+    secrets: dict | None = None,
+    env: dict | None = None,
+    umask: int = -1,
+) -> list[dict]:
+    """What it says, in the environment that a login gives it. It is asked to check only, so this computer does not keep the agent."""
     request = {
         "run": "run-1",
         "mode": "check",
@@ -34,7 +60,9 @@ def ask(resources: list, *, noise: bytes = b"", secrets: dict | None = None) -> 
         "resources": [{"id": r.id, **to_data(r)} for r in resources],
     }
     with subprocess.Popen(
-        ["sh", "-c", pack.command("")],
+        ["/bin/sh", "-c", pack.command("")],
+        env=env,
+        umask=umask,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -63,6 +91,23 @@ def test_agent__skips_what_stands_before_the_request(tmp_path):
     """sudo did not ask for the password that was sent for it."""
     events = ask([File(f"{tmp_path}/a", "x", **ME)], noise=b"hunter2hunter2\n")
     assert events[-1]["event"] == "end"
+
+
+def test_agent__and_what_it_runs_are_out_of_reach_of_the_login_s_environment(tmp_path):
+    found = f"{{ umask; pwd; env; }} >{tmp_path}/found"
+    agent = f"tr '\\0' '\\n' </proc/$PPID/environ >{tmp_path}/agent; umask >>{tmp_path}/agent"
+    looks = Command("look", argv=("true",), unless=("sh", "-c", f"{found}; {agent}"))
+    assert ask([looks], env=HOSTILE, umask=0o077)[-1]["event"] == "end"
+    umask, folder, *variables = (tmp_path / "found").read_text().splitlines()
+    assert (umask, folder) == ("0022", "/")
+    own = (tmp_path / "agent").read_text()
+    for seen in (dict(line.split("=", 1) for line in variables), dict(re.findall("(.+)=(.*)", own))):
+        assert {name: seen[name] for name in ("HOME", "LC_ALL")} == {
+            "HOME": "/root",
+            "LC_ALL": "C.UTF-8",
+        }
+        assert "/usr/bin" in seen["PATH"].split(":")
+        assert set(seen) <= {"PATH", "HOME", "LC_ALL", "PWD", "_", "OLDPWD", "SHLVL"}
 
 
 def test_agent__shows_no_secret_in_a_diff(tmp_path):
