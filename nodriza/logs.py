@@ -45,7 +45,7 @@ STAMP = re.compile(
 CLEAN = f"unset TZ; export PATH={PATH} LC_ALL=C.UTF-8"
 # First, because what a file says without a zone is meant in the host's own: by its name, which
 # knows of daylight saving time, and by today's offset for a name that nobody knows here.
-ZONE = "printf 'zone:%s %s\\n' \"$(date +%z)\" \"$(readlink /etc/localtime)\""
+ZONE = 'printf \'zone:%s %s\\n\' "$(date +%z)" "$(readlink /etc/localtime)"'
 
 
 @dataclass(frozen=True, order=True)

@@ -119,6 +119,8 @@ def _shared(result: NodeResult) -> Iterator[str]:
             yield f"{name} {_upstream(versions[name])}"
     for days in certificates(result).values():
         yield f"certificate ends in {days} days"
+    if waits := result.facts["state"]["reboot"]:
+        yield f"a reboot is due, for {waits}"
 
 
 def as_json(results: dict[str, NodeResult]) -> str:

@@ -19,6 +19,7 @@ def app(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     yield Package("python3")
     for name in application.packages:
         yield Package(name)
+    yield Directory(application.home, owner=application.user, group=application.user, mode="0750")
     yield template(
         "app/app.env.j2",
         to=application.environment_file,

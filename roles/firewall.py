@@ -12,7 +12,7 @@ from nodriza.resources import Command, Package, Peers, Resource, Service
 APPLICATION = ("uwsgi", "celery")
 PRIVATE: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
     "mysql": (("3306",), APPLICATION),
-    "redis": (("6379",), APPLICATION),  # the queue, and the cache that each of them is given
+    "redis": (("6379", "6380"), APPLICATION),  # the queue, and the cache
     # NFSv4 needs nothing else: no portmapper, no mountd.
     "nfs_server": (("2049",), ("nfs_client",)),
     # glusterd, and the bricks (glusterd.vol).

@@ -39,11 +39,12 @@ def mysql(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     yield room
     yield Service(
         "mariadb",
-        restart_on=(conf,),
+        restart_on=(conf, *node.zone),
         # MariaDB has no --validate-config (that is MySQL). This reads all files as a start
         # does, says what it doesn't know, ends with 7, and touches no data.
         check=("mariadbd", "--help", "--verbose"),
     )
+    yield from _time_zones()
     # A cluster that grows must not lose its database for a moment: this needs no restart.
     yield Command(
         "max-connections",
@@ -61,6 +62,23 @@ def mysql(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
             grants=((app.name, "ALL"),),
         )
     yield DatabaseAccess(app.name, hosts=cluster.private_addresses)
+
+
+def _time_zones() -> Iterator[Resource | Template]:
+    """The zones that CONVERT_TZ knows: what Django groups by day with is NULL without them.
+
+    Loaded here, and whenever an upgrade brings a new tzdata.
+    """
+    name = "mariadb-time-zones"
+    script = template("mysql/time-zones.sh.j2", to=f"/usr/local/sbin/{name}", mode="0755")
+    units = tuple(
+        template(f"mysql/time-zones.{kind}.j2", to=f"/etc/systemd/system/{name}.{kind}")
+        for kind in ("service", "path")
+    )
+    yield script
+    yield from units
+    yield Service(f"{name}.path", restart_on=units, check=("sh", "-n", script.path))
+    yield Command("time-zones", argv=(script.path,), unless=(script.path, "--known"))
 
 
 def connections(cluster: Cluster) -> int:

@@ -3,46 +3,100 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from nodriza.inventory import Cluster, Node
 from nodriza.render import Template, template
-from nodriza.resources import Directory, Package, Resource, Service
+from nodriza.resources import Command, Directory, Package, Resource, Service
 
-MEMORY_SHARE = 0.1
-"""Of the node's memory. A task is some hundred bytes: this is mostly cache."""
+MEMORY_SHARE = 0.05
+"""Of the node's memory, for each instance. A task is some hundred bytes."""
 
-USERS = "/etc/redis/users.acl"
 
-# Redis has no checker. This lets it read the file and serve nobody: no port, no data, a
-# socket in a folder of its own; still alive after a second (timeout's 124) is a yes.
+@dataclass(frozen=True)
+class Instance:
+    """A server of its own. ``policy``: what it does when its memory is full (redis.conf)."""
+
+    name: str
+    unit: str
+    port: int
+    policy: str
+
+    @property
+    def conf(self) -> str:
+        """Where its unit looks for it."""
+        return f"/etc/redis/{self.unit.replace('redis-server', 'redis').replace('@', '-')}.conf"
+
+    @property
+    def users(self) -> str:
+        """Its accounts."""
+        return f"/etc/redis/{self.name}.acl"
+
+    @property
+    def folder(self) -> str:
+        """What it keeps over a restart."""
+        return "/var/lib/redis" if "@" not in self.unit else f"/var/lib/redis/{self.name}"
+
+
+QUEUE = Instance("queue", "redis-server", 6379, "noeviction")
+CACHE = Instance("cache", "redis-server@cache", 6380, "allkeys-lru")
+"""The second one by Debian's own unit for more instances."""
+
+# Redis has no checker. This lets it read the files and serve nobody: no port, no data, a
+# socket in a folder of its own. Once that is there, it has read and understood everything.
 CHECK = """folder=$(mktemp -d) && cd "$folder" || exit 1
-timeout 1 redis-server /etc/redis/redis.conf --port 0 --unixsocket "$folder/socket" \
- --dir "$folder" --daemonize no --supervised no --appendonly no --save '' --logfile '' --pidfile ''
-status=$?; rm -r "$folder"; test $status -eq 124"""
+redis-server {conf} --port 0 --unixsocket "$folder/socket" --dir "$folder" --daemonize no \
+ --supervised no --appendonly no --save '' --logfile '' --pidfile '' &
+for _ in $(seq 100); do test -S socket && break; kill -0 $! 2>/dev/null || break; sleep 0.05; done
+test -S socket; status=$?; kill $! 2>/dev/null; wait; rm -r "$folder"; exit $status"""
 
 
 def redis(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
-    """Private address, password, and a queue that survives a reboot."""
-    drop_ins = "/etc/systemd/system/redis-server.service.d"
+    """The queue and the cache, so that neither takes the other's memory.
+
+    Each has a user for the application, which may do nothing to the server itself, and one
+    for operators and reloads. Both survive a reboot.
+    """
     yield Package("redis-server")
+    kernel = template("redis/sysctl.conf.j2", to="/etc/sysctl.d/60-redis.conf")
+    yield kernel
+    # Ignored in a container, whose kernel is its host's.
+    yield Command(
+        "overcommit", argv=("/usr/lib/systemd/systemd-sysctl", kernel.path), on_change=(kernel,)
+    )
+    admin = template("redis/admin.env.j2", to="/etc/redis/admin.env", mode="0640")
+    script = template("redis/users.sh.j2", to="/usr/local/sbin/redis-users", mode="0755")
+    yield admin
+    yield script
+    for instance in (QUEUE, CACHE):
+        yield from _instance(instance, node, (admin, script))
+
+
+def _instance(
+    instance: Instance, node: Node, common: tuple[Template, ...]
+) -> Iterator[Resource | Template]:
+    drop_ins = f"/etc/systemd/system/{instance.unit}.service.d"
     yield Directory(drop_ins)
-    unit = template("redis/service.conf.j2", to=f"{drop_ins}/cluster.conf", users=USERS)
+    yield Directory(instance.folder, owner="redis", group="redis", mode="0750")
+    unit = template("redis/service.conf.j2", to=f"{drop_ins}/cluster.conf", instance=instance)
     conf = template(
         "redis/redis.conf.j2",
-        to="/etc/redis/redis.conf",
+        to=instance.conf,
         group="redis",
         mode="0640",
         memory_mb=max(32, int(node.memory_mb * MEMORY_SHARE)),
-        users=USERS,
+        instance=instance,
     )
     # It may read its passwords and not write them.
-    users = template("redis/users.acl.j2", to=USERS, group="redis", mode="0640")
+    users = template(
+        f"redis/{instance.name}.acl.j2", to=instance.users, group="redis", mode="0640"
+    )
     yield unit
     yield users
     yield conf
     yield Service(
-        "redis-server",
-        reload_on=(users,),
-        restart_on=(conf, unit),
-        check=("sh", "-c", CHECK),
+        instance.unit,
+        reload_on=(users, *common),
+        restart_on=(conf, unit, *node.zone),
+        check=("sh", "-c", CHECK.format(conf=instance.conf)),
     )

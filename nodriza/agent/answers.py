@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import threading
 import time
 from functools import partial
@@ -23,6 +24,8 @@ PATIENCE = 3  # seconds for a share that may be away for ever
 def state(host: Host, journal: Journal, plan: Sequence[Resource], about: Any) -> Dict[str, Any]:
     """System, uptime (seconds), load, memory and disks (used, in per cent), clock, last run;
     ``health``, status and words of the location that the plan's ``Health`` asks.
+
+    ``reboot``: what waits for one, in words, or nothing.
 
     ``about``: ``links`` to read, such as an application's ``current``; ``certificates``,
     files in PEM whose end is told as openssl(1) prints it; ``marks``, folders to list.
@@ -49,6 +52,7 @@ def state(host: Host, journal: Journal, plan: Sequence[Resource], about: Any) ->
         "versions": _versions(host, [each.name for each in plan if isinstance(each, Package)]),
         "owed": [debt["id"] for debt in journal.all_owed()],
         "marks": {path: host.list(path) for path in about["marks"]},
+        "reboot": reboot_waits_for(host),
         "last_run": journal.last_run(),
         "clock": time.time(),  # last: some of the others take a while
     }
@@ -120,6 +124,46 @@ def _end_of(host: Host, path: str) -> Optional[str]:
     words = ["openssl", "x509", "-noout", "-enddate", "-in", path]
     _, _, end = host.run(words, check=False, timeout=10).out.strip().partition("notAfter=")
     return end or None
+
+
+def reboot_waits_for(host: Host) -> str:
+    """What is installed and comes with the next boot only; nothing, as a rule.
+
+    /run/reboot-required is what unattended-upgrades and others leave. Debian's own apt leaves
+    nothing, so the kernels are compared as well; a container runs its host's.
+    """
+    if host.stat("/run/reboot-required"):
+        packages = (host.read("/run/reboot-required.pkgs") or b"").decode("utf-8", "replace")
+        return ", ".join(dict.fromkeys(packages.split())) or "/run/reboot-required"
+    running = (host.read("/proc/sys/kernel/osrelease") or b"").decode().strip()
+    if host.stat("/run/systemd/container") or not running:
+        return ""
+    return _newer_kernel(host, running) or _rebuilt_kernel(host, running)
+
+
+def _newer_kernel(host: Host, running: str) -> str:
+    """Of those below /boot, whatever their flavour; a boot takes the newest."""
+    kernels = [name[8:] for name in host.list("/boot") if name.startswith("vmlinuz-")]
+    newest = max(kernels, key=_numbers, default=running)
+    if _numbers(newest) <= _numbers(running):
+        return ""
+    return f"kernel {newest} ({running} runs)"
+
+
+def _numbers(release: str) -> List[int]:
+    """Of "6.1.0-18-cloud-amd64": 6, 1, 0, 18, which are compared; the flavour is not."""
+    version = re.match(r"[0-9.-]*", release)
+    return [int(number) for number in re.findall(r"\d+", version[0] if version else "")]
+
+
+def _rebuilt_kernel(host: Host, running: str) -> str:
+    """A new build of the same release: Debian's kernels name theirs in /proc/version."""
+    built = re.search(r" Debian (\S+) \(", (host.read("/proc/version") or b"").decode())
+    package = f"linux-image-{running}"
+    installed = _versions(host, [package]).get(package) if built else None
+    if not built or not installed or installed == built[1]:
+        return ""
+    return f"{package} {installed} ({built[1]} runs)"
 
 
 def _versions(host: Host, packages: Sequence[str]) -> Dict[str, str]:

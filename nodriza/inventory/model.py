@@ -73,6 +73,11 @@ class App(AppSettings):
         return f"/srv/{self.name}"
 
     @property
+    def home(self) -> str:
+        """Where programs of the application keep what they keep below HOME; on no share."""
+        return f"/var/lib/{self.name}-home"
+
+    @property
     def current(self) -> str:
         """The link to the release that serves."""
         return f"{self.root}/current"
@@ -243,6 +248,11 @@ class Node(Model):
     def address(self) -> str:
         """Where the other nodes reach it."""
         return self.private
+
+    @property
+    def zone(self) -> tuple[str, ...]:
+        """What a service follows that knows the time zone from its start only."""
+        return ("link:/etc/localtime",) if "base" in self.roles else ()
 
     @property
     def web_address(self) -> str:

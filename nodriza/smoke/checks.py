@@ -53,7 +53,7 @@ def central_refuses_web_traffic(site: Site) -> None:
 
 def databases_refuse_strangers(site: Site) -> None:
     """MySQL and Redis on the central refuse strangers"""
-    _refused(site, site.cluster.central, (3306, 6379))
+    _refused(site, site.cluster.central, (3306, 6379, 6380))
 
 
 def share_refuses_strangers(site: Site) -> None:
@@ -64,7 +64,7 @@ def share_refuses_strangers(site: Site) -> None:
 def children_offer_the_web_only(site: Site) -> None:
     """children offer nothing but the web and SSH"""
     for node in site.cluster.children:
-        _refused(site, node, (111, 2049, 3306, 6379, 24007, 3031, 9090))
+        _refused(site, node, (111, 2049, 3306, 6379, 6380, 24007, 3031, 9090))
 
 
 CHECKS: list[Check] = [

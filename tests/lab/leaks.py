@@ -35,9 +35,9 @@ SAID = {
     " --connect-and-read $s 2>&1; done | grep -caF -f /root/.needles",
     "mariadb's log of queries": "echo 'SELECT @@general_log + @@log_bin + @@slow_query_log' |"
     " mariadb -N 2>/dev/null | grep -v '^0$' | grep -c .",
-    "redis's slow commands": "REDISCLI_AUTH=$(sed -n 's/^user default on >\\([^ ]*\\).*/\\1/p'"
-    " /etc/redis/users.acl 2>/dev/null) redis-cli --no-auth-warning SLOWLOG GET 1000 2>/dev/null |"
-    " grep -caF -f /root/.needles",
+    "redis's slow commands": "test ! -d /etc/redis || { set -a; . /etc/redis/admin.env;"
+    " for port in 6379 6380; do redis-cli -p $port --user admin SLOWLOG GET 1000 2>/dev/null;"
+    " done | grep -caF -f /root/.needles; }",
 }
 
 

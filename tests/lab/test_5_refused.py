@@ -85,7 +85,7 @@ def test_service_that_does_not_come_up_with_it__runs_again_with_the_old_one(
     before = whole(mended, "server-1", conf)
     drop_in = "/etc/systemd/system/redis-server.service.d/zz-stray.conf"
     # "+": Debian's unit lets Redis's own programs run only.
-    grep = "ExecStartPre=+/bin/sh -c '! grep -q \"^maxmemory 204mb\" /etc/redis/redis.conf'"
+    grep = "ExecStartPre=+/bin/sh -c '! grep -q \"^maxmemory 102mb\" /etc/redis/redis.conf'"
     mended.data["nodes"]["server-1"]["memory_mb"] = 2048
     try:
         mended.write()

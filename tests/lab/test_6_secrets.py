@@ -26,12 +26,14 @@ from tests.lab.project import Project, wait_for
 from tests.lab.visitor import serving
 from tests.wheel import build_wheel, copy_of_the_source
 
-NAMES = ["django_secret_key", "mysql_app", "redis"]
+NAMES = ["django_secret_key", "mysql_app", "redis", "redis_admin"]
 APPLICATION = 800  # the user id of the application, as in the inventory
 # What may hold them on a node, and for whom it may be readable.
 PLACES = {
     r"/etc/videoteca/videoteca\.env": ("640", "root"),
-    r"/etc/redis/users\.acl": ("640", "root"),
+    r"/etc/redis/(queue|cache)\.acl": ("640", "root"),
+    r"/etc/redis/admin\.env": ("640", "root"),
+    r"/run/redis-admin/(queue|cache)\.env": ("600", "root"),
     r"/var/lib/nodriza/runs/[^/]+/\d{4}": ("600", "root"),
 }
 CORES = (

@@ -64,8 +64,8 @@ ls /var/lib/nodriza/owed
 stats=/run/uwsgi/videoteca.stats.sock
 test ! -S $stats || uwsgi-core --connect-and-read $stats 2>&1 | grep -c '"in_request"'
 test ! -d /run/mysqld || mariadb -NBe 'SELECT @@max_connections, @@innodb_buffer_pool_size'
-password=$(sed -n 's/^user default on >\([^ ]*\).*/\1/p' /etc/redis/users.acl 2>/dev/null)
-test ! -d /run/redis || REDISCLI_AUTH=$password redis-cli CONFIG GET maxmemory
+set -a; test ! -d /run/redis || . /etc/redis/admin.env
+test ! -d /run/redis || redis-cli --user admin CONFIG GET maxmemory
 celery=$(systemctl show -P MainPID celery)
 test $celery = 0 || tr '\0' '\n' </proc/$celery/environ | grep MAX_UPLOAD
 """

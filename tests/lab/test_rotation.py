@@ -32,7 +32,11 @@ except pymysql.OperationalError as error:
     "redis": """
 import os, sys, redis
 try:
-    redis.Redis(os.environ["DATABASE_HOST"], password=sys.stdin.read()).ping()
+    password = sys.stdin.read()
+    for user, port in (("queue", 6379), ("cache", 6380)):
+        redis.Redis(
+            os.environ["DATABASE_HOST"], port, username=user, password=password
+        ).ping()
 except redis.AuthenticationError as error:
     sys.exit("refused")
 """,
@@ -52,11 +56,12 @@ AS_THE_APPLICATION = (
     "set -a; . /etc/videoteca/videoteca.env; cd /srv/videoteca/current/app &&"
     " exec ../venv/bin/python -B -c '{}' 2>&1"
 )
-# As docs/secrets.rst has it: each secret is in this file of every node.
+# As docs/secrets.rst has it: each secret is in a file of the central node.
 RECOVER = {
     "django_secret_key": 's/^DJANGO_SECRET_KEY="\\(.*\\)"$/\\1/p',
     "mysql_app": 's/^DATABASE_PASSWORD="\\(.*\\)"$/\\1/p',
     "redis": "s/^CELERY_BROKER_URL=.*:\\([^:@]*\\)@.*$/\\1/p",
+    "redis_admin": 's/^REDISCLI_AUTH="\\(.*\\)"$/\\1/p',
 }
 
 
@@ -224,7 +229,7 @@ def test_lost_key__says_so_and_every_value_is_read_from_a_node(restless: Project
 
     restless.inventory.with_suffix(".secrets.age").unlink()
     for name, pattern in RECOVER.items():
-        read = f"sed -n '{pattern}' /etc/videoteca/videoteca.env"
+        read = f"sed -n '{pattern}' /etc/videoteca/videoteca.env /etc/redis/admin.env"
         value = restless.on("server-1", read)
         with restless.start("secrets.set", name, stdin=subprocess.PIPE) as process:
             out, err = process.communicate(value, timeout=60)
@@ -242,7 +247,8 @@ def test_lost_key__or_everything_is_made_anew(restless: Project) -> None:
     assert found_in(made.said, before.values()) == []
     wait_for("answer of every child", 60, lambda: serving(restless.cluster))
     after = values(restless)
-    for name in before:
+    assert set(before) == {*LOGIN, "redis_admin"}
+    for name in LOGIN:
         assert accepts(restless, name, after[name])
         assert not accepts(restless, name, before[name])
     assert restless.fab("provision", "--json").well().changed() == {}

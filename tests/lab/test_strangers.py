@@ -29,7 +29,7 @@ ALLOWED = {
     for to, doors in zip(HEAD[1:], row[1:], strict=True)
 }
 NODES = HEAD[1:]
-PORTS = {"ssh": {22}, "web": {80}, "mysql": {3306}, "redis": {6379}}
+PORTS = {"ssh": {22}, "web": {80}, "mysql": {3306}, "redis": {6379, 6380}}
 # Nobody needs these; something in Debian or in a mistake of ours might open them.
 NEVER = {53, 111, 443, 2049, 3031, 4369, 5355, 5672, 8000, 8080, 9000, 9090, 9191, 20048}
 
@@ -107,7 +107,7 @@ def test_nodes__listen_where_they_must_and_nowhere_else(
 ) -> None:
     everywhere = ("0.0.0.0", "::", "*")
     expected = {
-        "server-1": {("198.18.67.11", port) for port in {3306, 6379, *ports["share"]}},
+        "server-1": {("198.18.67.11", port) for port in {3306, 6379, 6380, *ports["share"]}},
         "server-2": {("any", 80)},
         "server-3": {("any", 80)},
         "video-1": set(),

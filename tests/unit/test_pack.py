@@ -47,7 +47,10 @@ def ask(
     env: dict | None = None,
     umask: int = -1,
 ) -> list[dict]:
-    """What it says, in the environment that a login gives it. It is asked to check only, so this computer does not keep the agent."""
+    """What it says, in the environment that a login gives it.
+
+    It is asked to check only, so this computer does not keep the agent.
+    """
     request = {
         "run": "run-1",
         "mode": "check",
@@ -101,7 +104,10 @@ def test_agent__and_what_it_runs_are_out_of_reach_of_the_login_s_environment(tmp
     umask, folder, *variables = (tmp_path / "found").read_text().splitlines()
     assert (umask, folder) == ("0022", "/")
     own = (tmp_path / "agent").read_text()
-    for seen in (dict(line.split("=", 1) for line in variables), dict(re.findall("(.+)=(.*)", own))):
+    for seen in (
+        dict(line.split("=", 1) for line in variables),
+        dict(re.findall("(.+)=(.*)", own)),
+    ):
         assert {name: seen[name] for name in ("HOME", "LC_ALL")} == {
             "HOME": "/root",
             "LC_ALL": "C.UTF-8",

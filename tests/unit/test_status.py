@@ -11,6 +11,7 @@ from rich.console import Console
 
 from nodriza import status
 from nodriza.agent import answers
+from nodriza.agent.host import Host
 from nodriza.errors import ConnectionFailed
 from nodriza.look import healthy
 from nodriza.resources import Health
@@ -28,6 +29,7 @@ STATE = {
     "certificates": {},
     "marks": {Health.AWAY: []},
     "health": {},
+    "reboot": "",
     "system": "Debian GNU/Linux 12 (bookworm)",
     "versions": {"nginx": "1.22.1-9+deb12u1", "mariadb-server": "1:10.11.6-0+deb12u1"},
     "last_run": {
@@ -110,6 +112,68 @@ def test_certificate_with_time_left__is_told_and_well(three_node):
     result = node(certificates=ends_in(60))
     assert healthy(result)
     assert "certificate ends in 60 days: all" in screen(three_node, result)
+
+
+def test_reboot_that_is_due__is_told_with_its_nodes_and_is_no_error(three_node):
+    due = node("server-3", reboot="kernel 6.1.0-20-amd64 (6.1.0-18-amd64 runs)")
+    assert healthy(due)
+    text = screen(three_node, node(), due)
+    assert "\na reboot is due, for kernel 6.1.0-20-amd64 (6.1.0-18-amd64 runs): server-3\n" in text
+    assert "reboot" not in screen(three_node, node())
+
+
+DEBIAN = "#1 SMP PREEMPT_DYNAMIC Debian 6.1.76-1 (2024-02-01)"
+
+
+@pytest.mark.parametrize(
+    ("running", "kernels", "files", "words"),
+    [
+        ("6.1.0-18-amd64", ["6.1.0-18-amd64"], {}, ""),
+        ("6.1.0-18-amd64", ["6.1.0-9-amd64", "6.1.0-18-amd64"], {}, ""),
+        ("6.1.0-9-amd64", ["6.1.0-9-amd64", "6.1.0-18-amd64"], {}, "kernel 6.1.0-18-amd64"),
+        ("6.1.0-18-cloud-amd64", ["6.1.0-18-amd64", "6.1.0-18-cloud-amd64"], {}, ""),
+        ("6.12.48+deb13-amd64", ["6.12.57+deb13-amd64"], {}, "6.12.48+deb13-amd64 runs"),
+        ("6.1.0-18-amd64", [], {"/run/reboot-required": ""}, "/run/reboot-required"),
+        (
+            "6.1.0-18-amd64",
+            [],
+            {"/run/reboot-required": "", "/run/reboot-required.pkgs": "libc6\ndbus\nlibc6\n"},
+            "libc6, dbus",
+        ),
+        # A container runs its host's kernel, whatever somebody has installed in it.
+        ("6.1.0-9-amd64", ["6.1.0-18-amd64"], {"/run/systemd/container": "lxc"}, ""),
+        ("6.18.44-builder", [], {}, ""),
+    ],
+)
+def test_reboot__waits_for_a_kernel_that_does_not_run_yet(
+    tmp_path, running, kernels, files, words
+):
+    host = Host(str(tmp_path))
+    paths = {f"/boot/vmlinuz-{kernel}": "" for kernel in kernels} | files
+    paths["/proc/sys/kernel/osrelease"] = f"{running}\n"
+    for path, text in paths.items():
+        place = tmp_path / path[1:]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+    said = answers.reboot_waits_for(host)
+    assert words in said if words else said == ""
+
+
+def test_reboot__waits_for_a_new_build_of_the_kernel_that_runs(tmp_path, monkeypatch):
+    host = Host(str(tmp_path))
+    for path, text in (
+        ("version", f"Linux version x {DEBIAN}\n"),
+        ("sys/kernel/osrelease", "x\n"),
+    ):
+        (tmp_path / "proc" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "proc" / path).write_text(text)
+    for installed, due in (("6.1.76-1", False), ("6.1.90-1", True), ("", False)):
+        monkeypatch.setattr(
+            answers,
+            "_versions",
+            lambda _, many, found=installed: {many[0]: found} if found else {},
+        )
+        assert bool(answers.reboot_waits_for(host)) == due
 
 
 def test_node_that_does_not_answer__hides_no_other(three_node):

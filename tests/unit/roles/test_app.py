@@ -22,7 +22,8 @@ def test_environment__reads_back_as_it_was_meant(three_node, tmp_path):
     assert found["EMPTY"] == ""
     assert found["NODE_NAME"] == "mine"  # the inventory has the last word
     assert found["DATABASE_HOST"] == "198.18.7.11"
-    assert found["CELERY_BROKER_URL"] == "redis://:‹secret:redis›@198.18.7.11:6379/0"
+    assert found["CELERY_BROKER_URL"] == "redis://queue:‹secret:redis›@198.18.7.11:6379/0"
+    assert found["CACHE_URL"] == "redis://cache:‹secret:redis›@198.18.7.11:6380/0"
 
 
 def test_environment__names_the_site_and_the_child_itself_as_hosts(three_node):

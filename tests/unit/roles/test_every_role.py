@@ -16,7 +16,15 @@ MODULES = sorted(
     path.stem for path in (ROOT / "roles").glob("*.py") if not path.stem.startswith("_")
 )
 ROLES = [name for name in MODULES if name != "release"]  # that is a plan of its own: a deploy
-PURE = {"__future__", "collections.abc", "hashlib", "re", "nodriza.inventory", "nodriza.render"}
+PURE = {
+    "__future__",
+    "collections.abc",
+    "dataclasses",
+    "hashlib",
+    "re",
+    "nodriza.inventory",
+    "nodriza.render",
+}
 PURE |= {"nodriza.resources", "nodriza.secret"}
 
 

@@ -35,11 +35,11 @@ def private_doors(cluster, name):
 def test_each_node__reaches_only_what_its_own_work_needs(three_node):
     everybody = {"198.18.7.12", "198.18.7.13", "198.18.7.21"}
     doors = private_doors(three_node, "server-1")
-    assert doors == {"3306": everybody, "6379": everybody, "2049": everybody}
+    assert doors == dict.fromkeys(("3306", "6379", "6380", "2049"), everybody)
     without = remake(three_node, app=three_node.app.model_copy(update={"celery": None}))
     doors = private_doors(without, "server-1")
     assert "198.18.7.21" in doors["2049"]  # ffmpeg's films
-    assert doors["3306"] == doors["6379"] == everybody - {"198.18.7.21"}
+    assert doors["3306"] == doors["6379"] == doors["6380"] == everybody - {"198.18.7.21"}
     assert private_doors(three_node, "server-2") == private_doors(three_node, "video-1") == {}
 
 

@@ -27,14 +27,16 @@ def test_database__has_a_connection_for_every_thread_of_every_child(three_node):
 def test_database__leaves_memory_for_the_rest(three_node):
     text = content(three_node, "server-1", "/etc/mysql/mariadb.conf.d/60-cluster.cnf")
     pool = int(re.search(r"^innodb_buffer_pool_size = (\d+)M$", text, re.MULTILINE)[1])
-    redis = content(three_node, "server-1", "/etc/redis/redis.conf")
-    cache = int(re.search(r"^maxmemory (\d+)mb$", redis, re.MULTILINE)[1])
-    assert pool + cache <= three_node.central.memory_mb / 2
+    for name in ("redis.conf", "redis-cache.conf"):
+        redis = content(three_node, "server-1", f"/etc/redis/{name}")
+        pool += int(re.search(r"^maxmemory (\d+)mb$", redis, re.MULTILINE)[1])
+    assert pool <= three_node.central.memory_mb / 2
 
 
 def test_mysql_and_redis__listen_on_the_private_network_only(three_node):
     text = content(three_node, "server-1", "/etc/mysql/mariadb.conf.d/60-cluster.cnf")
     assert "bind-address = 198.18.7.11" in settings(text)
-    redis = settings(content(three_node, "server-1", "/etc/redis/redis.conf"))
-    assert "bind 198.18.7.11 127.0.0.1" in redis
-    assert "aclfile /etc/redis/users.acl" in redis
+    for name, instance in (("redis.conf", "queue"), ("redis-cache.conf", "cache")):
+        redis = settings(content(three_node, "server-1", f"/etc/redis/{name}"))
+        assert "bind 198.18.7.11 127.0.0.1" in redis
+        assert f"aclfile /etc/redis/{instance}.acl" in redis
