@@ -92,7 +92,7 @@ KEYS = {
     "LabConfig.driver": "nspawn: containers with systemd; vagrant: virtual machines.",
     "LabConfig.box": "The Vagrant box. Default: Debian's own of this release.",
     "LabConfig.acceleration": "Of libvirt's machines: kvm or emulated. Default: what works.",
-    "KnownVariables.timezone": "The clock of the node's logs.",
+    "KnownVariables.timezone": "The zone of its clock and its logs; a change restarts services.",
     "KnownVariables.celery_concurrency": "Tasks of a video node at once.",
     "KnownVariables.needs": "Listening roles that a role of your own uses, such as [mysql].",
 }
