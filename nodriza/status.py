@@ -119,7 +119,7 @@ def _shared(result: NodeResult) -> Iterator[str]:
             yield f"{name} {_upstream(versions[name])}"
     for days in certificates(result).values():
         yield f"certificate ends in {days} days"
-    if waits := result.facts["state"]["reboot"]:
+    if waits := result.state["reboot"]:
         yield f"a reboot is due, for {waits}"
 
 

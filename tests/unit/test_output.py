@@ -44,6 +44,7 @@ state = {
     "links": {"/srv/videoteca/current": "/srv/videoteca/releases/20261121-081500-abcdef"},
     "uptime": 90000, "load": 0.52, "memory": 41, "disk": 12, "owed": [], "clock": 1.0,
     "mounts": {"/srv/videoteca": 40}, "certificates": {}, "marks": {Health.AWAY: []}, "health": {},
+    "reboot": "",
     "system": "Debian", "versions": {"nginx": "1.22.1-9"},
     "last_run": {"when": "2026-11-21T08:15:00Z", "who": "root@operator", "what": "provision",
                  "counts": {"changed": 3, "failed": 0}},
