@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
+from typing import TYPE_CHECKING, Any
+
 from invoke import Context, Exit
 
 from .session import command, fab, reachable_cluster, sudo_password, vault
+
+if TYPE_CHECKING:
+    from nodriza.inventory import Cluster
+    from nodriza.result import NodeResult
+    from nodriza.vault import Vault
 
 
 @command(
@@ -14,6 +23,7 @@ from .session import command, fab, reachable_cluster, sudo_password, vault
         "json": "one JSON object per event, for machines",
         "rollback": "go back to the release before; the database stays as it is",
         "release": "with --rollback: go to this one",
+        "ref": "a commit, a branch or a tag of git's, in the place of the files as they are",
     },
 )
 def deploy(
@@ -22,27 +32,60 @@ def deploy(
     json: bool = False,
     rollback: bool = False,
     release: str = "",
+    ref: str = "",
 ) -> None:
     """Put the application's source on the share as a release, and switch to it."""
-    from nodriza import releases
-    from nodriza.deploy import deploy as put
-    from nodriza.report import make_report
+    _refuse_mixed(rollback, release, ref)
+    cluster = reachable_cluster(c)
+    store, again = vault(cluster), f"{fab(c)} deploy"
+    options: dict[str, Any] = {"check": check, "sudo_password": sudo_password(c)}
+    if rollback:
+        results = _go_back(cluster, store, again, release, json=json, **options)
+    else:
+        results = _put(cluster, store, again, ref, json=json, **options)
     from nodriza.rollout import exit_code
 
-    cluster = reachable_cluster(c)
-    store = vault(cluster)
-    password = sudo_password(c)
-    if release and not rollback:
-        raise Exit("--release is for --rollback\n  kept: nothing was done", code=2)
-    again = f"{fab(c)} deploy" + (" --rollback" if rollback else "")
-    report = make_report("json" if json else "auto", again=again, redact=store.redact)
-    if rollback:
-        there = releases.read(cluster, sudo_password=password)
-        to = there.former(release)
-        results = releases.go_back(cluster, to, store, report, check=check, sudo_password=password)
-        if not json:
-            print("\n".join(releases.farewell(there, to)))
-    else:
-        results = put(cluster, store, report, check=check, sudo_password=password)
     if code := exit_code(results):
         raise Exit("the old release goes on serving", code=code)
+
+
+def _refuse_mixed(rollback: bool, release: str, ref: str) -> None:
+    if release and not rollback:
+        raise Exit("--release is for --rollback\n  kept: nothing was done", code=2)
+    if ref and rollback:
+        raise Exit(
+            "--rollback goes to a release that is there, and --ref makes one"
+            "\n  kept: nothing was done",
+            code=2,
+        )
+
+
+def _put(
+    cluster: Cluster, store: Vault, again: str, ref: str, *, json: bool, **options: Any
+) -> dict[str, NodeResult]:
+    from nodriza import deploy as engine
+    from nodriza.report import make_report
+
+    source = engine.read(cluster, ref)
+    for line in (source.label, *source.notes):
+        if line:
+            print(line, file=sys.stderr if json else sys.stdout, flush=True)
+    again += f" --ref {shlex.quote(ref)}" if ref else ""
+    report = make_report("json" if json else "auto", again=again, redact=store.redact)
+    return engine.deploy(cluster, source, store, report, **options)
+
+
+def _go_back(
+    cluster: Cluster, store: Vault, again: str, release: str, *, json: bool, **options: Any
+) -> dict[str, NodeResult]:
+    from nodriza import releases
+    from nodriza.report import make_report
+
+    there = releases.read(cluster, sudo_password=options["sudo_password"])
+    to = there.former(release)
+    again += " --rollback"
+    report = make_report("json" if json else "auto", again=again, redact=store.redact)
+    results = releases.go_back(cluster, to, store, report, **options)
+    if not json:
+        print("\n".join(releases.farewell(there, to)))
+    return results

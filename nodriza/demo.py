@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nodriza import lab
-from nodriza.deploy import deploy
+from nodriza.deploy import deploy, read
 from nodriza.inventory import load_cluster
 from nodriza.provision import provision
 from nodriza.report import make_report
@@ -41,7 +41,9 @@ def run_demo(
             )
         ),
         "deploy": lambda: (
-            not exit_code(deploy(cluster, store, make_report("auto", redact=store.redact)))
+            not exit_code(
+                deploy(cluster, read(cluster), store, make_report("auto", redact=store.redact))
+            )
         ),
         "smoke": lambda: _smoke(cluster, say),
     }

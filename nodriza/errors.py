@@ -7,6 +7,7 @@
     ├── TargetError         no such node, kind or inventory
     ├── RoleError           a role does not work
     ├── TemplateError       a template does not render
+    ├── SourceError         the application's source can't be read, or should not travel
     ├── SecretError         the secret store can't be opened or written
     ├── HostKeyError        the host is not who we know, or nobody we know
     ├── ConnectionFailed    no way to the host
@@ -70,6 +71,12 @@ class RoleError(NodrizaError):
 
 class TemplateError(NodrizaError):
     """A template that does not render; ``where`` is its file and line."""
+
+    exit_code = 2
+
+
+class SourceError(NodrizaError):
+    """The application's source can't be read, or has files that should not travel."""
 
     exit_code = 2
 

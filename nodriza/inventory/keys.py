@@ -38,6 +38,7 @@ KEYS = {
     "AppSettings.settings": "DJANGO_SETTINGS_MODULE.",
     "AppSettings.celery": "The application for `celery -A`. Without it there is no Celery.",
     "AppSettings.requirements": "What pip installs, relative to source.",
+    "AppSettings.include": "Files and folders that are deployed although git ignores them.",
     "AppSettings.uid": "The number of its unix user and group, the same on all nodes.",
     "AppSettings.processes": "uwsgi workers on each child; else one more than it has cores.",
     "AppSettings.threads": "Threads in each worker.",

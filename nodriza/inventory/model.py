@@ -42,6 +42,7 @@ class AppSettings(Model):
     settings: text.Module
     celery: text.Module | None = None
     requirements: text.InsidePath = "requirements.txt"
+    include: Annotated[tuple[text.InsidePath, ...], text.Items] = ()
     uid: Annotated[int, whole(100, 59999)] = 800
     processes: Annotated[int, whole(1, 512)] | None = None
     threads: Annotated[int, whole(1, 256)] = 2

@@ -32,6 +32,7 @@ from typing import Any
 import pytest
 
 from nodriza.deploy import archive, release_id
+from nodriza.source import read_source
 from tests.lab.conftest import ACCIDENTS
 from tests.lab.project import Project, wait_for
 from tests.lab.test_4_killed import MB, SEED
@@ -182,7 +183,7 @@ class Chaos:
 
     @property
     def source(self) -> bytes:
-        return archive(self.project.folder / "videoteca")
+        return archive(read_source(self.project.folder / "videoteca"))
 
     def state(self) -> dict[str, str]:
         """Of every node."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import os
-import subprocess
 import tarfile
 
 import pytest
 
-from nodriza.deploy import archive, release_id, release_plan
-from nodriza.errors import NodrizaError
+from nodriza import deploy
+from nodriza.deploy import release_id, release_plan, requirements_id
+from nodriza.errors import SourceError
+from nodriza.source import read_source
 
 
 def source(folder):
@@ -21,9 +22,8 @@ def source(folder):
     return folder
 
 
-def names(data):
-    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
-        return tar.getnames()
+def archive(folder):
+    return deploy.archive(read_source(folder))
 
 
 def test_archive__is_the_same_bytes_for_the_same_files(tmp_path):
@@ -38,23 +38,35 @@ def test_archive__changes_with_a_file(tmp_path):
     assert release_id(first) != release_id(archive(tmp_path))
 
 
-def test_archive__leaves_out_what_git_ignores_and_caches(tmp_path):
+def test_archive__keeps_links_and_who_may_execute(tmp_path):
     source(tmp_path)
-    subprocess.run(["git", "init", "-q", tmp_path], check=True)
-    (tmp_path / ".gitignore").write_text("*.log\n")
-    (tmp_path / "debug.log").write_text("x")
-    (tmp_path / "app" / "__pycache__").mkdir()
-    (tmp_path / "app" / "__pycache__" / "x.pyc").write_text("x")
-    assert names(archive(tmp_path)) == [".gitignore", "app/x.py", "manage.py"]
+    (tmp_path / "link").symlink_to("app/x.py")
+    with tarfile.open(fileobj=io.BytesIO(archive(tmp_path))) as tar:
+        assert tar.getmember("link").linkname == "app/x.py"
+        assert tar.getmember("manage.py").mode == 0o755
+        assert tar.getmember("app/x.py").mode == 0o644
 
 
-def test_missing_source__is_told(tmp_path):
-    with pytest.raises(NodrizaError, match="source is not there"):
-        archive(tmp_path / "nowhere")
+def test_requirements__are_those_that_travel(tmp_path):
+    source(tmp_path)
+    (tmp_path / "requirements.txt").write_text(
+        "-r requirements/base.txt\n-c https://x.test/c.txt\n"
+    )
+    with pytest.raises(SourceError, match=r"requirements/base.txt is not among the files"):
+        requirements_id(read_source(tmp_path), "requirements.txt")
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements/base.txt").write_text("-r ../more.txt\ndjango\n")
+    (tmp_path / "more.txt").write_text("celery\n")
+    before = requirements_id(read_source(tmp_path), "requirements.txt")
+    (tmp_path / "more.txt").write_text("celery<6\n")
+    assert requirements_id(read_source(tmp_path), "requirements.txt") != before
 
 
 def test_release__is_switched_to_only_after_everything_else(three_node):
-    ids = [planned.resource.id for planned in release_plan(three_node).resources]
+    ids = [
+        planned.resource.id
+        for planned in release_plan(three_node, deploy.read(three_node)).resources
+    ]
     switch = ids.index(f"link:{three_node.app.current}")
     migrate = next(index for index, id in enumerate(ids) if "migrate" in id)
     assert migrate < switch < ids.index(f"touch:{three_node.app.reload}")
