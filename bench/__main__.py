@@ -21,6 +21,7 @@ from typing import Any
 from bench import controller, disks, first, goals, hosts, report, same
 from bench.cluster import ROOT, Bench, say
 from bench.tools import BIN
+from nodriza.errors import NodrizaError
 
 RESULTS = ROOT / "bench/results"
 ALL = (*hosts.CASES, *controller.CASES, "first")
@@ -74,7 +75,7 @@ def _noted(result: dict[str, Any], what: str) -> Iterator[None]:
     """What fails hides nothing else: nobody may be there to begin again."""
     try:
         yield
-    except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+    except (RuntimeError, OSError, subprocess.SubprocessError, NodrizaError) as error:
         _note(result, f"{what}: {error}")
 
 

@@ -13,7 +13,7 @@ def check(c: Context) -> None:
     from nodriza.inventory.summary import summary
     from nodriza.provision import plan_all
 
-    cluster = current_cluster(c)
+    cluster = current_cluster(c, connects=True)
     print("\n".join(summary(cluster, plan_all(cluster, cluster.nodes))))
 
 

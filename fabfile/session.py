@@ -136,16 +136,16 @@ def fab(c: Context) -> str:
     return f"fab {current_path(c).stem}" if _chosen else "fab"
 
 
-def current_cluster(c: Context) -> Cluster:
-    """The chosen inventory, loaded and checked."""
+def current_cluster(c: Context, *, connects: bool = False) -> Cluster:
+    """The chosen inventory, loaded and checked; ``connects``: the SSH keys as well."""
     from nodriza.inventory import load_cluster
 
-    return load_cluster(current_path(c))
+    return load_cluster(current_path(c), connects=connects)
 
 
 def reachable_cluster(c: Context) -> Cluster:
     """The same, for commands that talk to nodes: a lab's network is entered first."""
-    cluster = current_cluster(c)
+    cluster = current_cluster(c, connects=True)
     if cluster.lab is None:
         return cluster
     from nodriza import lab

@@ -70,7 +70,7 @@ def requirements_id(source: Source, name: str) -> str:
     of its files.
     """
     text = "".join(_lines(source, name, set()))
-    if re.search(r"(?m)^\s*(-e\b|--editable\b|\.|file:)", text):
+    if re.search(r"(?m)^\s*(-e\b|--editable\b|\.|file:|[\w.-]+/|[^#\n]*@\s*file:)", text):
         text += release_id(archive(source))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 

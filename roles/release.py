@@ -56,7 +56,12 @@ def _build(cluster: Cluster, folder: str, venv_id: str, archive: bytes) -> Itera
     # Root's, both: the application can't change its own code.
     tree = Archive(f"{folder}/app", archive)
     requirements = f"{folder}/app/{app.requirements}"
-    venv = Venv(f"{app.venvs}/{venv_id}", requirements=requirements, digest=venv_id)
+    venv = Venv(
+        f"{app.venvs}/{venv_id}",
+        requirements=requirements,
+        digest=venv_id,
+        folder=f"{folder}/app",
+    )
     yield tree
     yield venv
     yield Link(f"{folder}/venv", venv.path)

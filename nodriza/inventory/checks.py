@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from nodriza.inventory import marks
+from nodriza.inventory.application import check_application, is_there, near_path
 from nodriza.inventory.draft import Draft, Written
-from nodriza.inventory.model import Roles, Ssh
+from nodriza.inventory.model import Kind, Roles, Ssh
 from nodriza.inventory.roles import DEFAULT, known_roles
 from nodriza.inventory.targets import GROUPS
 from nodriza.inventory.text import absolute, is_node_name
@@ -18,8 +19,11 @@ from nodriza.inventory.variables import KnownVariables
 from nodriza.inventory.wording import check, did_you_mean
 
 
-def check_together(draft: Draft, inventory: Path) -> None:
-    """Add everything that does not fit together to the document's problems."""
+def check_together(draft: Draft, inventory: Path, *, connects: bool = False) -> None:
+    """Add everything that does not fit together to the document's problems.
+
+    ``connects``: also what this computer lacks for a way to the hosts.
+    """
     _check_names(draft)
     _check_centrals(draft)
     _check_networks(draft)
@@ -27,24 +31,27 @@ def check_together(draft: Draft, inventory: Path) -> None:
     _check_gateways(draft)
     _check_roles(draft, inventory)
     _check_variables(draft)
-    _check_app(draft, inventory)
+    check_application(draft, inventory)
     _check_tls(draft, inventory)
     _check_share(draft)
+    if connects and not draft.lab:  # whose machines have a key of the lab's
+        _check_keys(draft, inventory)
 
 
 def _check_names(draft: Draft) -> None:
     document = draft.document
     seen: dict[str, Written] = {}
-    for node in draft.nodes:
-        why = is_node_name(node.name)
+    for node in filter(lambda node: node.name, draft.nodes):
+        why = topic = is_node_name(node.name)
         if not why and node.name in GROUPS:
             why = f'"{node.name}" is a word for a group of nodes on the command line'
         if not why and node.name in seen:
             other = seen[node.name]
             line = document.mark(other.path, key=True).line
             why = f'"{node.name}" is already made by "{other.key}" in line {line}'
+            topic = other.key  # once for each range that this one overlaps
         if why:
-            document.complain(node.path, node.named(why), key=True, topic="name")
+            document.complain(node.path, node.named(why), key=True, topic=f"name {topic}")
         seen.setdefault(node.name, node)
 
 
@@ -54,11 +61,21 @@ def _check_centrals(draft: Draft) -> None:
     for node in centrals[1:]:
         first = centrals[0]
         line = document.mark(first.path, key=True).line
-        message = f"there can be one central only, and {first.name} in line {line} is one"
+        message = f"there can be one central only, and {first.called} in line {line} is one"
         document.complain((*node.path, "kind"), node.named(message), topic="central")
-    known = all(node.kind in ("central", "child", "video") for node in draft.nodes)
-    if not centrals and known and draft.whole:
+    if (
+        draft.listed
+        and not centrals
+        and not any(_may_be_central(node.kind) for node in draft.nodes)
+    ):
         document.complain(("nodes",), "no node is the central one (kind: central)", key=True)
+
+
+def _may_be_central(kind: Any) -> bool:
+    """Whether a kind that is none is a slip of the finger for the central one, or anything."""
+    kinds = get_args(Kind)
+    near = [kind] if kind in kinds else difflib.get_close_matches(str(kind), kinds, n=1)
+    return not near or near == ["central"]
 
 
 def _check_networks(draft: Draft) -> None:
@@ -85,12 +102,14 @@ def _check_addresses(draft: Draft) -> None:
                 continue
             path = (*node.path, field)
             why = _misplaced(draft, field, address)
+            topic = why.replace(address, "")
             if not why and address in seen:
                 other, place = seen[address]
                 line = document.mark(place).line
-                why = f"{address} is already the address of {other.name} in line {line}"
+                why = f"{address} is already the address of {other.called} in line {line}"
+                topic = f"{place}"
             if why:
-                document.complain(path, node.named(why), topic="address")
+                document.complain(path, node.named(why), topic=f"address {topic}")
             seen.setdefault(address, (node, path))
 
 
@@ -137,6 +156,14 @@ def _check_roles(draft: Draft, inventory: Path) -> None:
                 )
 
 
+def _check_keys(draft: Draft, inventory: Path) -> None:
+    for path, ssh, _ in _levels(draft):
+        key = absolute(ssh.key, inventory.parent) if ssh and ssh.key else None
+        if key and not is_there(key.is_file):
+            message = f'there is no file "{ssh.key}"{near_path(key, Path.is_file)}'  # type: ignore[union-attr]
+            draft.document.complain((*path, "ssh", "key"), message, topic="key")
+
+
 def _check_variables(draft: Draft) -> None:
     levels: list[tuple[marks.Path, dict[str, Any]]] = [
         ((), draft.everywhere.variables if draft.everywhere else {}),
@@ -149,7 +176,7 @@ def _check_variables(draft: Draft) -> None:
 
 
 def _check_gateways(draft: Draft) -> None:
-    names = {node.name for node in draft.nodes}
+    names = {node.name for node in draft.nodes if node.name}
     for path, ssh, _ in _levels(draft):
         gateway = ssh.gateway if ssh else None
         if gateway and not set("@.:") & set(gateway) and gateway not in names:
@@ -160,7 +187,7 @@ def _check_gateways(draft: Draft) -> None:
                 " Another host is written with its user, as admin@bastion",
                 topic="gateway",
             )
-    through = {node.name: _gateway_of(draft, node) for node in draft.nodes}
+    through = {node.name: _gateway_of(draft, node) for node in draft.nodes if node.name}
     for node in draft.nodes:
         if _circular(node.name, through):
             draft.document.complain(
@@ -192,21 +219,6 @@ def _circular(name: str, through: dict[str, str | None]) -> bool:
     return False
 
 
-def _check_app(draft: Draft, inventory: Path) -> None:
-    if not draft.app or not draft.app.source:
-        return
-    source = absolute(draft.app.source, inventory.parent)
-    if not _is_there(source.is_dir):
-        message = f'there is no folder "{draft.app.source[:200]}"{_near_path(source)}'
-        draft.document.complain(("app", "source"), message)
-        return
-    for field in ("requirements", "smoke"):
-        name = getattr(draft.app, field)
-        if name and not _is_there((source / name).is_file):
-            message = f'there is no file "{name}" in app/source{_near_path(source / name)}'
-            draft.document.complain(("app", field), message)
-
-
 def _check_tls(draft: Draft, inventory: Path) -> None:
     tls = draft.tls
     if not tls:
@@ -217,8 +229,8 @@ def _check_tls(draft: Draft, inventory: Path) -> None:
     for field in ("certificate", "ca"):
         name = getattr(tls, field)
         path = absolute(name, inventory.parent) if name else None
-        if path and not _is_there(path.is_file):
-            message = f'there is no file "{str(name)[:200]}"{_near_path(path)}'
+        if path and not is_there(path.is_file):
+            message = f'there is no file "{str(name)[:200]}"{near_path(path, Path.is_file)}'
             draft.document.complain(("tls", field), message)
 
 
@@ -236,23 +248,6 @@ def _check_share(draft: Draft) -> None:
         complain(path, "is no device below /dev; an image file needs size_mb beside it")
     elif draft.app and f"{share.device}/".startswith(f"/srv/{draft.app.name}/"):
         complain(path, f"lies in /srv/{draft.app.name}, which will be on it")
-
-
-def _is_there(look: Callable[[], bool]) -> bool:
-    try:
-        return look()
-    except (OSError, ValueError):  # a name that is too long, a folder that is closed to us
-        return False
-
-
-def _near_path(path: Path) -> str:
-    """The near miss in the folder where ``path`` would be."""
-    try:
-        there = sorted(entry.name for entry in path.parent.iterdir())
-    except (OSError, ValueError):
-        return ""
-    near = difflib.get_close_matches(path.name, there, n=1)
-    return f', did you mean "{path.with_name(near[0]).name}"?' if near else ""
 
 
 _NETWORKS: dict[str, IPv4Network] = {}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -18,6 +21,7 @@ from nodriza.inventory.model import (
     NodeSettings,
     Share,
 )
+from nodriza.inventory.roles import DEFAULT
 from nodriza.inventory.tls import TlsSettings
 from nodriza.inventory.wording import check
 
@@ -30,6 +34,7 @@ class Written:
 
     key: str
     name: str
+    """Empty for the one that stands for all of a range which makes no names."""
     kind: Any
     settings: NodeSettings | None
     """As far as they are right; what is wrong is already reported."""
@@ -39,9 +44,14 @@ class Written:
         """Where it is in the file."""
         return ("nodes", self.key)
 
+    @property
+    def called(self) -> str:
+        """What to call it in a sentence about another one."""
+        return self.name or self.key
+
     def named(self, words: str) -> str:
         """``words``, with the node's name where the place in the file does not say it."""
-        return words if self.name == self.key else f"{words} (for {self.name})"
+        return words if self.name in ("", self.key) else f"{words} (for {self.name})"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,8 +68,8 @@ class Draft:
     """What the cluster gives to each of its nodes."""
     kinds: dict[str, KindSettings]
     nodes: tuple[Written, ...]
-    whole: bool
-    """Whether no node is left out of ``nodes`` because of a mistake in it."""
+    listed: bool
+    """Whether there are nodes at all, or something that was to be them."""
     lab: bool
 
 
@@ -74,7 +84,7 @@ def read_draft(document: Document) -> Draft:
     top = {**data, "nodes": {}} if "nodes" in data else data
     if "lab" in top and top["lab"] is None:
         top = {**top, "lab": {}}  # the bare word is enough to say that there is one
-    nodes, whole = _read_nodes(data["nodes"], document) if "nodes" in data else ([], False)
+    nodes = _read_nodes(data["nodes"], document) if "nodes" in data else []
     kinds: Any = top["kinds"] if isinstance(top.get("kinds"), dict) else {}
     return Draft(
         document=document,
@@ -89,31 +99,47 @@ def read_draft(document: Document) -> Draft:
             for name in Kinds.model_fields
         },
         nodes=tuple(nodes),
-        whole=whole,
+        listed="nodes" in data,
         lab="lab" in data,
     )
 
 
 def _salvaged(model: type[M], value: Any) -> M | None:
-    """``value`` without its wrong keys, so that the right ones are still compared.
+    """``value`` without what is wrong in it, however deep, so that the rest is still compared.
 
     Where a key is needed and wrong, the attribute is ``None`` whatever its type says.
     """
     if not isinstance(value, dict):
         return None
-    try:
-        return model.model_validate(value)
-    except ValidationError as error:
-        wrong = {finding["loc"][0] for finding in error.errors() if finding["loc"]}
-    right = {key: item for key, item in value.items() if key not in wrong}
     needed = _STAND_INS.get(model, {})
-    try:
-        result = model.model_validate({**needed, **right})
-    except ValidationError:
-        return None
-    return result.model_copy(update={key: None for key in needed if key not in right})
+    right = copy.deepcopy(value)
+    for _ in range(_ROUNDS):
+        try:
+            result = model.model_validate({**needed, **right})
+        except ValidationError as error:
+            for finding in error.errors(include_url=False):
+                _leave_out(right, [part for part in finding["loc"] if part != "[key]"])
+        else:
+            return result.model_copy(update={key: None for key in needed if key not in right})
+    return None
 
 
+def _leave_out(data: Any, place: Sequence[Any]) -> None:
+    """Take away what is at ``place``; in a list, so that the others keep theirs, a stand-in."""
+    *way, last = place or [None]
+    for part in way:
+        try:
+            data = data[part]
+        except (KeyError, IndexError, TypeError):
+            return
+    if isinstance(data, dict):
+        data.pop(last, None)
+    elif isinstance(data, list) and isinstance(last, int) and last < len(data):
+        data[last] = DEFAULT
+
+
+_ROUNDS = 5
+"""What was hidden by one mistake shows in the next round."""
 _EVERYWHERE = ("ssh", "variables", "roles")
 _STAND_INS: dict[type[BaseModel], dict[str, str]] = {
     Networks: {"private": "192.0.2.0/24"},
@@ -123,22 +149,17 @@ _STAND_INS: dict[type[BaseModel], dict[str, str]] = {
 """For keys that a model needs."""
 
 
-def _read_nodes(nodes: Any, document: Document) -> tuple[list[Written], bool]:
+def _read_nodes(nodes: Any, document: Document) -> list[Written]:
     if not isinstance(nodes, dict):
         document.complain(("nodes",), "must have the name of each node as a key")
         document.spoiled.add(("nodes",))
-        return [], False
+        return []
     written: list[Written] = []
-    whole = True
     for key, value in nodes.items():
-        names = _names(key, document)
-        fits = bool(names) and _ranges_fit(key, names, value, document)
-        if fits:
-            written += _read_node(key, names, value, document)
-        else:  # one stands for all, to see what else is wrong with it
-            check(NodeSettings, ranges.instance(value, 0), ("nodes", key), document)
-        whole = whole and fits
-    return written, whole
+        # Where there are no names one stands for all, to see what else is wrong with it.
+        names = _names(key, document) or [""]
+        written += _read_node(key, names, value, document)
+    return written
 
 
 def _names(key: str, document: Document) -> list[str]:
@@ -146,26 +167,35 @@ def _names(key: str, document: Document) -> list[str]:
         return ranges.expand(key)
     except ranges.RangeMistake as mistake:
         document.complain(("nodes", key), str(mistake), key=True)
-        return []
-
-
-def _ranges_fit(key: str, names: list[str], value: Any, document: Document) -> bool:
-    if not ranges.is_range(key):
-        return True
-    wrong = list(ranges.mistakes_in(value, len(names), ("nodes", key)))
-    for place, message in wrong:
-        document.complain(place, message)
-        document.spoiled.add(place)
-    return not wrong
+    with contextlib.suppress(ranges.RangeMistake):  # else what is meant can't be known
+        return ranges.expand(ranges.forwards(key))
+    return []
 
 
 def _read_node(key: str, names: list[str], value: Any, document: Document) -> list[Written]:
+    """Each of the names with its part of every range, as far as the ranges reach."""
     spread = ranges.is_range(key)
+    short = _short(key, names, value, document) if spread and names != [""] else []
     nodes = []
     for index, name in enumerate(names):
         data = ranges.instance(value, index) if spread else value
-        settings = check(NodeSettings, data, ("nodes", key), document)
+        if beyond := [place for place, size in short if index >= size]:
+            data = copy.deepcopy(data)
+            for place in beyond:
+                _leave_out(data, place)
+        settings = check(NodeSettings, data, ("nodes", key), document, beyond)
         settings = settings or _salvaged(NodeSettings, data)
         kind = data.get("kind") if isinstance(data, dict) else None
         nodes.append(Written(key, name, kind, settings))
     return nodes
+
+
+def _short(
+    key: str, names: list[str], value: Any, document: Document
+) -> list[tuple[tuple[str | int, ...], int]]:
+    """Values whose ranges are not as long as the name's: where, and how far they reach."""
+    found = []
+    for place, message, size in ranges.mistakes_in(value, len(names)):
+        document.complain(("nodes", key, *place), message)
+        found.append((place, size))
+    return found

@@ -13,9 +13,10 @@ from pydantic import ValidationError
 from nodriza.errors import InventoryError
 from nodriza.inventory.build import build
 from nodriza.inventory.checks import check_together
-from nodriza.inventory.draft import read_draft
+from nodriza.inventory.draft import Draft, read_draft
 from nodriza.inventory.files import find_inventories
-from nodriza.inventory.marks import Document, read_marked
+from nodriza.inventory.marks import Document, Problem, read_marked
+from nodriza.inventory.marks import Path as Keys
 from nodriza.inventory.model import Cluster, LabOverlay
 from nodriza.inventory.rotating import Rotating
 from nodriza.inventory.wording import did_you_mean
@@ -25,21 +26,44 @@ MAX_BYTES = 2_000_000
 _MAX_PROBLEMS = 100
 
 
-def load_cluster(path: Path) -> Cluster:
+def load_cluster(path: Path, *, connects: bool = False) -> Cluster:
     """Read, check and expand an inventory. Touches no host.
 
+    ``connects``: for a command that does, so that this computer must have the SSH keys.
     Raises ``InventoryError`` with every problem as
     ``file:line:column key/path: message``.
     """
     path = Path(path)
-    document = read_marked(_read(path))
-    draft = read_draft(document)
-    check_together(draft, path)
+    text = _read(path)
+    document = read_marked(text)
+    draft = _checked(document, path, connects)
+    if document.doubled:
+        document.problems += _in_seconds(text, path, connects, document.doubled)
     if document.problems or not draft.settings:
         raise InventoryError(_lines(document, path))
     overlay = _read_overlay(draft.settings.cluster) if draft.settings.lab else None
     cluster = build(draft.settings, draft.nodes, overlay, path)
     return cluster.model_copy(update={"rotating": frozenset(Rotating.beside(path).read())})
+
+
+def _checked(document: Document, path: Path, connects: bool) -> Draft:
+    draft = read_draft(document)
+    check_together(draft, path, connects=connects)
+    # Quotes help only a key that is right once it has them.
+    wrong = {problem.mark for problem in document.problems}
+    document.problems += [each for each in document.unquoted if each.mark not in wrong]
+    return draft
+
+
+def _in_seconds(text: str, path: Path, connects: bool, doubled: set[Keys]) -> list[Problem]:
+    """What is wrong in the second values of keys that are given twice."""
+    other = read_marked(text, last=True)
+    _checked(other, path, connects)
+    return [
+        problem
+        for problem in other.problems
+        if any(problem.path[: len(keys)] == keys for keys in doubled)
+    ]
 
 
 def _read(path: Path) -> str:

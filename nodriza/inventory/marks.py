@@ -50,6 +50,10 @@ class Document:
         self.spoiled: set[Path] = set()
         """Values already complained about: what follows from them is not news."""
         self.problems: list[Problem] = []
+        self.doubled: set[Path] = set()
+        """Keys that are given twice; the data has one of the two."""
+        self.unquoted: list[Problem] = []
+        """Keys that YAML takes for no text, and that quotes would make one."""
         self._topics: set[tuple[Path, str]] = set()
 
     def mark(self, path: Path, *, key: bool = False) -> Mark:
@@ -78,8 +82,11 @@ class Document:
         self.problems.append(Problem(self.mark(path, key=key), path, message))
 
 
-def read_marked(text: str) -> Document:
-    """The data and places of one YAML text; what is wrong is in ``problems``."""
+def read_marked(text: str, *, last: bool = False) -> Document:
+    """The data and places of one YAML text; what is wrong is in ``problems``.
+
+    ``last``: of a key that is given twice the last value is taken, else the first.
+    """
     document = Document()
     try:
         node = compose(text)
@@ -90,7 +97,7 @@ def read_marked(text: str) -> Document:
         document.spoiled.add(())
         return document
     if node is not None:
-        builder = _Builder(document)
+        builder = _Builder(document, last=last)
         try:
             document.data = builder.value(node, ())
         except _TooMuch as error:
@@ -106,8 +113,9 @@ class _TooMuch(Exception):
 class _Builder:
     """Walks the nodes once, with the path of keys that leads to each."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, *, last: bool) -> None:
         self.document = document
+        self.last = last
         self.open: list[yaml.Node] = []
         self.count = 0
 
@@ -157,6 +165,7 @@ class _Builder:
         """Key and value nodes by name: a mapping's own, then what it merges and has not."""
         self.step(node)
         pairs: dict[str, tuple[yaml.Node, yaml.Node]] = {}
+        first: dict[str, int] = {}
         merges = []
         for key, value in node.value:
             if key.tag == _TAG + "merge":
@@ -164,10 +173,11 @@ class _Builder:
                 continue
             name = self.key(key, path)
             if name is not None and name in pairs:
-                line = _mark(pairs[name][0]).line
-                message = f"the same key is already in line {line}"
+                message = f"the same key is already in line {first[name]}"
                 self.document.problems.append(Problem(_mark(key), (*path, name), message))
-            elif name is not None:
+                self.document.doubled.add((*path, name))
+            if name is not None and (self.last or name not in pairs):
+                first.setdefault(name, _mark(key).line)
                 pairs[name] = (key, value)
         for merge in merges:
             for item in merge.value if isinstance(merge, yaml.SequenceNode) else [merge]:
@@ -192,8 +202,10 @@ class _Builder:
         message = "a key must be text without control characters"
         if not isinstance(node, yaml.ScalarNode):
             message = "a key must be text: write it in quotes"
-        elif node.tag != _TAG + "str":
-            message = f"a key must be text: write it in quotes, {_quoted(node.value)}"
+        elif node.tag != _TAG + "str" and node.value:
+            words = f"a key must be text: write it in quotes, {_quoted(node.value)}"
+            self.document.unquoted.append(Problem(_mark(node), path, words))
+            return str(node.value)
         elif node.value and not _CONTROL.search(node.value):
             return str(node.value)
         self.document.problems.append(Problem(_mark(node), path, message))

@@ -47,7 +47,7 @@ class AppSettings(Model):
     processes: Annotated[int, whole(1, 512)] | None = None
     threads: Annotated[int, whole(1, 256)] = 2
     max_upload_mb: Annotated[int, whole(1, 1_000_000)] = 200
-    environment: dict[text.VariableName, text.VariableValue] = Field(default={})
+    environment: text.Environment = Field(default={})
     packages: Annotated[tuple[text.PackageName, ...], text.Items] = ()
     build_packages: Annotated[tuple[text.PackageName, ...], text.Items] = ()
     smoke: text.InsidePath | None = None

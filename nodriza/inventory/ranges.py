@@ -67,10 +67,18 @@ def expand(text: str) -> list[str]:
     return [f"{before}{found.text(index)}{after}" for index in range(found.size)]
 
 
+def forwards(text: str) -> str:
+    """``text`` with the ends of its ranges the other way round."""
+    return _RANGE.sub(r"[\2:\1]", text)
+
+
 def mistakes_in(
     data: Any, size: int, path: tuple[str | int, ...] = ()
-) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Path and reason of every string in ``data`` whose ranges are not ``size`` long."""
+) -> Iterator[tuple[tuple[str | int, ...], str, int]]:
+    """Every string in ``data`` whose ranges are not ``size`` long: path, reason, and its length.
+
+    The length is 0 where the text is no range at all.
+    """
     if isinstance(data, dict):
         for key, value in data.items():
             yield from mistakes_in(value, size, (*path, key))
@@ -81,10 +89,11 @@ def mistakes_in(
         try:
             sizes = {found.size for found in _ranges_in(data)} - {size}
         except RangeMistake as mistake:
-            yield path, str(mistake)
+            yield path, str(mistake), 0
         else:
             if sizes:
-                yield path, f"has {sizes.pop()} numbers, but the node's name has {size}"
+                least = min(sizes)
+                yield path, f"has {least} numbers, but the node's name has {size}", least
 
 
 def instance(data: Any, index: int) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import keyword
 import re
+import socket
 import unicodedata
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -38,8 +39,8 @@ _TAKEN = """
 # Accounts, groups, databases, and what is in /etc: an application's name becomes all four.
 RESERVED = frozenset(_TAKEN.split())
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-NODE_NAME = rf"(?=[^a-z]*[a-z]){_LABEL}"
-"""RFC 1123, in small letters; with a letter in it, because a bare number is an address."""
+NODE_NAME = rf"(?=[^a-z]*[a-z])(?!0x[0-9a-f]*$){_LABEL}"
+"""RFC 1123, in small letters; no number of any kind, which inet_aton(3) takes for an address."""
 NO_NODE = ("localhost", "ip6-localhost", "ip6-loopback")
 _DOMAIN = rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*"
 _DOMAIN_WORDS = (
@@ -56,9 +57,15 @@ _IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
 _DOTTED = rf"{_IDENTIFIER}(\.{_IDENTIFIER})*"
 _MODULE_WORDS = "must be the dotted name of a Python module, such as shop.wsgi"
 _HOST = r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
+_HOST_WORDS = "must be a host name or an address"
 _UNIX_USER = r"[A-Za-z_][A-Za-z0-9_.-]{0,31}"
-_GATEWAY = rf"({_UNIX_USER}@)?{_HOST}(:([0-9]{{1,5}}))?"
+_GATEWAY = rf"({_UNIX_USER}@)?({_HOST})(:([0-9]{{1,5}}))?"
 _GATEWAY_WORDS = 'must be the name of a node, or "user@host" or "user@host:port"'
+ONE_VARIABLE = 131_072
+"""Bytes of NAME=value and its end: MAX_ARG_STRLEN, 32 pages (execve(2))."""
+ALL_VARIABLES = 1_000_000
+"""Bytes: half of what is left for arguments and environment under Debian's limit for the stack
+(a quarter of 8 MiB, execve(2)), because a program has arguments and variables of its own."""
 _VALUE_WORDS = "must be one line: an environment file has one line for each variable"
 
 
@@ -68,12 +75,34 @@ def is_node_name(value: str) -> str:
         return f'"{value}" is what every machine calls itself in /etc/hosts'
     if re.fullmatch(NODE_NAME, value):
         return ""
+    if address := taken_for(value):
+        return (
+            f'a node\'s name becomes its hostname, and "{value}" is an address for every program'
+            f" ({address}): it needs other letters"
+        )
     near = ascii_name(value).replace("_", "-").replace(" ", "-").strip("-")
     such = f', such as "{near}"' if re.fullmatch(NODE_NAME, near) else ""
     return (
         "a node's name becomes its hostname: small letters, digits and hyphens, at most 63, "
         f"with a letter in it and no hyphen at either end{such}"
     )
+
+
+def taken_for(value: str) -> str:
+    """The address that inet_aton(3) sees in a name: "127.1", "0x1f", "017"; or nothing."""
+    try:
+        return socket.inet_ntoa(socket.inet_aton(value))
+    except (OSError, ValueError):
+        return ""
+
+
+def _host_name(value: str) -> str:
+    if not re.fullmatch(_HOST, value):
+        raise ValueError(_HOST_WORDS)
+    address = taken_for(value)
+    if address not in ("", value):
+        raise ValueError(f"is taken for the address {address}: write that, or a name")
+    return value
 
 
 def ascii_name(value: str) -> str:
@@ -83,6 +112,8 @@ def ascii_name(value: str) -> str:
 
 
 def _domain(value: str) -> str:
+    if address := taken_for(value):
+        raise ValueError(f"is an address ({address}): {_DOMAIN_WORDS}")
     if re.fullmatch(_DOMAIN, value):
         return value
     near = punycode(value)
@@ -191,10 +222,29 @@ def _variable_value(value: str) -> str:
     return value
 
 
+def _environment(values: dict[str, str]) -> dict[str, str]:
+    total = 0
+    for name, value in values.items():
+        size = len(f"{name}={value}".encode()) + 1  # the zero byte at its end
+        if size > ONE_VARIABLE:
+            raise ValueError(
+                f"{name} takes {size} bytes, and no program starts with a variable of more than"
+                f" {ONE_VARIABLE}: put it in a file of the application"
+            )
+        total += size
+    if total > ALL_VARIABLES:
+        raise ValueError(
+            f"its variables take {total} bytes together, and not every program starts with more"
+            f" than {ALL_VARIABLES}: put the long ones in a file of the application"
+        )
+    return values
+
+
 def _gateway(value: str) -> str:
     found = re.fullmatch(_GATEWAY, value)
-    if not found or not 0 < int(found.group(4) or 22) < 65536:
+    if not found or not 0 < int(found.group(5) or 22) < 65536:
         raise ValueError(_GATEWAY_WORDS)
+    _host_name(found.group(2))
     return value
 
 
@@ -245,6 +295,8 @@ VariableValue = Annotated[
     BeforeValidator(_number_as_text),
 ]
 """One line of text; a whole number is taken as its digits."""
+Environment = Annotated[dict[VariableName, VariableValue], AfterValidator(_environment)]
+"""Variables of a process, no larger than the kernel takes them."""
 ClusterName = Annotated[
     str,
     Shape(
@@ -271,7 +323,7 @@ HttpsUrl = Annotated[
     Shape(rf"https://{_HOST}(:\d{{1,5}})?(/[A-Za-z0-9._~/-]*)?", "must be an https:// address"),
 ]
 """An address on the web, without a question mark."""
-HostName = Annotated[str, Shape(_HOST, "must be a host name or an address")]
+HostName = Annotated[str, Shape(_HOST, _HOST_WORDS, _host_name)]
 """What SSH connects to."""
 UnixUser = Annotated[str, Shape(_UNIX_USER, "must be the name of a unix account")]
 """Who logs in."""

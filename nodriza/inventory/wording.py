@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -34,13 +34,19 @@ _WORDS = {
 M = TypeVar("M", bound=BaseModel)
 
 
-def check(model: type[M], value: Any, path: Path, document: Document) -> M | None:
-    """``value`` as a ``model``; problems in the document, and ``None``, if it is not one."""
+def check(
+    model: type[M], value: Any, path: Path, document: Document, without: Sequence[Path] = ()
+) -> M | None:
+    """``value`` as a ``model``; problems in the document, and ``None``, if it is not one.
+
+    ``without``: places in it that were left out, and of which nothing is to be said.
+    """
     try:
         return model.model_validate(value)
     except ValidationError as error:
         for finding in error.errors(include_url=False):
-            _report(finding, model, path, document)
+            if finding["loc"] not in without:
+                _report(finding, model, path, document)
     return None
 
 

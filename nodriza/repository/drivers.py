@@ -16,7 +16,7 @@ Finding = tuple[str, tuple[str, ...], str]
 
 def look(requirements: Path) -> tuple[list[Finding], list[str]]:
     """Packages for the inventory (key, packages, why), and what is missing."""
-    names = set(_names(requirements, set()))
+    names = set(named_in(requirements))
     if COMPILED in names:
         why = f"{COMPILED} is compiled against it"
         return [("packages", RUN, why), ("build_packages", BUILD, why)], []
@@ -25,8 +25,9 @@ def look(requirements: Path) -> tuple[list[Finding], list[str]]:
     return [], []
 
 
-def _names(path: Path, seen: set[Path]) -> Iterator[str]:
+def named_in(path: Path, seen: set[Path] | None = None) -> Iterator[str]:
     """The distributions that a requirements file names, in the files it includes too."""
+    seen = set() if seen is None else seen
     if path in seen or not path.is_file():
         return
     seen.add(path)
@@ -34,6 +35,6 @@ def _names(path: Path, seen: set[Path]) -> Iterator[str]:
         included = re.match(r"\s*(?:-r|--requirement)[\s=]*(\S+)", line)
         named = re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", line)
         if included:
-            yield from _names((path.parent / included[1]).resolve(), seen)
+            yield from named_in((path.parent / included[1]).resolve(), seen)
         elif named:
             yield re.sub(r"[-_.]+", "-", named[1]).lower()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Dict, List, Optional, Sequence
 
@@ -17,13 +18,26 @@ FOLDERS = frozenset({"bin", "include", "lib", "lib64"})
 """What ``python -m venv`` makes before it writes pyvenv.cfg."""
 
 
+PATIENCE = ("--retries", "1", "--timeout", "15")
+"""A name server that is dead costs ten seconds a try (resolv.conf(5)), and each package has
+its tries: with pip's own five, nobody hears for a minute why nothing happens."""
+LINES = 20
+_UNREACHED = re.compile(
+    r"(Temporary failure in name resolution|Name or service not known|No address associated"
+    r" with hostname|Connection refused|Network is unreachable|No route to host"
+    r"|[Cc]onnect(?:ion)?(?: to \S+)? timed out|[Rr]ead timed out|certificate verify failed[^')]*)"
+)
+"""How pip's warnings end when it can't reach an index; the words are glibc's and OpenSSL's."""
+
+
 @dataclass(frozen=True)
 class Venv(Resource):
     """A virtual environment in which the file ``requirements`` has been installed.
 
     That file is on the host. What is compared is ``digest``, which stands for all that
     gets installed, or else the file's own text. Without requirements, an empty
-    environment. ``user`` owns it and runs pip.
+    environment. ``user`` owns it and runs pip, in ``folder``: relative paths in requirements
+    (``./lib``) begin there, because pip takes them from where it was started.
     """
 
     path: str
@@ -31,6 +45,7 @@ class Venv(Resource):
     python: str = "python3"
     user: Optional[str] = None
     digest: str = ""
+    folder: str = "/"
 
     ALONE: ClassVar[bool] = True  # the file of requirements may arrive earlier in the run
 
@@ -69,9 +84,12 @@ class Venv(Resource):
             self._build(host)
         if self.requirements:
             pip = [f"{host.at(self.path)}/bin/python", "-m", "pip", "--no-input"]
-            pip += ["--disable-pip-version-check", "install", "--quiet"]
-            requirements = host.at(self.requirements)
-            host.run([*pip, "-r", requirements], user=self.user, timeout=1800)
+            pip += ["--disable-pip-version-check", *PATIENCE, "install", "--quiet"]
+            requirements, folder = host.at(self.requirements), host.at(self.folder)
+            argv = [*pip, "-r", requirements]
+            done = host.run(argv, user=self.user, cwd=folder, timeout=1800, check=False)
+            if done.exit:
+                host.refuse(f"pip install: exit {done.exit}\n{reason(done.err or done.out)}")
         owner = self.user or "root"
         host.write(marker, expected, owner=owner, group=host.group_of(owner))
 
@@ -103,3 +121,11 @@ def _tag(host: Host, python: str) -> str:
     code = "import sys; print(sys.implementation.cache_tag)"
     result = host.run([python, "-c", code], check=False)
     return "" if result.exit else result.out.strip()
+
+
+def reason(words: str) -> str:
+    """What pip said, and above it why, where that stands in the middle of its retries."""
+    lines = words.strip().splitlines()[-LINES:]
+    if found := _UNREACHED.search(words):
+        lines.insert(0, f"the package index can't be reached from this host: {found.group()}")
+    return "\n".join(lines)

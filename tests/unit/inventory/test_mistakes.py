@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -123,10 +124,18 @@ def test_mistakes__what_yaml_would_silently_change_is_refused(mistakes, write, r
     assert quoted.variables == {"value": raw}
 
 
-@pytest.mark.parametrize("raw", ["no", "12", "~", "[a]", '"\\e"'])
+@pytest.mark.parametrize("raw", ["no", "[a]", '"\\e"'])
 def test_mistakes__a_key_that_is_not_text_is_refused(mistakes, raw):
     (said,) = mistakes(GOOD + f"variables: {{{raw}: 1}}\n")
     assert said.startswith("12:13 variables: a key must be text")
+
+
+@pytest.mark.parametrize("key", ["007", "0x1f", "12", "1e+3", "~", "12:30"])
+@pytest.mark.parametrize("place", ["variables: {%s: 1}", "nodes: {%s: 1}"])
+def test_mistakes__no_quotes_are_asked_for_where_they_would_not_help(mistakes, place, key):
+    found = mistakes(place % key)
+    assert not [line for line in found if "quotes" in line]
+    assert [line for line in found if f"/{key}: " in line]
 
 
 @pytest.mark.parametrize(
@@ -209,6 +218,95 @@ def test_mistakes__files_of_the_application_that_are_not_there(mistakes):
     assert first.startswith("8:17 app/requirements: ")
     assert 'did you mean "requirements.txt"?' in first
     assert second.startswith('9:10 app/smoke: there is no file "s.py"')
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ("{BIG: %s}" % ("x" * 140_000), "BIG takes 140005 bytes"),
+        ("{BIG: %s}" % ("ñ" * 65_537), "BIG takes 131079 bytes"),
+        (
+            "{" + ", ".join(f"V{n}: {'x' * 100_000}" for n in range(10)) + "}",
+            "1000040 bytes together",
+        ),
+    ],
+)
+def test_mistakes__variables_that_no_program_could_start_with(mistakes, environment, said):
+    (found,) = mistakes(GOOD.replace("  settings", f"  environment: {environment}\n  settings"))
+    assert "app/environment: " in found
+    assert said in found
+    assert len(found) < 300
+
+
+def test_variables__as_large_as_the_kernel_takes_them_are_right(write):
+    value = "x" * (131_072 - len("BIG=") - 1)
+    text = GOOD.replace("  settings", f"  environment: {{BIG: {value}}}\n  settings")
+    environment = dict(load_cluster(write(text)).app.environment)
+    assert subprocess.run(["true"], env=environment, check=True).returncode == 0
+    environment["BIG"] += "x"
+    with pytest.raises(OSError, match="too long"):
+        subprocess.run(["true"], env=environment, check=True)
+
+
+def test_mistakes__a_file_is_no_source_and_none_is_proposed(mistakes, tmp_path):
+    (tmp_path / "README.rst").touch()
+    (said,) = mistakes(GOOD.replace("../app", "../README.rst"))
+    assert 'this is a file and no folder: "../README.rst"' in said
+    assert "did you mean" not in said
+    (said,) = mistakes(GOOD.replace("../app", "../README.rs"))
+    assert 'there is no folder "../README.rs"' in said
+    assert "did you mean" not in said
+
+
+def project(folder):
+    (folder / "manage.py").touch()
+    (folder / "shop").mkdir()
+    for name in ("__init__", "wsgi", "settings"):
+        (folder / f"shop/{name}.py").touch()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("shop.wsgi", "shop.wsgy", 'wsgi: there is no module "shop.wsgy" in app/source, did you'),
+        ("shop.wsgi", "shpo.wsgi", 'wsgi: there is no module "shpo" in app/source, did you mean'),
+        ("shop.settings", "shop.settings.production", 'settings: there is no module "shop.sett'),
+        ("shop.wsgi", "shop.wsgi\n  celery: shop.celery", 'celery: there is no module "shop.cel'),
+    ],
+)
+def test_mistakes__a_module_that_is_not_in_the_source(
+    mistakes, write, tmp_path, before, after, said
+):
+    write(GOOD)
+    project(tmp_path / "app")
+    load_cluster(tmp_path / "inventories/shop.yml")
+    text = GOOD.replace(before, after)
+    (tmp_path / "inventories/shop.yml").write_text(text)
+    with pytest.raises(InventoryError) as caught:
+        load_cluster(tmp_path / "inventories/shop.yml")
+    (found,) = caught.value.problems
+    assert f"app/{said}" in found
+
+
+@pytest.mark.parametrize("line", ["shpo==1.0", "Shpo", "-e .", "./lib", "git+https://x/y.git"])
+def test_module__that_pip_may_bring_is_believed(write, tmp_path, line):
+    file = write(GOOD.replace("shop.wsgi", "shpo.wsgi"))
+    project(tmp_path / "app")
+    (tmp_path / "app/requirements.txt").write_text(f"django\n{line}\n")
+    load_cluster(file)
+
+
+@pytest.mark.parametrize("place", ["ssh: {key: id}\n", "kinds: {child: {ssh: {key: id}}}\n"])
+def test_mistakes__a_key_that_is_not_there_matters_to_who_connects(write, place):
+    file = write(GOOD + place)
+    load_cluster(file)
+    (file.parent / "idd").touch()
+    with pytest.raises(
+        InventoryError, match=r'ssh/key: there is no file "id", did you mean "idd"'
+    ):
+        load_cluster(file, connects=True)
+    (file.parent / "id").touch()
+    load_cluster(file, connects=True)
 
 
 def test_mistakes__through_an_anchor_are_told_once_where_they_are_written(mistakes):

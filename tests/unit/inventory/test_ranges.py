@@ -75,7 +75,7 @@ def test_values__go_along_with_the_name_wherever_they_are():
 def test_values__of_another_length_are_told_with_their_path():
     data = {"private": "10.0.0.[12:13]", "variables": {"list": ["x[1:3]"]}}
     assert list(mistakes_in(data, 2)) == [
-        (("variables", "list", 0), "has 3 numbers, but the node's name has 2")
+        (("variables", "list", 0), "has 3 numbers, but the node's name has 2", 3)
     ]
 
 

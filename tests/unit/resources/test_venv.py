@@ -1,11 +1,13 @@
 """Virtual environments, made by the real venv and pip, from a wheel made here."""
 
+import time
 import zipfile
 
 import pytest
 
-from nodriza.agent.host import CommandFailed, Host, HostError
+from nodriza.agent.host import Host, HostError
 from nodriza.resources import Venv
+from nodriza.resources.venv import reason
 
 VENV = Venv("/venv", requirements="/requirements.txt")
 
@@ -56,13 +58,60 @@ def test_venv__holds_what_the_requirements_say_and_follows_them(host):
 
     require(host, "3.0")
     host.remove("/tiny-3.0-py3-none-any.whl")
-    with pytest.raises(CommandFailed, match=r"tiny-3\.0"):
+    with pytest.raises(HostError, match=r"tiny-3\.0"):
         VENV.fix(host, look(host))
     require(host, "2.0")
     assert look(host) == {"installed": False}, "a failed pip leaves nothing that looks complete"
     VENV.fix(host, look(host))
     assert look(host) == VENV.wanted()
     assert not host.stat("/venv/kept"), "what was left half-way is made anew"
+
+
+def test_venv__takes_relative_requirements_from_its_folder(host):
+    require(host, "1.0")
+    host.mkdirs("/app/vendor")
+    host.rename("/tiny-1.0-py3-none-any.whl", "/moved")
+    wheel = host.read("/moved")
+    host.write("/app/vendor/tiny-1.0-py3-none-any.whl", wheel)
+    host.write("/requirements.txt", "--no-index\n./vendor/tiny-1.0-py3-none-any.whl\n")
+    venv = Venv("/venv", requirements="/requirements.txt", folder="/app")
+    venv.fix(host, None)
+    assert imported(host) == "1.0"
+
+
+def test_venv__says_first_that_the_index_can_not_be_reached_and_soon(host):
+    host.write("/requirements.txt", "--index-url http://127.0.0.1:9/simple\ntiny\n")
+    began = time.monotonic()
+    with pytest.raises(HostError) as caught:
+        VENV.fix(host, None)
+    first, second = str(caught.value).splitlines()[:2]
+    assert first.startswith("pip install: exit 1")
+    assert second == "the package index can't be reached from this host: Connection refused"
+    assert time.monotonic() - began < 20
+
+
+DEAD = """\
+WARNING: Retrying (Retry(total=0, connect=None, read=None, redirect=None, status=None)) after \
+connection broken by 'NewConnectionError('<pip._vendor.urllib3.connection.HTTPSConnection object \
+at 0x7f>: Failed to establish a new connection: [Errno -3] Temporary failure in name resolution')'\
+: /simple/tiny/
+ERROR: Could not find a version that satisfies the requirement tiny (from versions: none)
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "first"),
+    [
+        (DEAD, "the package index can't be reached from this host: Temporary failure in name"),
+        (DEAD.replace("Temporary failure in name resolution", "x"), "WARNING: Retrying"),
+        ("(caused by ConnectTimeoutError: connection to a.example timed out", "the package ind"),
+        ("ERROR: No matching distribution found for tiny==9", "ERROR: No matching"),
+    ],
+)
+def test_reason__is_above_what_pip_said(said, first):
+    lines = reason(said).splitlines()
+    assert lines[0].startswith(first)
+    assert lines[-1] == said.splitlines()[-1]
 
 
 def test_venv__is_empty_without_requirements(host):

@@ -1,0 +1,102 @@
+"""The application that an inventory names: is it there, with all that is said of it?"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from nodriza.inventory.draft import Draft
+from nodriza.inventory.marks import Document
+from nodriza.inventory.model import AppSettings
+from nodriza.inventory.text import absolute
+from nodriza.inventory.wording import did_you_mean
+from nodriza.repository.drivers import named_in
+
+
+def check_application(draft: Draft, inventory: Path) -> None:
+    """Its folder, its files and its modules are there."""
+    if not draft.app or not draft.app.source:
+        return
+    source = absolute(draft.app.source, inventory.parent)
+    if not is_there(source.is_dir):
+        there = (
+            "this is a file and no folder:" if is_there(source.exists) else "there is no folder"
+        )
+        message = f'{there} "{draft.app.source[:200]}"{near_path(source, Path.is_dir)}'
+        draft.document.complain(("app", "source"), message)
+        return
+    _check_modules(draft.app, source, draft.document)
+    for field in ("requirements", "smoke"):
+        name = getattr(draft.app, field)
+        if name and not is_there((source / name).is_file):
+            near = near_path(source / name, Path.is_file)
+            message = f'there is no file "{name}" in app/source{near}'
+            draft.document.complain(("app", field), message)
+
+
+def _check_modules(app: AppSettings, source: Path, document: Document) -> None:
+    """The modules of the application are in its source, or in something that it requires."""
+    requirements = source / app.requirements
+    if not is_there((source / "manage.py").is_file) or _has_nameless(requirements):
+        return  # there is no place where modules begin, or no knowing what pip will bring
+    required = {name.replace("-", "_") for name in named_in(requirements)}
+    for field in ("wsgi", "settings", "celery"):
+        name: str | None = getattr(app, field)
+        if name and name.partition(".")[0].lower() not in required:
+            missing, near = _missing_module(name, source)
+            if missing:
+                message = f'there is no module "{missing}" in app/source{near}'
+                document.complain(("app", field), message)
+
+
+def _has_nameless(requirements: Path) -> bool:
+    """Whether something is required that has no name here: a folder, an archive, a checkout."""
+    try:
+        text = requirements.read_text("utf-8", errors="replace")
+    except OSError:
+        return False
+    return bool(re.search(r"(?m)^\s*(-e\b|--editable\b|[./]|[a-z+]+:)", text))
+
+
+def _missing_module(name: str, source: Path) -> tuple[str, str]:
+    """The first part of a dotted name that is no module, and what is near it; or nothing."""
+    folder = source
+    parts = name.split(".")
+    for number, part in enumerate(parts):
+        if is_there((folder / part).is_dir):
+            folder = folder / part
+            continue
+        if number == len(parts) - 1 and is_there((folder / f"{part}.py").is_file):
+            return "", ""
+        return ".".join(parts[: number + 1]), _near_module(folder, part)
+    return "", ""
+
+
+def _near_module(folder: Path, part: str) -> str:
+    try:
+        there = {
+            entry.stem for entry in folder.iterdir() if entry.is_dir() or entry.suffix == ".py"
+        }
+    except OSError:
+        return ""
+    return did_you_mean(part, sorted(there))
+
+
+def is_there(look: Callable[[], bool]) -> bool:
+    """Whether a look at the disk says yes; an error is a no."""
+    try:
+        return look()
+    except (OSError, ValueError):  # a name that is too long, a folder that is closed to us
+        return False
+
+
+def near_path(path: Path, fits: Callable[[Path], bool]) -> str:
+    """The near miss in the folder where ``path`` would be, of those that could be meant."""
+    try:
+        there = sorted(entry.name for entry in path.parent.iterdir() if fits(entry))
+    except (OSError, ValueError):
+        return ""
+    near = difflib.get_close_matches(path.name, there, n=1)
+    return f', did you mean "{path.with_name(near[0]).name}"?' if near else ""
