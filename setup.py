@@ -47,7 +47,7 @@ setup(
         "invoke>=2.2,<4",
         "jinja2>=3.1,<4",
         "paramiko>=3.4",
-        "pydantic>=2.7,<3",
+        "pydantic>=2.8,<3",
         "typing_extensions>=4.6",
         "pyrage>=1.2,<2",
         "python-vagrant>=1.0,<2",

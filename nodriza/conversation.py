@@ -16,8 +16,8 @@ from nodriza import events, foreign
 from nodriza.events import Event, NotAnEvent
 
 RS = b"\x1e"
-RECORD = 4 * 1024 * 1024
-"""Bytes of one event. The longest honest one is a history, which the agent cuts at a quarter."""
+RECORD = 1024 * 1024
+"""Bytes of one event; the agent sends no longer one (nodriza/agent/line.py)."""
 ALL = 64 * 1024 * 1024
 """Bytes of all events and of whatever else a host prints among them."""
 MOMENTS = 100
@@ -44,25 +44,25 @@ class Records:
         self._bytes += len(data)
         if self._bytes > ALL:
             raise NotAnEvent(f"more than {ALL >> 20} MB")
+        if not self._line and RS not in data:
+            return  # what a login script prints may be long
         *ends, rest = data.split(b"\n")
         for end in ends:
             self._line += end
-            record = self._record()
+            if self._kept():
+                yield bytes(self._line[1:])
             self._line = bytearray()
-            if record is not None:
-                yield record
         self._line += rest
-        if len(self._line) > RECORD:
-            # A login script may print a line without end; only what has a mark is for us.
-            if RS in self._line:
-                raise NotAnEvent(f"a record of more than {RECORD >> 20} MB")
-            del self._line[:]
+        self._kept()
 
-    def _record(self) -> bytes | None:
-        _, mark, record = self._line.rpartition(RS)  # JSON has no RS in it
-        if len(record) > RECORD and mark:
-            raise NotAnEvent(f"a record of more than {RECORD >> 20} MB")
-        return bytes(record) if mark else None
+    def _kept(self) -> bool:
+        """Keep of the line what begins with its last mark: JSON has none in it."""
+        self._line = self._line[max(self._line.rfind(RS), 0) :]
+        if not self._line.startswith(RS):
+            self._line = bytearray()
+        if len(self._line) > RECORD:
+            raise NotAnEvent(f"a record of more than {RECORD >> 10} kB")
+        return bool(self._line)
 
 
 class Conversation:

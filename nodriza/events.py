@@ -11,7 +11,15 @@ import functools
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, ConfigDict, Discriminator, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Discriminator,
+    FailFast,
+    Field,
+    TypeAdapter,
+    ValidationError,
+)
 from typing_extensions import NotRequired, TypedDict
 
 from nodriza import foreign
@@ -27,7 +35,7 @@ Seconds: TypeAlias = Annotated[float, Field(ge=0, le=1e9)]
 Count: TypeAlias = Annotated[int, Field(ge=0, le=1_000_000)]
 Value: TypeAlias = Line | Annotated[int, Field(ge=-(2**63), lt=2**63)] | Number | bool | None
 Status: TypeAlias = Literal["ok", "changed", "failed", "skipped"]
-Lines: TypeAlias = Annotated[list[Line], Field(max_length=MANY)]
+Lines: TypeAlias = Annotated[list[Line], Field(max_length=MANY), FailFast()]
 Gap: TypeAlias = Annotated[dict[Line, tuple[Value, Value]], Field(max_length=100)]
 """Attribute to what is there and what is wanted."""
 
@@ -183,7 +191,7 @@ Run = TypedDict(
 class Record(Run):
     """The same with what it did (``run.json``, nodriza/agent/journal.py)."""
 
-    kept: Annotated[list[Kept], Field(max_length=MANY)]
+    kept: Annotated[list[Kept], Field(max_length=MANY), FailFast()]
     resources: NotRequired[Annotated[dict[Line, Remembered], Field(max_length=MANY)]]
 
 
@@ -227,7 +235,7 @@ class Facts(TypedDict):
 
     event: Literal["facts"]
     state: NotRequired[State]
-    history: NotRequired[Annotated[list[Record], Field(max_length=1000)]]
+    history: NotRequired[Annotated[list[Record], Field(max_length=1000), FailFast()]]
     listing: NotRequired[Annotated[dict[Line, Number], Field(max_length=MANY)]]
     strays: NotRequired[Lines]
 

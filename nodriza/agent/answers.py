@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import itertools
 import os
 import re
 import threading
@@ -19,6 +20,8 @@ from nodriza.resources.mount import Mount
 from nodriza.resources.package import Package
 
 PATIENCE = 3  # seconds for a share that may be away for ever
+MOST = 20_000
+"""Paths of a listing; the controller takes no more."""
 
 
 def state(host: Host, journal: Journal, plan: Sequence[Resource], about: Any) -> Dict[str, Any]:
@@ -67,8 +70,12 @@ def listing(
     host: Host, journal: Journal, plan: Sequence[Resource], about: List[str]
 ) -> Dict[str, float]:
     """What matches the patterns of ``about`` (glob, with "**"), and when it last changed."""
-    found = (path for pattern in about for path in glob.glob(host.at(pattern), recursive=True))
-    return {path[len(host.root) :]: os.lstat(path).st_mtime for path in sorted(found)}
+    found = (path for pattern in about for path in glob.iglob(host.at(pattern), recursive=True))
+    paths = list(itertools.islice(found, MOST + 1))
+    if len(paths) > MOST:
+        host.refuse(f"more than {MOST} paths match {' '.join(about)}")
+    seen = {path[len(host.root) :]: host.stat(path[len(host.root) :]) for path in sorted(paths)}
+    return {path: stat.modified for path, stat in seen.items() if stat}
 
 
 def strays(host: Host, journal: Journal, plan: Sequence[Resource], about: Any) -> List[str]:

@@ -10,10 +10,10 @@ import grp
 import os
 import pwd
 import stat
-import subprocess
 from contextlib import contextmanager
 from typing import Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple, Union
 
+from nodriza.agent import program
 from nodriza.agent.folder import reached
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -22,6 +22,8 @@ TEMPORARY = ".{}.nodriza-new"
 was killed leaves at most one, which the next run replaces."""
 UNITS = ("/etc/systemd/system/", "/run/systemd/system/")
 """Where unit files are that somebody here has written (systemd.unit(5))."""
+READ = 64 * 1024 * 1024
+"""Bytes of the largest file that is read whole; a release is smaller."""
 ASIDE = ".{}.nodriza-old"
 """The name of a tree that is being replaced or removed, until it is gone."""
 
@@ -86,8 +88,9 @@ class Host:
     ) -> Result:
         """Run a program, as root or as ``user``, with ``env`` added to a bare environment.
 
-        Raises ``CommandFailed`` unless ``check`` is off, ``HostError`` after
-        ``timeout`` seconds.
+        Of long output the beginning and the end are kept (``nodriza.agent.program``). Raises
+        ``CommandFailed`` unless ``check`` is off, ``HostError`` after ``timeout`` seconds,
+        when the program and all that it started have been ended.
         """
         words, home = list(argv), "/root"
         if user is not None:
@@ -98,26 +101,21 @@ class Host:
             ids = [f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--init-groups"]
             words, home = ["setpriv", *ids, *words], entry.pw_dir
         try:
-            done = subprocess.run(
+            done = program.run(
                 words,
                 input=input.encode(),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
                 env={"PATH": PATH, "HOME": home, "LC_ALL": "C.UTF-8", **(env or {})},
                 cwd=cwd or "/",
                 timeout=timeout,
-                check=False,
-                start_new_session=True,  # a Ctrl-C or a lost line ends us, not what we run
             )
         except FileNotFoundError as error:
             result = Result(argv, 127, "", f"{error.filename}: not found")
         except (PermissionError, NotADirectoryError) as error:
             result = Result(argv, 126, "", str(error))
-        except subprocess.TimeoutExpired:
+        except program.Late:
             raise HostError(f"{' '.join(argv)}: no end after {timeout:.0f} s") from None
         else:
-            out, err = (s.decode("utf-8", "replace") for s in (done.stdout, done.stderr))
-            result = Result(argv, done.returncode, out, err)
+            result = Result(argv, *done)
         return _checked(result, check)
 
     def refuse(self, words: str) -> NoReturn:
@@ -145,13 +143,23 @@ class Host:
             seen.st_mtime,
         )
 
-    def read(self, path: str) -> Optional[bytes]:
-        """A file's content; ``None`` where no file is."""
+    def read(self, path: str, most: int = READ) -> Optional[bytes]:
+        """A file's content; ``None`` where no file is. Raises ``HostError`` for a larger one."""
         try:
-            with open(self.at(path), "rb") as file:
-                return file.read()
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            # A pipe in its place would wait for a writer.
+            fd = os.open(self.at(path), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            return None
+        content = bytearray()
+        with os.fdopen(fd, "rb") as file:
+            while len(content) <= most and (piece := file.read(256 * 1024)):
+                content += piece
+        if len(content) > most:
+            raise HostError(f"{path} has more than {most} bytes: it is not read")
+        return bytes(content)
 
     def write(
         self,

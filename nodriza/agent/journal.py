@@ -21,13 +21,17 @@ import os
 import time
 from typing import Any, Dict, List, Optional, Set
 
-from nodriza.agent.host import Host, is_temporary
+from nodriza.agent.host import Host, HostError, is_temporary
 
 HOME = "/var/lib/nodriza"
 RUNS = 100
 DAYS = 180
 BYTES = 64 * 1024 * 1024
 """What is kept of the past: a run goes when any of the three is passed."""
+IN_FULL, IN_ALL = 256 * 1024, 512 * 1024
+"""Bytes of the newest records that are told with what they did, and of all that are told."""
+RECORD = 4 * 1024 * 1024
+"""Bytes of a record; each of ours is far shorter."""
 
 
 class Busy(Exception):
@@ -141,7 +145,7 @@ class Journal:
 
     def last_run(self) -> Optional[Dict[str, Any]]:
         """The record of the last run that came to its end, without its details."""
-        return self._read(f"{self.home}/last.json")
+        return self._past(f"{self.home}/last.json")
 
     def history(self) -> List[Dict[str, Any]]:
         """The records of the runs that changed something, the newest first.
@@ -149,9 +153,19 @@ class Journal:
         Each has ``kept``: the files that it replaced, and what each was before
         (``type``: nothing, file, link, or what can't be put back).
         """
-        names = reversed(self.host.list(f"{self.home}/runs"))
-        records = (self._read(f"{self.home}/runs/{name}/run.json") for name in names)
-        return [record for record in records if record and "kept" in record]
+        told: List[Dict[str, Any]] = []
+        used = 0
+        for name in reversed(self.host.list(f"{self.home}/runs")):
+            record = self._past(f"{self.home}/runs/{name}/run.json")
+            if record is None or "kept" not in record:
+                continue
+            used += len(json.dumps(record))
+            if used > IN_FULL:
+                used -= len(json.dumps(record.pop("resources", {})))
+            if used > IN_ALL:
+                break
+            told.append(record)
+        return told
 
     def content(self, kept: Dict[str, Any]) -> bytes:
         """The content of a file that was kept."""
@@ -230,9 +244,19 @@ class Journal:
         self._write(f"{self._folder()}/run.json", {**self.record, "kept": self._kept})
 
     def _read(self, path: str) -> Optional[Dict[str, Any]]:
-        raw = self.host.read(path)
-        found: Optional[Dict[str, Any]] = json.loads(raw) if raw else None
-        return found
+        raw = self.host.read(path, RECORD)
+        try:
+            found = json.loads(raw) if raw else None
+        except (ValueError, RecursionError):
+            raise HostError(f"{path} is damaged: look at it, and take it away") from None
+        return found if isinstance(found, dict) else None
+
+    def _past(self, path: str) -> Optional[Dict[str, Any]]:
+        """The same; one note of the past that can't be read hides no other."""
+        try:
+            return self._read(path)
+        except HostError:
+            return None
 
     def _write(self, path: str, data: Dict[str, Any]) -> None:
         self.host.write(path, json.dumps(data, indent=1), mode="0600")

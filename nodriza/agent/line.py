@@ -17,6 +17,10 @@ ABSENT = 90
 this host must not be held by its run."""
 WORDS = 500
 """Characters of a failure's words that a host remembers."""
+LONGEST = {"words": 20_000, "diff": 64_000}
+"""Characters of them that travel: the beginning and the end, and how much is missing."""
+RECORD = 768 * 1024
+"""Bytes of an event; the controller takes no more (nodriza/conversation.py)."""
 
 
 class Line:
@@ -53,11 +57,26 @@ class Line:
         data = self.described.get(safe.get("id", ""))
         if safe.get("diff") and data and holds_secrets(data):
             safe["diff"] = hide_old_values(safe["diff"], str(data.get("content", "")))
+        for name, most in LONGEST.items():
+            if len(safe.get(name, "")) > most:
+                safe[name] = shortened(safe[name], most)
+        # A file's name may have bytes in it that are no text.
+        record = json.dumps(safe, ensure_ascii=False).encode("utf-8", "replace")
+        if len(record) > RECORD:
+            words = f"an event of {len(record)} bytes can't be sent: {safe['event']}"
+            record = json.dumps({"event": "error", "words": words}).encode()
         try:
-            self.stream.write(b"\x1e" + json.dumps(safe).encode() + b"\n")
+            self.stream.write(b"\x1e" + record + b"\n")
             self.stream.flush()
         except OSError:
             self.broken = True
+
+
+def shortened(text: str, most: int) -> str:
+    """The beginning and the end of a text."""
+    half = most // 2
+    missing = f"[… {len(text) - 2 * half} characters left out …]"
+    return f"{text[:half]}\n{missing}\n{text[-half:]}"
 
 
 class Controller:

@@ -23,6 +23,6 @@ def refuse_unknown_system(host: Host) -> None:
 
 def os_release(host: Host) -> Dict[str, str]:
     """The names and values of os-release(5)."""
-    lines = (host.read("/etc/os-release") or b"").decode("utf-8", "replace").splitlines()
+    lines = (host.read("/etc/os-release", 65536) or b"").decode("utf-8", "replace").splitlines()
     pairs = [line.partition("=") for line in lines if "=" in line]
     return {name: value.strip("\"'") for name, _, value in pairs}

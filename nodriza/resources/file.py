@@ -11,6 +11,9 @@ from nodriza.resources.base import Resource, State
 if TYPE_CHECKING:
     from nodriza.agent.host import Host
 
+COMPARED = 1024 * 1024
+"""Bytes up to which two files are compared line by line: it takes time by their product."""
+
 
 @dataclass(frozen=True)
 class File(Resource):
@@ -72,6 +75,8 @@ class File(Resource):
         old = b"" if now is None or now["type"] != "file" else host.read(self.path) or b""
         if old == self.data or b"\0" in old + self.data:
             return ""
+        if len(old) + len(self.data) > COMPARED:
+            return f"{self.path}: {len(old)} bytes become {len(self.data)}: too many to compare\n"
         import difflib  # noqa: PLC0415  most runs have no use for it
 
         return "\n".join(

@@ -3,12 +3,55 @@
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING
+import time
+import zlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster
+
+
+BODY = 256 * 1024 * 1024
+"""Bytes of the longest answer, unpacked; a video of two seconds is far shorter."""
+WITHIN = 120
+"""Seconds for a whole answer: a child may send a byte before each time-out."""
+
+
+class TooMuch(httpx.HTTPError):
+    """An answer that is too long, takes too long, or is packed in a way we did not ask for."""
+
+
+def send(
+    client: httpx.Client, method: str, path: str, headers: Mapping[str, str] | None, **body: Any
+) -> tuple[httpx.Response, bytes]:
+    """An answer and its body, both within bounds. Raises ``httpx.HTTPError``."""
+    until = time.monotonic() + WITHIN
+    asked = {"Accept-Encoding": "gzip", **(headers or {})}
+    with client.stream(method, path, headers=asked, **body) as answer:
+        packed = answer.headers.get("Content-Encoding", "identity").strip().lower()
+        if packed not in ("gzip", "identity"):
+            raise TooMuch(f"Content-Encoding {packed}, which was not asked for")
+        unpack = zlib.decompressobj(wbits=31) if packed == "gzip" else None
+        said = bytearray()
+        for piece in answer.iter_raw(65536):
+            # A few kilobytes can stand for gigabytes.
+            said += _unpacked(unpack, piece, BODY + 1 - len(said)) if unpack else piece
+            if len(said) > BODY:
+                raise TooMuch(f"more than {BODY >> 20} MB")
+            if time.monotonic() > until:
+                raise TooMuch(f"no end of it within {WITHIN} s")
+    return answer, bytes(said)
+
+
+def _unpacked(unpack: Any, piece: bytes, most: int) -> bytes:
+    try:
+        data: bytes = unpack.decompress(piece, most)
+    except zlib.error as error:
+        raise TooMuch(f"it is not packed as it says: {error}") from None
+    return data
 
 
 def origin(cluster: Cluster, host: str = "") -> str:

@@ -15,6 +15,7 @@ import httpx
 
 from nodriza.errors import NodrizaError
 from nodriza.look import healthy, look, wrong
+from nodriza.smoke.browser import send
 from nodriza.smoke.site import Child, Failed, Site
 
 if TYPE_CHECKING:
@@ -80,7 +81,10 @@ CHECKS: list[Check] = [
 def children_send_visitors_to_https(site: Site) -> None:
     """every child sends visitors without TLS to the site's HTTPS"""
     for child in site.children:
-        answer = httpx.get(f"http://{child.address}/a?b=c", trust_env=False, timeout=20)
+        with httpx.Client(
+            base_url=f"http://{child.address}", trust_env=False, timeout=20
+        ) as client:
+            answer, _ = send(client, "GET", "/a?b=c", None)
         wanted, got = f"https://{site.cluster.domain}/a?b=c", answer.headers.get("Location")
         if answer.status_code != 301 or got != wanted:
             raise Failed(

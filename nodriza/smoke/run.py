@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nodriza import alive, foreign
 from nodriza.errors import SmokeError
 from nodriza.smoke.checks import (
     CHECKS,
@@ -17,7 +18,7 @@ from nodriza.smoke.checks import (
     children_send_visitors_to_https,
     reboot_checks,
 )
-from nodriza.smoke.site import Failed, Site
+from nodriza.smoke.site import MOST, Failed, Site
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster
@@ -54,11 +55,13 @@ def run_checks(site: Site, checks: Iterable[Check]) -> Iterable[Outcome]:
         sentence = (check.__doc__ or check.__name__).strip().splitlines()[0]
         failed = look = ""
         try:
-            check(site)
+            with alive.waiting(lambda sentence=sentence: f"… {sentence}"):  # type: ignore[misc]
+                check(site)
         except Failed as error:
             failed, look = f"expected: {error.expected}\ngot: {error.got}", error.look
         except Exception as error:  # noqa: BLE001  one broken check must not hide the others
-            failed = f"the check could not be made: {type(error).__name__}: {error}"
+            words = foreign.quoted(str(error), MOST)
+            failed = f"the check could not be made: {type(error).__name__}: {words}"
         site.patient = site.patient and not failed
         yield Outcome(sentence, time.monotonic() - began, failed, look)
 

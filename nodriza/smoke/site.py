@@ -17,15 +17,22 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
+from nodriza import foreign
+from nodriza.channel import output, sudo_words
+from nodriza.command_line import in_sh
 from nodriza.connection import connect
 from nodriza.errors import HostRefused, SmokeError
-from nodriza.smoke.browser import browser, origin
+from nodriza.smoke.browser import browser, origin, send
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
 
 T = TypeVar("T")
 IMPATIENT = 5  # seconds
+LONGEST = 4 * 1024 * 1024
+"""Characters of a page as text, and bytes of what a program on a node prints."""
+MOST = 2_000
+"""Characters of what a failed check was answered."""
 PATIENCE = 60  # seconds for a program on a node
 TOKEN_FIELD = re.compile(r'name="csrfmiddlewaretoken"\s+value="([^"]+)"')
 
@@ -34,9 +41,9 @@ class Failed(Exception):
     """A check's no: what was expected, what came, and where to look."""
 
     def __init__(self, expected: str, got: object, look: str = "") -> None:
-        self.expected = expected
-        self.got = str(got)
-        self.look = look
+        self.expected = foreign.line(expected)
+        self.got = foreign.quoted(str(got), MOST)
+        self.look = foreign.line(look)
         super().__init__(f"expected {expected}, got {self.got}")
 
 
@@ -50,14 +57,14 @@ class Response:
 
     @property
     def text(self) -> str:
-        """The body as UTF-8."""
-        return self.body.decode("utf-8", "replace")
+        """The body as UTF-8, clean (``nodriza.foreign``)."""
+        return foreign.text(self.body.decode("utf-8", "replace"), LONGEST)
 
     def json(self) -> Any:
         """The body as JSON, or ``Failed`` with its beginning."""
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Failed("JSON", self.text[:200]) from None
 
 
@@ -83,7 +90,7 @@ class Site:
     def get(self, child: Child, path: str, headers: Mapping[str, str] | None = None) -> Response:
         """GET a path from a child, as a browser that looked the domain up would."""
         with self._browser(child) as browser:
-            return self._answer(child, path, lambda: browser.get(path, headers=headers))
+            return self._answer(child, path, browser, "GET", headers)
 
     def post_form(
         self,
@@ -94,16 +101,14 @@ class Site:
     ) -> Response:
         """Open a page with a form, fill it in and send it, with its cookies and token."""
         with self._browser(child) as browser:
-            page = self._answer(child, path, lambda: browser.get(path))
+            page = self._answer(child, path, browser, "GET")
             token = TOKEN_FIELD.search(page.text)
             if token is None:
                 raise Failed(f"a form on {path}", f"{page.status}: {page.text[:200]}")
             data = {**fields, "csrfmiddlewaretoken": token.group(1)}
             sent_from = {"Referer": f"{origin(self.cluster)}{path}"}
             return self._answer(
-                child,
-                path,
-                lambda: browser.post(path, data=data, files=files or None, headers=sent_from),
+                child, path, browser, "POST", sent_from, data=data, files=files or None
             )
 
     def wait(self, seconds: float, function: Callable[[], T], what: str) -> T:
@@ -127,18 +132,13 @@ class Site:
 
     def on(self, node: Node, *argv: str) -> str:
         """The output of a program on a node, through SSH, as root; ``HostRefused``."""
-        command = shlex.join(argv if node.ssh.user == "root" else ("sudo", "-n", *argv))
+        command = shlex.join(argv)
         with connect(node, self.cluster) as connection:
-            _, out, err = connection.client.exec_command(command, timeout=PATIENCE)
-            try:
-                output = str(out.read().decode("utf-8", "replace"))
-                if out.channel.recv_exit_status():
-                    words = err.read().decode("utf-8", "replace")
-                    raise HostRefused(f"{command}: {words.strip()}", where=node.name)
-            except TimeoutError:
-                words = f"{command}: no answer within {PATIENCE} s"
-                raise HostRefused(words, where=node.name) from None
-        return output
+            whole = in_sh(f"exec {command}", sudo_words(connection.user, None))
+            exit, said, words = output(connection, whole, seconds=PATIENCE, most=LONGEST)
+        if exit:
+            raise HostRefused(f"{command}: {words or f'exit {exit}'}", where=node.name)
+        return said
 
     def is_open(self, address: str, port: int, seconds: float = 1.5) -> bool:
         """Does anything accept a TCP connection there, from where we stand?"""
@@ -203,13 +203,22 @@ class Site:
     def _browser(self, child: Child) -> httpx.Client:
         return browser(self.cluster, child.address)
 
-    def _answer(self, child: Child, path: str, ask: Callable[[], httpx.Response]) -> Response:
+    def _answer(
+        self,
+        child: Child,
+        path: str,
+        client: httpx.Client,
+        method: str,
+        headers: Mapping[str, str] | None = None,
+        **body: Any,
+    ) -> Response:
         try:
-            answer = ask()
+            answer, content = send(client, method, path, headers, **body)
         except httpx.HTTPError as error:
             raise Failed(
                 f"an answer from {origin(self.cluster, child.address)}{path}",
-                f"{type(error).__name__}: {error}",
+                f"{type(error).__name__}: {foreign.reason(error)}",
                 f"fab status; journalctl -u nginx on {child.name}{self._look_for_certificate}",
             ) from None
-        return Response(answer.status_code, answer.headers, answer.content)
+        cleaned = [(name, foreign.line(value)) for name, value in answer.headers.multi_items()]
+        return Response(answer.status_code, httpx.Headers(cleaned), content)

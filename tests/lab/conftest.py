@@ -41,6 +41,7 @@ LONG = {
     "test_4_killed.py",
     "test_6_secrets.py",
     "test_chaos.py",
+    "test_hostile_host.py",
     "test_day2.py",
     "test_own_repository.py",
     "test_rotation.py",

@@ -1,0 +1,137 @@
+"""Whoever listens where a host should: before any key is known, and in nobody's way."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import re
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from nodriza import connection, hostkeys
+from nodriza.connection import connect
+from nodriza.errors import ConnectionFailed
+from nodriza.hostkeys_accept import ways
+from nodriza.inventory import Cluster
+from tests.memory import Peak
+
+MEGABYTE = 2**20
+MOVES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069]")
+Talk = Callable[[socket.socket], None]
+
+
+def forever(data: bytes) -> Talk:
+    def talk(guest: socket.socket) -> None:
+        while True:
+            guest.sendall(data)
+
+    return talk
+
+
+def once(*said: bytes) -> Talk:
+    def talk(guest: socket.socket) -> None:
+        for data in said:
+            guest.sendall(data)
+        time.sleep(30)
+
+    return talk
+
+
+def drip(guest: socket.socket) -> None:
+    while True:
+        guest.sendall(b"a")
+        time.sleep(0.1)
+
+
+def packet_without_end(guest: socket.socket) -> None:
+    guest.sendall(b"SSH-2.0-OpenSSH_9.2\r\n" + struct.pack(">IB", 2**31 + 4, 4))
+    forever(b"x" * 65536)(guest)
+
+
+def packets_without_end(guest: socket.socket) -> None:
+    """SSH_MSG_IGNORE (RFC 4253, 11.2)."""
+    body = struct.pack(">BBI", 6, 2, 32000) + b"x" * 32000 + b"p" * 6
+    body += b"p" * (-(len(body) + 4) % 8)
+    guest.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+    forever(struct.pack(">I", len(body)) + body)(guest)
+
+
+LISTENERS: dict[str, Talk] = {
+    "escapes": once(b"\x1b]0;owned\x07\x1b[2J\x9b31m\xe2\x80\xae" * 3 + b"\r\n" * 101),
+    "no SSH": once(b"HTTP/1.1 400 Bad Request\r\n\x1b[1mserver-1: all is well\r\n" * 60),
+    "half a banner": once(b"SSH-2.0-Open\x1b[5m"),
+    "a banner and silence": once(b"SSH-2.0-OpenSSH_9.2\r\n"),
+    "silence": once(),
+    "drips": drip,
+    "a line without end": forever(b"x" * 65536),
+    "lines without end": forever(b"\x1b[31mx\r\n" * 5000),
+    "a packet without end": packet_without_end,
+    "packets without end": packets_without_end,
+}
+
+
+@contextlib.contextmanager
+def listening(talk: Talk) -> Iterator[tuple[int, list[threading.Event]]]:
+    """The port, and for each guest whether it has hung up."""
+    left: list[threading.Event] = []
+
+    def serve() -> None:
+        while True:
+            try:
+                guest, _ = server.accept()
+            except OSError:
+                return
+            left.append(threading.Event())
+            threading.Thread(target=meet, args=(guest, left[-1]), daemon=True).start()
+
+    def meet(guest: socket.socket, gone: threading.Event) -> None:
+        with guest, contextlib.suppress(OSError):
+            talk(guest)
+        gone.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, daemon=True).start()
+        yield server.getsockname()[1], left
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "CONNECT_TIMEOUT", 2)
+    monkeypatch.setattr(hostkeys, "TIMEOUT", 2)
+    monkeypatch.setattr(hostkeys.fetch_key, "__defaults__", (2,))
+
+
+@pytest.mark.parametrize("listener", LISTENERS)
+@pytest.mark.parametrize("command", ["connect", "hostkeys.accept"])
+@pytest.mark.usefixtures("impatient")
+def test_listener__is_one_nodes_failure_in_words_within_seconds_and_few_megabytes(
+    three_node: Cluster, listener: str, command: str
+) -> None:
+    peak = Peak()
+    began = time.monotonic()
+    with listening(LISTENERS[listener]) as (port, left):
+        node = three_node.node("server-2")
+        here = node.ssh.model_copy(update={"host": "127.0.0.1", "port": port})
+        node = node.model_copy(update={"ssh": here})
+        cluster = three_node.model_copy(update={"nodes": (node,)})
+        ask = {
+            "connect": functools.partial(connect, node, cluster),
+            "hostkeys.accept": ways(cluster, "server-2")[0].offered,
+        }[command]
+        with pytest.raises(ConnectionFailed) as failed:
+            ask()
+        assert time.monotonic() - began < 8
+        said = str(failed.value)
+        assert not MOVES.search(said)
+        assert len(said) < 2000
+        # Nothing of what was sent stands on a line of its own.
+        labels = ("127.0.0.1", "[127.0.0.1", "server-2", "  kept: ", "  next: ")
+        assert all(line.startswith(labels) for line in said.splitlines())
+        assert peak.grown < 32 * MEGABYTE
+        if listener in ("a line without end", "lines without end", "packets without end"):
+            assert left[0].wait(5), "we hung up"
