@@ -25,13 +25,13 @@ def accept(c: Context, target: str, fingerprint: str = "", replace: bool = False
     from nodriza import hostkeys_accept
 
     ask = _ask if sys.stdin.isatty() else None
-    for way in hostkeys_accept.ways(reachable_cluster(c), target):
-        print(hostkeys_accept.accept(way, fingerprint=fingerprint, replace=replace, ask=ask))
+    for hop in hostkeys_accept.to_know(reachable_cluster(c), target):
+        print(hostkeys_accept.accept(hop, fingerprint=fingerprint, replace=replace, ask=ask))
 
 
 @command(name="list", subject="target", reads=True)
 def list_(c: Context, target: str = "") -> None:
-    """List the host key that each node is known by."""
+    """List the host keys that nodes and gateways are known by."""
     from nodriza import hostkeys_accept
 
     print("\n".join(hostkeys_accept.listing(current_cluster(c), target)))

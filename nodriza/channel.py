@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import fabric
 import paramiko
 
 from nodriza import foreign, pack
@@ -22,6 +21,7 @@ from nodriza.agent.line import HERE, TURN
 from nodriza.conversation import LAST, Conversation, Records
 from nodriza.errors import ConnectionFailed, HostRefused, NodrizaError
 from nodriza.events import Event, NotAnEvent
+from nodriza.line import Line
 
 SIGN = 15  # seconds between two signs that we are there, for a host that waits for its turn
 SILENCE = 1800  # seconds; longer than the longest command that a plan runs
@@ -30,7 +30,7 @@ LONGEST = 65536  # characters of a line; a program may never end one
 
 
 def exchange(
-    connection: fabric.Connection,
+    connection: Line,
     request: dict[str, Any],
     on_event: Callable[[Event], bool | None],
     *,
@@ -106,7 +106,7 @@ class Last:
 
 
 @contextlib.contextmanager
-def ends_within(connection: fabric.Connection, seconds: float | None) -> Iterator[threading.Event]:
+def ends_within(connection: Line, seconds: float | None) -> Iterator[threading.Event]:
     """Closes the connection after ``seconds``, whatever waits for it then; says whether it did.
 
     Time-outs of single reads are no bound: a host can send a byte before each of them.
@@ -128,7 +128,7 @@ def ends_within(connection: fabric.Connection, seconds: float | None) -> Iterato
             timer.cancel()
 
 
-def begin(connection: fabric.Connection, command: str) -> paramiko.Channel:
+def begin(connection: Line, command: str) -> paramiko.Channel:
     """The channel of a command that has been started; ``ConnectionFailed`` in words."""
     patience = connection.connect_kwargs["timeout"]
     with ends_within(connection, patience) as late:
@@ -149,9 +149,7 @@ def begin(connection: fabric.Connection, command: str) -> paramiko.Channel:
     return channel
 
 
-def output(
-    connection: fabric.Connection, command: str, *, seconds: float, most: int
-) -> tuple[int, str, str]:
+def output(connection: Line, command: str, *, seconds: float, most: int) -> tuple[int, str, str]:
     """Exit status, stdout and stderr of a command, up to ``most`` bytes.
 
     Raises ``HostRefused`` when it is more, or takes more than ``seconds``.
@@ -265,7 +263,7 @@ def _events(channel: paramiko.Channel, request: dict[str, Any]) -> Iterator[Even
             yield from conversation.heard(record)
 
 
-def _not_our_agent(connection: fabric.Connection, words: str, last: Last) -> NodrizaError:
+def _not_our_agent(connection: Line, words: str, last: Last) -> NodrizaError:
     return HostRefused(
         f"what it says is not what our agent says: {foreign.line(words)}",
         where=_where(connection),
@@ -276,18 +274,16 @@ def _not_our_agent(connection: fabric.Connection, words: str, last: Last) -> Nod
     )
 
 
-def _where(connection: fabric.Connection) -> str:
+def _where(connection: Line) -> str:
     return f"{connection.user}@{connection.host}"
 
 
-def _explain(
-    channel: paramiko.Channel, connection: fabric.Connection, words: str, last: Last
-) -> None:
+def _explain(channel: paramiko.Channel, connection: Line, words: str, last: Last) -> None:
     where = _where(connection)
     channel.status_event.wait(5)  # comes after the end of the output
     ended = channel.exit_status != -1  # -1: no news, or killed by a signal
     if last.begun or not ended:
-        what = _broken(connection) or "the run on the host was ended"
+        what = connection.broken() or "the run on the host was ended"
         raise ConnectionFailed(
             f"{what} before its time (last heard of: {last.subject}) {words}".strip(),
             where=where,
@@ -310,11 +306,3 @@ def _explain(
         where=where,
         kept="nothing was changed on it",
     )
-
-
-def _broken(connection: fabric.Connection) -> str:
-    """What happened to the line; nothing when it is whole, and the agent was killed."""
-    cause = connection.transport.get_exception()
-    if cause is None and connection.transport.is_active():
-        return ""
-    return "the line to the host broke" + (f" ({foreign.reason(cause)})" if cause else "")

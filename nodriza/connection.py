@@ -1,37 +1,39 @@
-"""A way in: a Fabric connection to a node, opened, or an error that says what to do.
+"""A way in: an open connection to a node, or an error that says at which hop it ended.
 
-Fabric reads ssh_config, keys, agents and gateways as its users expect; only the host-key
-policy is ours, since Fabric's own adds unknown keys without a word.
+All nodes behind a gateway share one connection to it, as ``ssh`` does with ControlMaster: the
+gateway's sshd sees one log-in, and a channel (direct-tcpip, RFC 4254, 7.2) for each node.
+Such channels do not count for MaxSessions, nor for MaxStartups (sshd_config(5)).
 """
 
 from __future__ import annotations
 
-import logging
-import socket
+import random
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
-import fabric
 import paramiko
 
-from nodriza import foreign
-from nodriza.errors import ConnectionFailed
-from nodriza.hostkeys import changed, trust
-from nodriza.login import typed
-from nodriza.wire import Transport, tcp
+from nodriza import foreign, hops
+from nodriza import line as lines
+from nodriza.errors import ConnectionFailed, NodrizaError
+from nodriza.hops import Hop
+from nodriza.line import Line
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from nodriza.inventory import Cluster, Node
 
-# What it logs arrives as exceptions too, and those are told in words.
-logging.getLogger("paramiko").setLevel(logging.CRITICAL)
-
-SILENCE = 20  # seconds without a sign of life from the host's kernel
-CONNECT_TIMEOUT = 10  # seconds; for the TCP connection, the banner and the log-in each
+T = TypeVar("T")
+LOGINS = 8
+"""At the same time through one door; sshd turns guests away from ten on (MaxStartups)."""
+PAUSES = (0.5, 1, 2, 4)
+"""Seconds between two tries, where a guest was turned away before any greeting."""
+NO_GREETING = "SSH protocol banner"
+"""In paramiko's words for a line that ended before the other side had said who it is."""
+FORGET = 30
+"""Seconds for which a gateway that can't be reached is not tried again."""
 
 
 class Connections:
@@ -43,7 +45,7 @@ class Connections:
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
-        self._begun: dict[str, Future[fabric.Connection]] = {}
+        self._begun: dict[str, Future[Line]] = {}
 
     def __enter__(self) -> Connections:
         return self
@@ -59,120 +61,168 @@ class Connections:
             # Nobody waits at the end of the program for a host that does not answer.
             threading.Thread(target=self._open, args=(node, way), daemon=True).start()
 
-    def take(self, node: Node) -> fabric.Connection:
+    def take(self, node: Node) -> Line:
         """The one that was begun, or one that is opened now; it fails as ``connect`` does."""
         way = self._begun.pop(node.name, None)
         return way.result() if way else connect(node, self.cluster)
 
-    def _open(self, node: Node, way: Future[fabric.Connection]) -> None:
+    def _open(self, node: Node, way: Future[Line]) -> None:
         try:
             way.set_result(connect(node, self.cluster))
         except BaseException as error:  # noqa: BLE001  whoever takes it is told
             way.set_exception(error)
 
 
-def _close(way: Future[fabric.Connection]) -> None:
+def _close(way: Future[Line]) -> None:
     if way.exception() is None:
         way.result().close()
 
 
-def connect(node: Node, cluster: Cluster) -> fabric.Connection:
-    """An open connection. Raises ``ConnectionFailed`` or ``HostKeyError``."""
-    connection = unopened(node, cluster)
-    if isinstance(connection.gateway, fabric.Connection):  # and no command
-        trust(connection.gateway, node, cluster)
-    trust(connection, node, cluster)
-    where = f"{node.name} ({connection.user}@{connection.host}:{connection.port})"
-    try:
-        connection.open()
-    except paramiko.AuthenticationException as error:
-        keys = ", ".join(connection.connect_kwargs.get("key_filename", ()))
-        key = f" with the key {keys}" if keys else ""
-        raise ConnectionFailed(
-            f"the host refuses to let us in{key}: {foreign.reason(error)}",
-            where=where,
-            kept="nothing was changed on it",
-            do=f"ssh -v -p {connection.port} {connection.user}@{connection.host}",
-        ) from error
-    except paramiko.BadHostKeyException as error:
-        raise changed(error, node, cluster) from None
-    except (TimeoutError, OSError, EOFError, paramiko.SSHException) as error:
-        raise ConnectionFailed(
-            f"no way to the host: {_words(error, connection.connect_kwargs['timeout'])}",
-            where=where,
-            kept="nothing was changed on it",
-            do="see that it runs, that the address in the inventory is right, and that its"
-            " firewall lets SSH in",
-        ) from error
-    finally:
-        if not connection.is_connected:
-            connection.client.close()  # or paramiko's thread goes on reading from a stranger
-    _notice_silence(connection)
-    return connection
+def connect(node: Node, cluster: Cluster) -> Line:
+    """An open connection.
 
-
-def _notice_silence(connection: fabric.Connection) -> None:
-    """A host that vanished (power, cable, sleep) is missed within ``SILENCE`` seconds."""
-    connection.transport.set_keepalive(SILENCE // 3)
-    if sock := tcp(connection.transport):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE * 1000)  # tcp(7)
-
-
-def unopened(node: Node, cluster: Cluster) -> fabric.Connection:
-    """The way to a node, before anybody goes it.
-
-    Each has a configuration of its own: Fabric writes into it, and threads would read one
-    that is half written.
+    Raises ``ConnectionFailed``, ``HostKeyError`` or ``SshConfigError``; where it is the gateway
+    that fails, with the gateway's name.
     """
-    return fabric.Connection(
-        host=node.ssh.host or node.private,
-        user=node.ssh.user,
-        port=node.ssh.port,
-        gateway=_gateway(node, cluster),
-        config=_config(),
-        connect_kwargs=_options(cluster, node.ssh.key),
+    return open_line(hops.to_node(node, cluster))
+
+
+def open_line(hop: Hop) -> Line:
+    """The same, to any hop."""
+
+    def log_in() -> Line:
+        line = Line(hop, gateways.open)
+        line.open()
+        return line
+
+    return _at(hop, log_in)
+
+
+def fetch_key(hop: Hop) -> paramiko.PKey:
+    """The key that a host offers, without logging in; by the same way and as patiently."""
+    return _at(hop, lambda: lines.fetch_key(hop, gateways.open))
+
+
+class Gateways:
+    """An open line to each gateway, for all that go through it, until the program ends."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lines: dict[Hop, Future[Line]] = {}
+        self._failed: dict[Hop, float] = {}
+
+    def open(self, hop: Hop) -> Line:
+        """Whoever comes first logs in, the others wait for it; they share a failure as well."""
+        with self._lock:
+            way = self._lines.get(hop)
+            if way is not None and not self._is_over(hop, way):
+                mine = None
+            else:
+                way = mine = self._lines[hop] = Future()
+        if mine:
+            try:
+                mine.set_result(open_line(hop))
+            except BaseException as error:  # noqa: BLE001  each of those who wait is told
+                self._failed[hop] = time.monotonic()
+                mine.set_exception(error)
+        return way.result()
+
+    def _is_over(self, hop: Hop, way: Future[Line]) -> bool:
+        if not way.done():
+            return False
+        if error := way.exception():
+            # A key may be accepted, and a line of ssh_config mended, from now on.
+            lasting = isinstance(error, ConnectionFailed)
+            return not lasting or time.monotonic() - self._failed[hop] > FORGET
+        return not way.result().is_connected
+
+    def at(self, hop: Hop) -> Line | None:
+        """The line that is there, whether it is whole or not."""
+        way = self._lines.get(hop)
+        return way.result() if way and way.done() and not way.exception() else None
+
+
+gateways = Gateways()
+_doors: dict[object, threading.Semaphore] = {}
+
+
+def _at(hop: Hop, act: Callable[[], T]) -> T:
+    """Do something at a hop; what goes wrong there is told with its name."""
+    # Programs may all lead to one gateway, of which nothing is known here.
+    door = "program" if hop.command else (hop.before, hop.host)
+    pauses = list(PAUSES)
+    while True:
+        _open_gateway(hop)
+        began = time.monotonic()
+        try:
+            with _doors.setdefault(door, threading.Semaphore(LOGINS)):
+                return act()
+        except NodrizaError:
+            raise
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            late = time.monotonic() - began > hop.timeout - 1
+            if late or not pauses or NO_GREETING not in str(error):
+                raise _failure(hop, error, late, len(PAUSES) - len(pauses)) from error
+            # Not all at the same time again.
+            time.sleep(pauses.pop(0) * random.uniform(0.5, 1.5))  # noqa: S311
+
+
+def _open_gateway(hop: Hop) -> None:
+    """The line to the hop before; its failure is told to everybody who goes through it."""
+    if hop.before is None:
+        return
+    try:
+        gateways.open(hop.before)
+    except NodrizaError as error:
+        of_it = f", the gateway to {hop.word}"
+        where = error.where if ", the gateway to" in error.where else error.where + of_it
+        raise type(error)(error.what, where=where, kept=error.kept, do=error.do) from None
+
+
+def _failure(hop: Hop, error: BaseException, late: bool, tries: int) -> ConnectionFailed:
+    where = f"{hop.word} ({hop.login})"
+    do = "see that it runs, that the address in the inventory is right, and that its firewall"
+    do = f"{do} lets SSH in"
+    what = f"no way to the host: {_words(error)}"
+    gateway = hop.before and gateways.at(hop.before)
+    if isinstance(error, paramiko.AuthenticationException):
+        key = f" with the key {', '.join(hop.keys.files)}" if hop.keys.files else ""
+        what = f"the host refuses to let us in{key}: {_words(error)}"
+        do = f"ssh -v -p {hop.port} {hop.user}@{hop.host}"
+    elif gateway and (broken := gateway.broken(f"gateway {gateway.hop.word}")):
+        what = broken
+        do = "see that the gateway runs, and type the same command again"
+    elif isinstance(error, paramiko.ChannelException) and gateway:
+        what, do = _not_passed_on(hop, gateway.hop, error)
+    elif hop.command:
+        what = f"its ProxyCommand leads nowhere: {_words(error)}"
+        do = f"see what this says: {hop.command}"
+    elif NO_GREETING in str(error) and not late:
+        what = f"it accepts a connection and closes it without a greeting, {tries + 1} times"
+        do = "journalctl -u ssh on it: MaxStartups of its sshd_config, or too many log-ins"
+    elif late or isinstance(error, TimeoutError):
+        what = f"no way to the host: no answer within {hop.timeout:g} s"
+    return ConnectionFailed(what, where=where, kept="nothing was changed on it", do=do)
+
+
+def _not_passed_on(hop: Hop, before: Hop, error: paramiko.ChannelException) -> tuple[str, str]:
+    """What a gateway says that opens no channel to the node behind it (RFC 4254, 5.1)."""
+    gateway = f"its gateway {before.word} ({before.login})"
+    if error.code == 1:  # administratively prohibited
+        return (
+            f"{gateway} passes nobody on",
+            "AllowTcpForwarding and PermitOpen in the sshd_config of the gateway; a restrict"
+            " or no-port-forwarding before our key in its authorized_keys",
+        )
+    return (
+        f"{gateway} can't connect to {hop.host}:{hop.port}: {_words(error)}",
+        "see that the node runs, that the address in the inventory is right as the gateway sees"
+        " it, and that its firewall lets SSH in from there",
     )
 
 
-def _config() -> fabric.Config | None:
-    """With the ssh_config that was typed; else the user's and the system's, as Fabric has it."""
-    path = typed().ssh_config
-    return fabric.Config(runtime_ssh_path=path) if path else None
-
-
-def _options(cluster: Cluster, key: Path | None) -> dict[str, Any]:
-    """What paramiko's ``SSHClient.connect`` takes; what was typed is stronger."""
-    login = typed()
-    seconds = login.patience or (
-        cluster.lab_overlay.patience if cluster.lab_overlay else CONNECT_TIMEOUT
-    )
-    options: dict[str, Any] = dict.fromkeys(("timeout", "banner_timeout", "auth_timeout"), seconds)
-    options["transport_factory"] = Transport
-    if keys := [*login.identities] or ([str(key)] if key else []):
-        # These keys and no others: each one that an agent offers costs a round trip, and
-        # some hosts shut the door after a few.
-        options.update(key_filename=keys, look_for_keys=False, allow_agent=False)
-    if login.password is not None:
-        options["password"] = login.password
-    if login.passphrase is not None:
-        options["passphrase"] = login.passphrase
-    return options
-
-
-def _gateway(node: Node, cluster: Cluster) -> fabric.Connection | None:
-    name = node.ssh.gateway
-    if name is None:
-        return None
-    for other in cluster.nodes:
-        if other.name == name:
-            return unopened(other, cluster)
-    return fabric.Connection(name, config=_config(), connect_kwargs=_options(cluster, None))
-
-
-def _words(error: BaseException, seconds: float) -> str:
-    if isinstance(error, (TimeoutError, socket.timeout)):
-        return f"no answer within {seconds:g} s"
-    inner = getattr(error, "errors", None)  # paramiko's NoValidConnectionsError
-    if inner:
-        return foreign.reason(next(iter(inner.values())))
+def _words(error: BaseException) -> str:
+    """What an exception says; some repeat what the other side has said."""
+    if isinstance(error, paramiko.ChannelException):
+        return foreign.line(str(error.text))
     return foreign.reason(error)

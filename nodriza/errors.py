@@ -9,6 +9,7 @@
     ├── TemplateError       a template does not render
     ├── SourceError         the application's source can't be read, or should not travel
     ├── SecretError         the secret store can't be opened or written
+    ├── SshConfigError      the operator's ssh_config is wrong, or asks for what is not there
     ├── HostKeyError        the host is not who we know, or nobody we know
     ├── ConnectionFailed    no way to the host
     ├── HostRefused         the host was reached and said no
@@ -85,8 +86,14 @@ class SecretError(NodrizaError):
     """The secret store can't be opened, read or written."""
 
 
+class SshConfigError(NodrizaError):
+    """A line of ssh_config that is wrong, or that can't be honoured."""
+
+    exit_code = 2
+
+
 class HostKeyError(NodrizaError):
-    """An unknown or a changed host key."""
+    """An unknown, a changed or a revoked host key."""
 
 
 class ConnectionFailed(NodrizaError):

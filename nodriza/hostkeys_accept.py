@@ -3,123 +3,80 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import fabric
-import paramiko
-
-from nodriza import hostkeys
-from nodriza.connection import unopened
+from nodriza import connection, hops, hostkeys
 from nodriza.errors import HostKeyError
+from nodriza.hops import Hop
 from nodriza.inventory import resolve_target
 
 if TYPE_CHECKING:
-    from nodriza.inventory import Cluster, Node
+    from nodriza.inventory import Cluster
 
 Ask = Callable[[str], bool]
 
 
-@dataclass(frozen=True)
-class Way:
-    """A host to get to know: a node, or the gateway before it."""
+def to_know(cluster: Cluster, target: str) -> list[Hop]:
+    """The hosts that a target names: nodes, or a gateway on the way to any node.
 
-    word: str
-    connection: Any  # fabric.Connection, not opened
-    node: Node
-    cluster: Cluster
-
-    @property
-    def name(self) -> str:
-        """As known_hosts files write it."""
-        return hostkeys.known_name(self.connection.host, int(self.connection.port))
-
-    @property
-    def files(self) -> list[Path]:
-        """Where its key may be known; the first is where it is pinned."""
-        return hostkeys.known_hosts_files(self.node, self.cluster)
-
-    def known(self) -> list[hostkeys.Known]:
-        """The keys by which it is known now."""
-        return hostkeys.known(self.files, self.name)
-
-    def offered(self) -> paramiko.PKey:
-        """The key it offers now, asked for as a client would that knows it."""
-        sock = None
-        if self.connection.gateway is not None:
-            if not isinstance(self.connection.gateway, str):
-                hostkeys.trust(self.connection.gateway, self.node, self.cluster)
-            try:
-                sock = self.connection.open_gateway()
-            except paramiko.BadHostKeyException as error:
-                raise hostkeys.changed(error, self.node, self.cluster) from None
-        known = self.known()
-        return hostkeys.fetch_key(
-            self.connection.host,
-            int(self.connection.port),
-            sock=sock,
-            prefer=known[0].key.get_name() if known else "",
-        )
+    A gateway is called as it is written in the inventory or in ssh_config, with its user or
+    without.
+    """
+    if target and target not in {node.name for node in cluster.nodes}:
+        ways = (hop for node in cluster.nodes for hop in hops.to_node(node, cluster))
+        word = target.rpartition("@")[2]
+        found = [hop for hop in ways if word in (hop.word, hop.known_as, f"{hop.host}:{hop.port}")]
+        if found:
+            # Of several users there it is one host, and it has one key.
+            return list({(hop.known_as, hop.known_hosts): hop for hop in found}.values())
+    return [hops.to_node(node, cluster) for node in resolve_target(cluster, target)]
 
 
-def ways(cluster: Cluster, target: str) -> list[Way]:
-    """The hosts that a target names: nodes, or a gateway that the inventory names."""
-    for node in cluster.nodes:
-        gateway = node.ssh.gateway
-        if gateway and target and target in (gateway, gateway.rpartition("@")[2]):
-            if any(other.name == gateway for other in cluster.nodes):
-                break
-            return [Way(target, fabric.Connection(gateway), node, cluster)]
-    return [
-        Way(node.name, unopened(node, cluster), node, cluster)
-        for node in resolve_target(cluster, target)
-    ]
-
-
-def accept(way: Way, *, fingerprint: str = "", replace: bool = False, ask: Ask | None) -> str:
+def accept(hop: Hop, *, fingerprint: str = "", replace: bool = False, ask: Ask | None) -> str:
     """Pin the key of one host once it is verified; what was done, in words.
 
     Verified by ``fingerprint``, or by a person who is asked. ``ask=None``: nobody is there.
     """
-    key = way.offered()
+    key = connection.fetch_key(hop)
+    hostkeys.refuse_revoked(hop, key)
     shown = f"{key.get_name()} {key.fingerprint}"
     if fingerprint and not hostkeys.same_fingerprint(key, fingerprint):
         raise HostKeyError(
             f"another key than you expect: {shown}",
-            where=f"{way.word} ({way.name})",
+            where=f"{hop.word} ({hop.known_as})",
             kept="nothing was accepted",
             do="find out who answers there, before anything else",
         )
-    known = way.known()
+    known = hostkeys.known(hop)
     if any(old.key == key for old in known):
-        return f"{way.word} is known already: {shown}"
+        return f"{hop.word} is known already: {shown}"
     if known and not replace:
-        raise hostkeys.changed_key(way.name, key, way.node, way.cluster)
+        raise hostkeys.changed(hop, key, known)
     if not fingerprint:
-        _ask_a_person(way, shown, ask)
-    hostkeys.pin(way.files[0], way.name, key)
-    return f"{way.word} accepted: {shown} in {way.files[0]}"
+        _ask_a_person(hop, shown, ask)
+    file = hop.known_hosts[0][0]
+    hostkeys.pin(file, hop.known_as, key)
+    return f"{hop.word} accepted: {shown} in {file}"
 
 
 def listing(cluster: Cluster, target: str = "") -> list[str]:
-    """A line for each node: its known keys, or what to type to get to know it."""
+    """Every node and gateway: a line for each known key, or what to type to get to know it."""
     lines = []
-    for way in ways(cluster, target):
-        found = [f"{k.key.get_name()} {k.key.fingerprint}  {k.where}" for k in way.known()]
-        for words in found or [f"unknown: fab hostkeys.accept {way.word}"]:
-            lines.append(f"{way.word}  {way.name}  {words}")
+    for hop in dict.fromkeys(hop for way in to_know(cluster, target) for hop in way):
+        found = [f"{k.key.get_name()} {k.key.fingerprint}  {k.where}" for k in hostkeys.known(hop)]
+        for words in found or [f"unknown: fab hostkeys.accept {hop.word}"]:
+            lines.append(f"{hop.word}  {hop.known_as}  {words}")
     return lines
 
 
-def _ask_a_person(way: Way, shown: str, ask: Ask | None) -> None:
+def _ask_a_person(hop: Hop, shown: str, ask: Ask | None) -> None:
     if ask is None:
         raise HostKeyError(
             f"nobody is there to verify the key {shown}",
-            where=f"{way.word} ({way.name})",
+            where=f"{hop.word} ({hop.known_as})",
             kept="nothing was accepted",
-            do=f"on a terminal, or: fab hostkeys.accept {way.word} --fingerprint SHA256:…"
+            do=f"on a terminal, or: fab hostkeys.accept {hop.word} --fingerprint SHA256:…"
             " with the fingerprint that the host itself shows",
         )
-    if not ask(f"{way.word} ({way.name}) offers {shown}\nIs that what the host itself shows?"):
-        raise HostKeyError("not accepted", where=way.word, kept="nothing was written")
+    if not ask(f"{hop.word} ({hop.known_as}) offers {shown}\nIs that what the host itself shows?"):
+        raise HostKeyError("not accepted", where=hop.word, kept="nothing was written")

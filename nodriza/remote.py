@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import paramiko
 
@@ -23,6 +23,7 @@ from nodriza.channel import begin, ends_within, sudo_words, text_lines
 from nodriza.command_line import in_sh
 from nodriza.connection import connect
 from nodriza.errors import ConnectionFailed, NodrizaError
+from nodriza.line import Line
 from nodriza.rollout import PARALLEL
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ class Everywhere:
         end.seconds = time.monotonic() - began
         self._queue.put((name, end))
 
-    def _within(self, name: str, connection: Any) -> int:
+    def _within(self, name: str, connection: Line) -> int:
         with ends_within(connection, self.deadline) as late:
             try:
                 return self._command(name, connection)
@@ -173,7 +174,7 @@ class Everywhere:
                         do=f"its load, and what it says: fab console {name}",
                     )
 
-    def _command(self, name: str, connection: Any) -> int:
+    def _command(self, name: str, connection: Line) -> int:
         password = self.sudo_password if self.sudo else None
         sudo = sudo_words(connection.user, password) if self.sudo else ""
         script = f"set -- {shlex.quote(self.commands[name])}\n{GUARD}"
@@ -188,7 +189,7 @@ class Everywhere:
         status: int = channel.recv_exit_status()
         if status == -1 and not self.stopped.is_set():
             raise ConnectionFailed(
-                "the line to the host broke, or the command was killed",
+                connection.broken() or "the command was killed",
                 where=name,
                 do=f"see what it left: fab console {name}",
             )

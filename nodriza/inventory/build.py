@@ -108,7 +108,10 @@ class _Merge:
             login = self.ssh(self.settings.ssh, kind.ssh, node.ssh)
         if self.overlay and name in self.overlay.logins:
             return self.overlay.logins[name]
-        return login.model_copy(update={"gateway": None}) if login.gateway == name else login
+        if login.gateway != name:
+            return login
+        # As if nothing was said, and not as null: ssh_config may know a way.
+        return Ssh(**{key: getattr(login, key) for key in login.model_fields_set - {"gateway"}})
 
     def ssh(self, *levels: Ssh) -> Ssh:
         """The last level wins, key by key. Paths become absolute."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from nodriza.hostkeys import known_name
+from nodriza.hops import known_name
 from nodriza.lab import kvm, programs, ssh, state
 
 if TYPE_CHECKING:

@@ -218,22 +218,23 @@ def test_flag_that_nobody_has_a_rule_for__is_refused():
 
 
 def test_login_flags__reach_every_connection(three_node, monkeypatch, tmp_path):
-    from nodriza import connection, login
+    from nodriza import hops, line, login
 
     config = tmp_path / "ssh_config"
     config.write_text("Host 198.18.7.12\n  ForwardAgent yes\n  Compression yes\n")
     asked = login.Login(("/k1", "/k2"), str(config), 3, "word", "phrase")
     monkeypatch.setattr(login, "_typed", asked)
-    gateway = three_node.nodes[1].model_copy(
+    node = three_node.nodes[1].model_copy(
         update={"ssh": three_node.nodes[1].ssh.model_copy(update={"gateway": "bastion"})}
     )
-    way = connection.unopened(gateway, three_node)
-    for each in (way, way.gateway):
+    gateway, way = (line.Line(hop, None) for hop in hops.to_node(node, three_node))
+    for each in (way, gateway):
         assert each.connect_kwargs["key_filename"] == ["/k1", "/k2"]
         assert each.connect_kwargs["allow_agent"] is False
         assert each.connect_kwargs["timeout"] == each.connect_kwargs["banner_timeout"] == 3
         assert each.connect_kwargs["password"] == "word"
         assert each.connect_kwargs["passphrase"] == "phrase"
-    assert way.ssh_config["compression"] == "yes"
+    assert way.connect_kwargs["compress"]
+    assert not gateway.connect_kwargs["compress"]
     assert "word" not in repr(asked)
     assert "phrase" not in repr(asked)

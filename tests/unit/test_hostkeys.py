@@ -1,20 +1,21 @@
 """Host keys: who is there, and is it who we know? Against a real SSH server on a socket pair."""
 
 import socket
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import paramiko
 import pytest
 from paramiko.hostkeys import HostKeyEntry
 
-from nodriza import hostkeys
+from nodriza import hostkeys, line
+from nodriza.connection import fetch_key
 from nodriza.errors import ConnectionFailed, HostKeyError
-from nodriza.hostkeys_accept import Way, accept, listing, ways
+from nodriza.hops import Hop, to_node
+from nodriza.hostkeys_accept import accept, listing, to_know
 from nodriza.inventory import Cluster, Node, load_cluster
 
 ECDSA = paramiko.ECDSAKey.generate()
@@ -67,34 +68,24 @@ def server() -> Iterator[Server]:
         transport.close()
 
 
-@dataclass
-class Line:
-    """What ``Way`` needs of a Fabric connection, through a proxy command."""
-
-    host: str
-    port: int
-    open_gateway: Callable[[], Any]
-    gateway: str = "proxy"
-
-
 @pytest.fixture
-def way(cluster: Cluster, server: Server) -> Callable[..., Way]:
-    def to(name: str, *keys: paramiko.PKey) -> Way:
-        node = cluster.node(name)
-        line = Line(node.private, node.ssh.port, lambda: server.line(*keys))
-        return Way(name, line, node, cluster)
+def hop(cluster: Cluster, server: Server, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Hop]:
+    """The way to a node, where somebody with these keys answers."""
+
+    def to(name: str, *keys: paramiko.PKey) -> Hop:
+        monkeypatch.setattr(line, "_dial", lambda _: server.line(*keys))
+        return to_node(cluster.node(name), cluster)
 
     return to
 
 
 def connect(node: Node, cluster: Cluster, sock: socket.socket) -> None:
-    client = paramiko.SSHClient()
-    line: Any = SimpleNamespace(client=client, host=node.private, port=node.ssh.port)
-    hostkeys.trust(line, node, cluster)
+    hop = to_node(node, cluster)
+    client = line.Client(hop)
     try:
         client.connect(
-            node.private,
-            node.ssh.port,
+            hop.host,
+            hop.port,
             username="root",
             password="x",
             sock=sock,
@@ -130,7 +121,7 @@ def test_unknown_key__is_refused_with_its_fingerprint_and_what_to_type(
 
 def test_known_key__goes_on_to_the_log_in(cluster: Cluster, server: Server) -> None:
     node = cluster.node("server-2")
-    hostkeys.pin(hostkeys.known_hosts_files(node, cluster)[0], "[198.18.7.12]:2222", ECDSA)
+    hostkeys.pin(to_node(node, cluster).known_hosts[0][0], "[198.18.7.12]:2222", ECDSA)
     with pytest.raises(paramiko.AuthenticationException):
         connect(node, cluster, server.line(ECDSA))
 
@@ -161,15 +152,13 @@ def test_keys_of_other_hosts__are_not_read(
         return real(line, number)
 
     monkeypatch.setattr(HostKeyEntry, "from_line", from_line)
-    line: Any = SimpleNamespace(client=paramiko.SSHClient(), host="198.18.7.11", port=22)
-    hostkeys.trust(line, cluster.central, cluster)
+    hostkeys.check(to_node(cluster.central, cluster), ECDSA)
     assert read == [12]
-    assert line.client.get_host_keys().check("198.18.7.11", ECDSA)
 
 
 def test_key_of_one_port__says_nothing_about_another(cluster: Cluster, server: Server) -> None:
     node = cluster.node("server-2")
-    hostkeys.pin(hostkeys.known_hosts_files(node, cluster)[0], "198.18.7.12", ECDSA)
+    hostkeys.pin(to_node(node, cluster).known_hosts[0][0], "198.18.7.12", ECDSA)
     with pytest.raises(HostKeyError, match="unknown host key"):
         connect(node, cluster, server.line(ECDSA))
 
@@ -188,9 +177,9 @@ def test_changed_key__names_both_fingerprints_and_the_line_of_the_old(
     (tmp_path / "home.known_hosts").write_text("# ours\n")
     hostkeys.pin(tmp_path / "home.known_hosts", "[198.18.7.12]:2222", OTHER)
     node = cluster.node("server-2")
-    with pytest.raises(paramiko.BadHostKeyException) as caught:
+    with pytest.raises(HostKeyError) as caught:
         connect(node, cluster, server.line(ECDSA))
-    said = str(hostkeys.changed(caught.value, node, cluster))
+    said = str(caught.value)
 
     assert f"known:   ecdsa-sha2-nistp256 {OTHER.fingerprint}" in said
     assert f"offered: ecdsa-sha2-nistp256 {ECDSA.fingerprint}" in said
@@ -201,11 +190,12 @@ def test_changed_key__names_both_fingerprints_and_the_line_of_the_old(
 def test_changed_key_of_a_gateway__is_not_taken_for_the_nodes(
     cluster: Cluster, tmp_path: Path
 ) -> None:
-    node = cluster.node("server-3")
     name = "bastion.example.test"
     hostkeys.pin(tmp_path / "home.known_hosts", f"[{name}]:2200", OTHER)
-    error = paramiko.BadHostKeyException(name, ECDSA, OTHER)
-    said = str(hostkeys.changed(error, node, cluster))
+    gateway, _ = to_node(cluster.node("server-3"), cluster)
+    with pytest.raises(HostKeyError) as caught:
+        hostkeys.check(gateway, ECDSA)
+    said = str(caught.value)
 
     assert said.startswith(f"{name}:2200 ([{name}]:2200): THE HOST KEY HAS CHANGED")
     assert OTHER.fingerprint in said
@@ -230,28 +220,158 @@ def test_node_with_its_own_file__is_looked_up_nowhere_else(
 
 
 def test_unknown_gateway__is_called_by_its_own_name(cluster: Cluster) -> None:
-    policy = hostkeys.RefuseUnknown(cluster.node("server-3"), cluster)
+    gateway, _ = to_node(cluster.node("server-3"), cluster)
     with pytest.raises(HostKeyError, match=r"hostkeys\.accept bastion\.example\.test:2200"):
-        policy.missing_host_key(paramiko.SSHClient(), "[bastion.example.test]:2200", ECDSA)
+        hostkeys.check(gateway, ECDSA)
+
+
+def test_second_key_of_one_type__is_known_as_well(cluster: Cluster, tmp_path: Path) -> None:
+    """As while a host changes its key: ssh accepts every key that is listed."""
+    hop = to_node(cluster.central, cluster)
+    lines = [f"198.18.7.11 {key.get_name()} {key.get_base64()}\n" for key in (OTHER, ECDSA)]
+    (tmp_path / "home.known_hosts").write_text("".join(lines))
+    hostkeys.check(hop, ECDSA)
+    hostkeys.check(hop, OTHER)
+
+
+@pytest.mark.parametrize(
+    ("names", "known"),
+    [
+        ("*.7.11", True),
+        ("198.18.?.11", True),
+        ("*,!198.18.7.11", False),
+        ("*,!198.18.7.12", True),
+        ("198.18.7.1", False),
+    ],
+)
+def test_patterns_of_a_known_hosts_file__mean_what_they_mean_to_ssh(
+    cluster: Cluster, tmp_path: Path, names: str, known: bool
+) -> None:
+    (tmp_path / "home.known_hosts").write_text(f"{names}  ssh-rsa \t{RSA.get_base64()} comment\n")
+    assert bool(hostkeys.known(to_node(cluster.central, cluster))) is known
+
+
+# What is revoked, or can't be read
+
+
+@pytest.mark.parametrize("file", ["home.known_hosts", ".ssh/known_hosts"])
+@pytest.mark.parametrize("names", ["198.18.7.11", "*", "hashed", "198.18.7.1,198.18.7.11"])
+def test_revoked_key__is_refused_though_it_is_known(
+    cluster: Cluster, server: Server, tmp_path: Path, names: str, file: str
+) -> None:
+    hostkeys.pin(tmp_path / "home.known_hosts", "198.18.7.11", ECDSA)
+    names = paramiko.HostKeys.hash_host("198.18.7.11") if names == "hashed" else names
+    with (tmp_path / file).open("a") as writer:
+        writer.write(f"@revoked\t{names} {ECDSA.get_name()} {ECDSA.get_base64()}\n")
+    with pytest.raises(HostKeyError, match="THE HOST KEY IS REVOKED") as caught:
+        connect(cluster.central, cluster, server.line(ECDSA))
+    assert f"{tmp_path / file}:" in str(caught.value)
+    assert "hostkeys.accept" not in str(caught.value), "nobody is led to accept it"
+
+
+def test_key_that_is_revoked_for_another_host__is_as_good_as_before(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    hostkeys.pin(tmp_path / "home.known_hosts", "198.18.7.11", ECDSA)
+    with (tmp_path / "home.known_hosts").open("a") as writer:
+        writer.write(f"@revoked 198.18.7.12 {ECDSA.get_name()} {ECDSA.get_base64()}\n")
+        writer.write(f"@revoked * {OTHER.get_name()} {OTHER.get_base64()}\n")
+    hostkeys.check(to_node(cluster.central, cluster), ECDSA)
+
+
+def test_accept__takes_no_revoked_key_whatever_is_typed(
+    hop: Callable[..., Hop], tmp_path: Path
+) -> None:
+    (tmp_path / ".ssh/known_hosts").write_text(
+        f"@revoked * {ECDSA.get_name()} {ECDSA.get_base64()}\n"
+    )
+    with pytest.raises(HostKeyError, match="REVOKED"):
+        accept(hop("server-1", ECDSA), fingerprint=ECDSA.fingerprint, replace=True, ask=yes)
+    assert not (tmp_path / "home.known_hosts").exists()
+
+
+def test_line_that_revokes_and_is_damaged__is_refused_with_its_place(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    """It may have meant any key."""
+    hostkeys.pin(tmp_path / "home.known_hosts", "198.18.7.11", ECDSA)
+    with (tmp_path / "home.known_hosts").open("a") as writer:
+        writer.write("@revoked 198.18.7.11 ssh-rsa\n")
+    with pytest.raises(HostKeyError, match=r"home\.known_hosts:2: .*can't be read"):
+        hostkeys.check(to_node(cluster.central, cluster), ECDSA)
+
+
+def test_authority_of_certificates__makes_nobody_known_and_is_named(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    line = f"@cert-authority *.7.11 {ECDSA.get_name()} {ECDSA.get_base64()}\n"
+    (tmp_path / ".ssh/known_hosts").write_text(line)
+    with pytest.raises(HostKeyError, match="unknown host key") as caught:
+        hostkeys.check(to_node(cluster.central, cluster), ECDSA)
+    assert f"{tmp_path}/.ssh/known_hosts:1 trusts an authority" in str(caught.value)
+    assert "certificates of hosts are not understood here" in str(caught.value)
+
+
+def test_keys_that_can_not_be_read__are_not_taken_for_none(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    hostkeys.pin(tmp_path / "home.known_hosts", "198.18.7.11", ECDSA)
+    (tmp_path / ".ssh/known_hosts").mkdir()
+    with pytest.raises(HostKeyError, match=r"known_hosts: the keys of hosts can't be read"):
+        hostkeys.check(to_node(cluster.central, cluster), ECDSA)
+
+
+@pytest.mark.parametrize("form", ["plain", "krl"])
+def test_revoked_host_keys_of_ssh_config__are_refused(
+    cluster: Cluster, tmp_path: Path, form: str
+) -> None:
+    """RevokedHostKeys of ssh_config(5): public keys, or a list that ssh-keygen(1) made."""
+    hostkeys.pin(tmp_path / "home.known_hosts", "198.18.7.11", ECDSA)
+    public = tmp_path / "key.pub"
+    public.write_text(f"{ECDSA.get_name()} {ECDSA.get_base64()}\n")
+    if form == "krl":
+        krl = tmp_path / "krl"
+        argv = ["ssh-keygen", "-q", "-k", "-f", str(krl), str(public)]
+        subprocess.run(argv, check=True, timeout=20)
+        public = krl
+    hop = replace(to_node(cluster.central, cluster), revoked=(str(public),))
+    with pytest.raises(HostKeyError, match="REVOKED"):
+        hostkeys.check(hop, ECDSA)
+    with pytest.raises(HostKeyError, match="CHANGED"):
+        hostkeys.check(hop, OTHER)
+    gone = replace(hop, revoked=(str(tmp_path / "none"),))
+    with pytest.raises(HostKeyError, match="can't be read"):
+        hostkeys.check(gone, ECDSA)
 
 
 # Fetching
 
 
-def test_fetch_key__asks_first_for_the_type_that_is_known(server: Server) -> None:
-    def offered(prefer: str) -> str:
-        line = server.line(ECDSA, RSA)
-        return hostkeys.fetch_key("server", 22, sock=line, prefer=prefer).get_name()
+def test_fetch_key__asks_first_for_the_type_that_is_known(
+    hop: Callable[..., Hop], tmp_path: Path
+) -> None:
+    (tmp_path / "home.known_hosts").write_text(f"198.18.7.11 ssh-rsa {RSA.get_base64()}\n")
+    assert fetch_key(hop("server-1", ECDSA, RSA)).get_name() == "ssh-rsa"
+    (tmp_path / "home.known_hosts").write_text(
+        f"198.18.7.11 {OTHER.get_name()} {OTHER.get_base64()}\n"
+    )
+    assert fetch_key(hop("server-1", ECDSA, RSA)).get_name() == "ecdsa-sha2-nistp256"
 
-    assert offered("ssh-rsa") == "ssh-rsa"
-    assert offered("ecdsa-sha2-nistp256") == "ecdsa-sha2-nistp256"
 
+def test_fetch_key__of_something_that_is_no_ssh_server_says_so(
+    hop: Callable[..., Hop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    way = hop("server-2")
+    monkeypatch.setattr("nodriza.connection.PAUSES", ())
 
-def test_fetch_key__of_something_that_is_no_ssh_server_says_so() -> None:
-    ours, theirs = socket.socketpair()
-    theirs.close()
-    with pytest.raises(ConnectionFailed, match=r"\[server\]:2222: no host key from it"):
-        hostkeys.fetch_key("server", 2222, 2, sock=ours)
+    def dial(_: Hop) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        theirs.close()
+        return ours
+
+    monkeypatch.setattr(line, "_dial", dial)
+    with pytest.raises(ConnectionFailed, match=r"server-2 \(root@198\.18\.7\.12:2222\): "):
+        fetch_key(way)
 
 
 # Pinning
@@ -276,91 +396,106 @@ def test_pin__replaces_a_hashed_name_too(tmp_path: Path) -> None:
     file = tmp_path / "known_hosts"
     hashed = paramiko.HostKeys.hash_host("a")
     file.write_text(f"{hashed} {ECDSA.get_name()} {ECDSA.get_base64()}\n")
-    assert [known.key for known in hostkeys.known([file], "a")] == [ECDSA]
+    assert [known.key for known in hostkeys.known_in([file], "a")] == [ECDSA]
 
     hostkeys.pin(file, "a", OTHER)
-    assert [known.key for known in hostkeys.known([file], "a")] == [OTHER]
+    assert [known.key for known in hostkeys.known_in([file], "a")] == [OTHER]
     assert len(file.read_text().splitlines()) == 1
 
 
 def test_known__does_not_take_a_revoked_key_for_a_known_one(tmp_path: Path) -> None:
     file = tmp_path / "known_hosts"
     file.write_text(f"@revoked a {ECDSA.get_name()} {ECDSA.get_base64()}\n")
-    assert hostkeys.known([file], "a") == []
+    assert list(hostkeys.known_in([file], "a")) == []
 
 
 # Accepting
 
 
-Ways = Callable[..., Way]
+Hops = Callable[..., Hop]
 
 
-def test_accept__pins_the_key_after_a_yes(way: Ways, tmp_path: Path) -> None:
+def test_accept__pins_the_key_after_a_yes(hop: Hops, tmp_path: Path) -> None:
     asked: list[str] = []
 
     def ask(question: str) -> bool:
         asked.append(question)
         return True
 
-    said = accept(way("server-2", ECDSA), ask=ask)
+    said = accept(hop("server-2", ECDSA), ask=ask)
 
     assert ECDSA.fingerprint in asked[0]
     assert said.startswith("server-2 accepted: ecdsa-sha2-nistp256 SHA256:")
     assert (tmp_path / "home.known_hosts").read_text() == (
         f"[198.18.7.12]:2222 {ECDSA.get_name()} {ECDSA.get_base64()}\n"
     )
-    assert "known already" in accept(way("server-2", ECDSA), ask=None)
+    assert "known already" in accept(hop("server-2", ECDSA), ask=None)
 
 
-def test_accept__writes_to_the_nodes_own_file(way: Ways, tmp_path: Path) -> None:
-    accept(way("server-4", ECDSA), ask=yes)
+def test_accept__writes_to_the_nodes_own_file(hop: Hops, tmp_path: Path) -> None:
+    accept(hop("server-4", ECDSA), ask=yes)
     assert (tmp_path / "keys/lab").read_text().startswith("198.18.7.14 ecdsa")
 
 
-def test_accept__writes_nothing_after_a_no(way: Ways, tmp_path: Path) -> None:
+def test_accept__writes_nothing_after_a_no(hop: Hops, tmp_path: Path) -> None:
     with pytest.raises(HostKeyError, match="not accepted"):
-        accept(way("server-1", ECDSA), ask=no)
+        accept(hop("server-1", ECDSA), ask=no)
     assert not (tmp_path / "home.known_hosts").exists()
 
 
-def test_accept__refuses_when_nobody_is_there_to_verify(way: Ways, tmp_path: Path) -> None:
+def test_accept__refuses_when_nobody_is_there_to_verify(hop: Hops, tmp_path: Path) -> None:
     with pytest.raises(HostKeyError, match=r"accept server-1 --fingerprint SHA256:"):
-        accept(way("server-1", ECDSA), ask=None)
+        accept(hop("server-1", ECDSA), ask=None)
     assert not (tmp_path / "home.known_hosts").exists()
 
 
-def test_accept__takes_the_right_fingerprint_for_a_yes(way: Ways) -> None:
-    said = accept(way("server-1", ECDSA), fingerprint=ECDSA.fingerprint, ask=None)
+def test_accept__takes_the_right_fingerprint_for_a_yes(hop: Hops) -> None:
+    said = accept(hop("server-1", ECDSA), fingerprint=ECDSA.fingerprint, ask=None)
     assert said.startswith("server-1 accepted")
 
 
 @pytest.mark.parametrize("given", [OTHER.fingerprint, "SHA256:", "SHA256:wrong", " "])
 def test_accept__refuses_another_fingerprint_even_when_asked_to_replace(
-    way: Ways, tmp_path: Path, given: str
+    hop: Hops, tmp_path: Path, given: str
 ) -> None:
     with pytest.raises(HostKeyError, match="another key than you expect"):
-        accept(way("server-1", ECDSA), fingerprint=given, replace=True, ask=yes)
+        accept(hop("server-1", ECDSA), fingerprint=given, replace=True, ask=yes)
     assert not (tmp_path / "home.known_hosts").exists()
 
 
-def test_accept__of_a_changed_key_wants_to_be_told_to_replace(way: Ways, tmp_path: Path) -> None:
-    accept(way("server-1", OTHER), ask=yes)
+def test_accept__of_a_changed_key_wants_to_be_told_to_replace(hop: Hops, tmp_path: Path) -> None:
+    accept(hop("server-1", OTHER), ask=yes)
     with pytest.raises(HostKeyError, match="HAS CHANGED"):
-        accept(way("server-1", ECDSA), fingerprint=ECDSA.fingerprint, ask=yes)
+        accept(hop("server-1", ECDSA), fingerprint=ECDSA.fingerprint, ask=yes)
 
-    accept(way("server-1", ECDSA), replace=True, ask=yes)
-    found = hostkeys.known([tmp_path / "home.known_hosts"], "198.18.7.11")
+    accept(hop("server-1", ECDSA), replace=True, ask=yes)
+    found = hostkeys.known_in([tmp_path / "home.known_hosts"], "198.18.7.11")
     assert [known.key for known in found] == [ECDSA]
 
 
 def test_ways__lead_to_nodes_and_to_gateways(cluster: Cluster) -> None:
-    assert [way.word for way in ways(cluster, "server-1,server-2")] == ["server-1", "server-2"]
-    (gateway,) = ways(cluster, "bastion.example.test:2200")
-    assert gateway.name == "[bastion.example.test]:2200"
+    assert [hop.word for hop in to_know(cluster, "server-1,server-2")] == ["server-1", "server-2"]
+    for word in ("bastion.example.test:2200", "ops@bastion.example.test:2200"):
+        (gateway,) = to_know(cluster, word)
+        assert gateway.known_as == "[bastion.example.test]:2200"
 
 
-def test_listing__tells_known_nodes_from_unknown_ones(way: Ways, cluster: Cluster) -> None:
-    accept(way("server-1", ECDSA), ask=yes)
+def test_pin__leaves_patterns_and_revoked_keys_alone(tmp_path: Path) -> None:
+    file = tmp_path / "known_hosts"
+    kept = [
+        f"*.example.test,a {ECDSA.get_name()} {ECDSA.get_base64()} ours",
+        f"@revoked a {RSA.get_name()} {RSA.get_base64()}",
+        f"? {ECDSA.get_name()} {ECDSA.get_base64()} all of one letter",
+    ]
+    file.write_text("\n".join(kept) + "\n")
+    hostkeys.pin(file, "a", OTHER)
+    lines = file.read_text().splitlines()
+    assert lines[:3] == [kept[0].replace(",a", ""), *kept[1:]]
+    assert lines[3:] == [f"a {OTHER.get_name()} {OTHER.get_base64()}"]
+
+
+def test_listing__tells_known_nodes_from_unknown_ones(hop: Hops, cluster: Cluster) -> None:
+    accept(hop("server-1", ECDSA), ask=yes)
     first, second, *_ = listing(cluster)
     assert ECDSA.fingerprint in first
     assert "home.known_hosts:1" in first

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from nodriza.connection import unopened
 from nodriza.errors import LabError
+from nodriza.hops import to_node
 from nodriza.inventory import load_cluster
 from nodriza.lab import driver_of, virtual
 from nodriza.lab.vagrant import Vagrant
@@ -190,8 +190,8 @@ def test_emulated_machines__get_the_time_that_they_need(inventory, monkeypatch):
     cluster = load_cluster(inventory())
     notes(cluster, port=2222)
     reached = virtual.reach(cluster)
-    assert unopened(reached.central, reached).connect_kwargs["timeout"] == 120
-    assert unopened(cluster.central, cluster).connect_kwargs["timeout"] == 10
+    assert to_node(reached.central, reached).timeout == 120
+    assert to_node(cluster.central, cluster).timeout == 10
 
 
 def test_reach__asks_vagrant_after_it_has_made_another_machine(inventory, monkeypatch):
