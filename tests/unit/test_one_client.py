@@ -24,6 +24,8 @@ MAKERS = {
 }  # fmt: skip
 """Of paramiko and Fabric: what is a client, or makes one trust everybody."""
 KNOWN = {
+    # The class of every connection's transport, which bounds what a stranger sends.
+    "nodriza/wire.py": {"Transport"},
     # ssh -G reads a configuration and connects to nobody.
     "nodriza/ssh_config.py": {"the program ssh"},
     # The machines of labs; that each is asked for a known key is looked at below.
