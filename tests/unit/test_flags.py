@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 
 import fabric.main
@@ -95,7 +96,8 @@ def test_dry__is_kept_by_a_task_of_ones_own_that_calls_a_command():
 )
 def test_hosts__are_the_target(project, line):
     said = fab(*shlex.split(line), folder=project).stdout
-    assert [text for text in said.splitlines() if text[0] != " "] == ["server-2: 45 resources"]
+    (title,) = (text for text in said.splitlines() if text[0] != " ")
+    assert re.fullmatch(r"server-2: \d+ resources", title)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +131,7 @@ def test_hosts__are_fabrics_for_a_task_of_ones_own(project):
         "    print('own', c.host)\n"
     )
     done = fab("-H", "server-2", "own", "plan", folder=project)
-    assert done.stdout.startswith("own server-2\nserver-2: 45 resources")
+    assert done.stdout.startswith("own server-2\nserver-2: ")
     assert "server-3: " not in done.stdout
 
 
