@@ -23,7 +23,13 @@ def uwsgi(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     release = template("uwsgi/release.py.j2", to=f"/etc/uwsgi/{app.name}_release.py")
     follow = template("uwsgi/reload.py.j2", to=f"/etc/uwsgi/{app.name}_reload.py")
     yield template("uwsgi/ready.py.j2", to=f"/etc/uwsgi/{app.name}_ready.py")
-    renew = template("uwsgi/renew.py.j2", to=f"/etc/uwsgi/{app.name}_renew.py", patience=PATIENCE)
+    configuration = (ini.path, follow.path)  # what uWSGI's master reads once
+    renew = template(
+        "uwsgi/renew.py.j2",
+        to=f"/etc/uwsgi/{app.name}_renew.py",
+        patience=PATIENCE,
+        configuration=configuration,
+    )
     own = repr(sorted(app.environment.items())).encode()
     unit = template(
         "uwsgi/uwsgi.service.j2",
@@ -31,6 +37,7 @@ def uwsgi(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         environment=hashlib.sha256(own).hexdigest()[:12],
         renew=renew.path,
         patience=PATIENCE,
+        configuration=configuration,
     )
     socket = template("uwsgi/uwsgi.socket.j2", to="/etc/systemd/system/uwsgi.socket")
     yield ini

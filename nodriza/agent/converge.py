@@ -6,17 +6,19 @@ import itertools
 import time
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
-from nodriza.agent.gate import Gate
-from nodriza.agent.host import Host, HostError
+from nodriza.agent import units
+from nodriza.agent.gate import Gate, without_others
+from nodriza.agent.host import UNITS, Host, HostError
 from nodriza.agent.journal import Journal
-from nodriza.agent.transaction import Followers, Rejected, settle
+from nodriza.agent.transaction import Followers, Rejected, settle, unless_started
 from nodriza.agent.words import told
 from nodriza.resources.base import Gap, Resource, State, gap_between
 from nodriza.resources.health import Health
-from nodriza.resources.package import Package
 from nodriza.resources.service import Service
 
 NO_TURN = "its turn did not come"
+UNITS_DEBT = "systemd:units"
+"""What systemd itself is owed, in the journal: a look at its unit files."""
 Emit = Callable[[Dict[str, Any]], None]
 
 
@@ -50,9 +52,11 @@ class Converge:
         self.gate = Gate(host, journal, resources, ask, emit)
         self.changed: Set[str] = set()
         self.counts = {"ok": 0, "changed": 0, "failed": 0, "skipped": 0}
-        self._before_turn = _without_others(resources, is_new=journal.last_run() is None)
+        self._before_turn = without_others(resources, is_new=journal.last_run() is None)
         self._old_debts = {debt["id"] for debt in journal.all_owed()}
         self._dirty = False
+        if UNITS_DEBT in self._old_debts:
+            host.units_changed = True
 
     def run(self) -> Dict[str, int]:
         """Every resource in order; the first that fails leaves the rest untouched."""
@@ -75,8 +79,20 @@ class Converge:
                 self._dirty = True
                 states.update(self._look(group))
             why_not = self._group(group, states)
+        self._let_units_be_read()
         self.gate.end()
         return self.counts
+
+    def _let_units_be_read(self) -> None:
+        """What no service of this run has seen to: a drop-in of a mount, of a timer's service."""
+        if self.check:
+            return
+        try:
+            if self.host.units_changed:
+                units.read_files(self.host)
+            self.journal.settle(UNITS_DEBT)
+        except HostError as error:
+            self.emit({"event": "warning", "words": str(error)})
 
     def _needs_turn(self, group: Sequence[Resource], states: Dict[str, State]) -> bool:
         """Something is to change, and nobody has said yet that it may.
@@ -120,12 +136,19 @@ class Converge:
         began = time.monotonic()
         gap = gap_between(resource, now)
         due = self._due(resource)
+        if now and now.get("passing") and isinstance(resource, Service) and not gap and not due:
+            try:
+                now = self._arrived(resource, now)
+            except HostError as error:
+                self._failed(resource, gap, "", str(error), began)
+                return f"after {resource.id} failed"
+            gap = gap_between(resource, now)
         if not gap and not due:
             self._say(resource, "ok", began=began)
             return ""
         if self.check:
             diff = self._diff(resource, now) if gap else ""
-            self._changed(resource, gap, diff, due, began)
+            self._changed(resource, gap, diff, unless_started(due, now, gap), began)
             return ""
         diff = self._diff(resource, now) if gap else ""
         self.emit({"event": "doing", "id": resource.id})
@@ -140,8 +163,21 @@ class Converge:
         except (HostError, OSError) as error:
             self._failed(resource, gap, diff, told(error, resource.subject), began)
             return f"after {resource.id} failed"
-        self._changed(resource, gap, diff, done or due, began)
+        self._changed(resource, gap, diff, done or unless_started(due, now, gap), began)
         return ""
+
+    def _arrived(self, service: Service, now: State) -> State:
+        """What becomes of a service that systemd is just bringing up.
+
+        A run waits for it, because what comes next may need it; a check says so.
+        """
+        if self.check:
+            words = f"{service.full_unit} is {now and now['passing']}: it counts as up"
+            self.emit({"event": "warning", "words": words})
+            return now
+        self.emit({"event": "doing", "id": service.id})
+        self._dirty = True  # what was seen of others may be old by now
+        return service.arrived(self.host)
 
     def _together(self, group: Sequence[Resource], states: Dict[str, State]) -> str:
         """A kind that closes all its gaps in one go, as apt does."""
@@ -176,6 +212,8 @@ class Converge:
             return None
         resource.vet(self.host)
         self.followers.owe(self.journal, resource, self.since)
+        if resource.subject.startswith(UNITS) and not self.host.units_changed:
+            self.journal.owe(UNITS_DEBT, "daemon-reload", None, self.since)
         if isinstance(resource, Service):
             return settle(self.host, self.journal, resource, now, gap)
         resource.fix(self.host, now)
@@ -221,9 +259,7 @@ class Converge:
         self, resource: Resource, gap: Gap, diff: str, due: Optional[str], began: float
     ) -> None:
         self.changed.add(resource.id)
-        starts = "running" in gap or "exists" in gap
-        words = "" if due is None or starts else due
-        self._say(resource, "changed", gap=gap, diff=diff, words=words, began=began)
+        self._say(resource, "changed", gap=gap, diff=diff, words=due or "", began=began)
 
     def _failed(self, resource: Resource, gap: Gap, diff: str, words: str, began: float) -> None:
         self._say(resource, "failed", gap=gap, diff=diff, words=words, began=began)
@@ -254,19 +290,6 @@ class Converge:
                 "seconds": round(time.monotonic() - began, 3) if began else 0.0,
             }
         )
-
-
-def _without_others(resources: Sequence[Resource], *, is_new: bool) -> Sequence[Resource]:
-    """What needs nothing of another node: the packages, and what they need before them.
-
-    On a node that no run has seen, so that nobody can be using it, all that stands before
-    the first thing that another node has to give.
-    """
-    end = max((at for at, each in enumerate(resources, 1) if isinstance(each, Package)), default=0)
-    if is_new:
-        given = (at for at, each in enumerate(resources) if each.FROM_ANOTHER)
-        end = max(end, next(given, 0))
-    return resources[:end]
 
 
 def _neighbours(resources: Sequence[Resource]) -> Iterator[List[Resource]]:

@@ -13,6 +13,7 @@ from nodriza.agent.journal import Journal
 from nodriza.agent.transaction import KEPT, Followers, Rejected
 from nodriza.resources.base import Resource
 from nodriza.resources.health import Health
+from nodriza.resources.package import Package
 from nodriza.resources.service import Service
 
 
@@ -114,3 +115,16 @@ class Gate:
             words = f"{first}\nand with the old files back: {second}\nIt stays out of rotation"
             raise Rejected(words, restored) from second
         raise Rejected(f"{first}\nWith the old files back it is well, and serves", restored)
+
+
+def without_others(resources: Sequence[Resource], *, is_new: bool) -> Sequence[Resource]:
+    """What needs nothing of another node: the packages, and what they need before them.
+
+    On a node that no run has seen, so that nobody can be using it, all that stands before
+    the first thing that another node has to give.
+    """
+    end = max((at for at, each in enumerate(resources, 1) if isinstance(each, Package)), default=0)
+    if is_new:
+        given = (at for at, each in enumerate(resources) if each.FROM_ANOTHER)
+        end = max(end, next(given, 0))
+    return resources[:end]

@@ -68,6 +68,8 @@ class Host:
         self.root = root.rstrip("/")
         self.units_changed = False
         """A unit file was, since systemd read them all."""
+        self.passing: Dict[str, float] = {}
+        """Units that were seen on their way, and since when (``nodriza.agent.units``)."""
 
     def at(self, path: str) -> str:
         """The real path of ``path``, which is absolute."""

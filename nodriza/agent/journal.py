@@ -86,7 +86,13 @@ class Journal:
         Called before the change. What an earlier run kept stays kept: the service has
         been running with that. ``restart`` outweighs ``reload``.
         """
-        debt = self.owed(id) or {"id": id, "run": self.run, "since": since, "files": []}
+        debt = self.owed(id) or {
+            "id": id,
+            "run": self.run,
+            "since": since,
+            "monotonic": time.monotonic(),
+            "files": [],
+        }
         if debt.get("action") != "restart":
             debt["action"] = action
         if path is not None and all(kept["path"] != path for kept in debt["files"]):

@@ -69,6 +69,12 @@ class Followers:
         return None
 
 
+def unless_started(due: Optional[str], now: State, gap: Gap) -> Optional[str]:
+    """What is due, unless closing the gap does it: a start reads everything."""
+    starts = "running" in gap and not (now and now.get("began"))
+    return None if starts or "exists" in gap else due
+
+
 def settle(host: Host, journal: Journal, service: Service, now: State, gap: Gap) -> Optional[str]:
     """Bring a service to what is wanted and let it read what changed.
 
@@ -76,19 +82,17 @@ def settle(host: Host, journal: Journal, service: Service, now: State, gap: Gap)
     ``Rejected`` after everything went back.
     """
     debt = journal.owed(service.id)
-    was_running = bool(now and now.get("running"))
-    # A run that was cut short may have got as far as letting the service read them.
-    has_read = bool(debt and debt["run"] != journal.run)
+    asked = False
     journal.begin()
     try:
         if service.running and (debt or gap):
             _ask_checker(host, service)
-        has_read = True
-        action = _act(host, service, debt, was_running, now, gap)
+        asked = True
+        action = _act(host, service, debt, now, gap)
     except HostError as error:
         restored = journal.restore(service.id)
-        if restored and was_running and has_read:
-            _run_as_before(host, service, error, restored)
+        if debt and restored and _has_read(host, journal, service, debt, now, asked=asked):
+            _run_as_before(host, service, debt, error, restored)
         journal.settle(service.id)
         raise Rejected(str(error), restored) from error
     journal.settle(service.id)
@@ -104,28 +108,52 @@ def _act(
     host: Host,
     service: Service,
     debt: Optional[Dict[str, Any]],
-    was_running: bool,
     now: State,
     gap: Gap,
 ) -> Optional[str]:
+    """A start reads the new files as well, but not one that was at work already.
+
+    ``now`` was looked at after the last file had changed.
+    """
+    owed = debt if now and now.get("began") and service.running else None
     if gap:
-        service.fix(host, now)  # a start reads the new files as well
-    if debt and was_running and service.running:
-        service.act(host, debt["action"])
-        return str(debt["action"])
+        service.fix(host, {**(now or {}), "running": True} if owed else now)
+    if owed:
+        service.act(host, owed["action"])
+        return str(owed["action"])
     return None
 
 
-def _run_as_before(host: Host, service: Service, first: HostError, restored: List[str]) -> None:
+def _has_read(
+    host: Host,
+    journal: Journal,
+    service: Service,
+    debt: Dict[str, Any],
+    now: State,
+    *,
+    asked: bool,
+) -> bool:
+    """Whether what runs, or did before this run, may have read the files that went back.
+
+    We ``asked`` it to, or a run that was cut short did, or somebody else has started it
+    since the first of them was written.
+    """
+    began = bool(now and now.get("began"))
+    ours = asked or debt["run"] != journal.run
+    return (began and ours) or service.began_since(host, debt["monotonic"])
+
+
+def _run_as_before(
+    host: Host, service: Service, debt: Dict[str, Any], first: HostError, restored: List[str]
+) -> None:
     """Let a service that has read the new files read the old ones again.
 
     Not into a configuration that its checker refuses: what runs is better than nothing,
     and what is due stays due.
     """
-    seen = Service.look(host, [service])[0]
     try:
         _ask_checker(host, service)
-        service.act(host, "reload" if seen and seen.get("running") else "start")
+        service.act(host, debt["action"])
     except HostError as second:
         words = f"{first}\nand with the old files back: {second}"
         raise Rejected(words, restored) from second

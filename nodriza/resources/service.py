@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, ClassVar, List, Optional, Sequence, Tuple
 
+from nodriza.agent import units
 from nodriza.resources.base import Resource, State, ids
 
 if TYPE_CHECKING:
@@ -58,15 +59,24 @@ class Service(Resource):
 
     @classmethod
     def look(cls, host: Host, many: Sequence[Service]) -> List[State]:
-        """One ``systemctl show`` for all (systemctl(1), org.freedesktop.systemd1(5))."""
-        properties = "Id,Names,LoadState,ActiveState,UnitFileState"
-        units = [service.full_unit for service in many]
-        out = host.run(["systemctl", "show", f"--property={properties}", *units], check=False).out
-        blocks = [
-            dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-            for block in out.strip().split("\n\n")
-        ]
-        return [_state(blocks, service) for service in many]
+        """One ``systemctl show`` for all, when each of them has settled (``units.LOOK``)."""
+        found = units.settled(host, [service.full_unit for service in many])
+        return [_state(found.get(service.full_unit), service) for service in many]
+
+    def arrived(self, host: Host) -> State:
+        """What it is once it has settled; raises when it has not after ``units.ARRIVE``."""
+        unit = units.settled(host, [self.full_unit], units.ARRIVE).get(self.full_unit)
+        if unit and unit.passing:
+            host.refuse(
+                f"{self.full_unit} is still {unit.state} ({unit.substate}) after {units.ARRIVE} s."
+                f" What it waits for: journalctl -u {self.full_unit}; systemctl list-jobs"
+            )
+        return _state(unit, self)
+
+    def began_since(self, host: Host, when: float) -> bool:
+        """Whether anybody started or reloaded it after ``when`` (``time.monotonic``)."""
+        unit = units.seen(host, [self.full_unit]).get(self.full_unit)
+        return unit is not None and unit.began and unit.moved >= when
 
     def fix(self, host: Host, now: State) -> None:
         """Enable or disable, start or stop; or mask."""
@@ -90,13 +100,16 @@ class Service(Resource):
             self.act(host, "start" if self.running else "stop")
 
     def act(self, host: Host, action: str) -> None:
-        """``start``, ``stop``, ``reload`` or ``restart``; raises with the unit's own words."""
-        self._let_units_be_read(host)
+        """``start``, ``stop``, ``reload`` or ``restart``; raises with the unit's own words.
+
+        After a reload or a restart what runs has read what was on disk before, in whatever
+        state the unit was found.
+        """
+        verb = self._verb(host, action)
         # A service that failed too often before would refuse a start that could now work.
         host.run(["systemctl", "reset-failed", self.full_unit], check=False)
-        verb = "reload-or-restart" if action == "reload" else action
         done = host.run(["systemctl", verb, self.full_unit], check=False, timeout=300)
-        if done.exit or (action != "stop" and not self._stays_up(host, action)):
+        if done.exit or (action != "stop" and not self._stays_up(host, verb)):
             log = host.run(
                 ["journalctl", "-u", self.full_unit, "-n", "15", "--no-pager", "-o", "cat"],
                 check=False,
@@ -105,26 +118,32 @@ class Service(Resource):
                 f"systemctl {verb} {self.full_unit} failed:\n{done.err.strip()}\n{log.strip()}"
             )
 
-    def _let_units_be_read(self, host: Host) -> None:
-        """Where there is something new in them; it takes as long as many a start.
+    def _verb(self, host: Host, action: str) -> str:
+        """The word for ``systemctl``, once systemd has read what is new in unit files.
 
-        systemd itself sees what a run that was cut short has left, by the files' times
-        (systemctl(1), NeedDaemonReload in org.freedesktop.systemd1(5)).
+        Reading them takes as long as many a start. systemd itself sees what a run that was
+        cut short has left, by the files' times (systemctl(1), NeedDaemonReload in
+        org.freedesktop.systemd1(5)).
+
+        systemd puts a restart in the place of a start that is at work, and a reload after
+        the reload that is (its job.c). It has no reload for what is still starting.
         """
-        seen = _show(host, self.full_unit, "LoadState,NeedDaemonReload")
+        seen = units.show(host, self.full_unit, "LoadState,NeedDaemonReload,ActiveState")
         known = (seen.get("LoadState"), seen.get("NeedDaemonReload")) == ("loaded", "no")
         if host.units_changed or not known:
-            host.run(["systemctl", "daemon-reload"])
-            host.units_changed = False
+            units.read_files(host)
+        if action != "reload":
+            return action
+        return "restart" if seen.get("ActiveState") == "activating" else "reload-or-restart"
 
-    def _stays_up(self, host: Host, action: str) -> bool:
+    def _stays_up(self, host: Host, verb: str) -> bool:
         """It runs, and a moment later the same process still does.
 
         Nobody waits for a socket, or a oneshot that is done: they have none that could die;
         nor for a service that says itself when it is up, unless it was only told to reload.
         """
         process, kind = self._main_process(host)
-        says_so = kind in SAYS_SO and action in ("start", "restart")
+        says_so = kind in SAYS_SO and verb in ("start", "restart")
         if process in (None, "0") or says_so:
             return process is not None
         time.sleep(SETTLE)
@@ -132,32 +151,23 @@ class Service(Resource):
 
     def _main_process(self, host: Host) -> Tuple[Optional[str], str]:
         """Its number, "0" when the unit is up without one, ``None`` when it is not; its type."""
-        seen = _show(host, self.full_unit, "ActiveState,MainPID,Type")
-        up = seen.get("ActiveState") in ("active", "reloading")
+        seen = units.show(host, self.full_unit, "ActiveState,MainPID,Type")
+        up = seen.get("ActiveState") in units.UP
         return (seen.get("MainPID", "0") if up else None), seen.get("Type", "")
 
 
-def _show(host: Host, unit: str, properties: str) -> Dict[str, str]:
-    out = host.run(["systemctl", "show", f"--property={properties}", unit], check=False).out
-    return dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
-
-
-def _state(blocks: Sequence[Dict[str, str]], service: Service) -> State:
-    unit = service.full_unit
-    # A unit that is not there is off, which may be all that is asked for.
-    wanted = service.enabled or service.running or service.masked
-    missing: State = None if wanted else {"enabled": False, "running": False, "masked": False}
-    for block in blocks:
-        if unit == block.get("Id") or unit in block.get("Names", "").split():
-            if block.get("LoadState") in ("not-found", "bad-setting", "error"):
-                return missing
-            active = block.get("ActiveState")
-            # Who waits for its next start is not running, but not off either.
-            on = active in ("active", "reloading")
-            off = active in ("inactive", "failed")
-            return {
-                "enabled": block.get("UnitFileState") in ENABLED,
-                "running": on if service.running else not off,
-                "masked": block.get("LoadState") == "masked",
-            }
-    return missing
+def _state(unit: Optional[units.Unit], service: Service) -> State:
+    """``began``: something of it may have read its files; ``passing``: it has not settled."""
+    if unit is None or unit.load in ("not-found", "bad-setting", "error"):
+        # A unit that is not there is off, which may be all that is asked for.
+        wanted = service.enabled or service.running or service.masked
+        return None if wanted else {"enabled": False, "running": False, "masked": False}
+    # Who waits for its next start is not running, but not off either.
+    on, off = unit.state in units.UP or unit.coming, unit.state in units.OFF
+    return {
+        "enabled": unit.file in ENABLED,
+        "running": on if service.running else not off,
+        "masked": unit.load == "masked",
+        "began": unit.began or unit.coming,
+        "passing": f"{unit.state} ({unit.substate})" if unit.passing else "",
+    }

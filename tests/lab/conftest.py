@@ -44,6 +44,7 @@ LONG = {
     "test_hostile_host.py",
     "test_day2.py",
     "test_own_repository.py",
+    "test_reading.py",
     "test_rotation.py",
     "test_strangers.py",
     "test_tls.py",

@@ -20,7 +20,7 @@ import yaml
 
 from nodriza import lab
 from nodriza.inventory import Cluster, load_cluster
-from nodriza.lab import nspawn, state
+from nodriza.lab import nspawn, state, wiring
 from tests.running import running
 
 ROOT = Path(__file__).parents[2]
@@ -223,13 +223,26 @@ class Project:
         return None
 
     def power_cut(self, node: str) -> None:
-        """Off, with no word to anybody."""
+        """Off, with no word to anybody: no FIN leaves a machine whose cables are out."""
         cluster = self.cluster
-        for name in cluster.networks.model_dump():
-            short = nspawn.SHORT[name]
-            argv = ["ip", "-n", self.netns, "link", "set", f"{short}-{node}", "down"]
-            subprocess.run(argv, capture_output=True, check=False)
+        for link in nspawn.links_of(cluster.node(node), wiring.plan(cluster)).values():
+            argv = ["ip", "-n", self.netns, "link", "set", link, "down"]
+            done = subprocess.run(argv, capture_output=True, text=True, check=False)
+            assert not done.returncode or "Cannot find device" in done.stderr, done.stderr
         lab.power_cut(cluster, node)
+
+    @contextlib.contextmanager
+    def frozen(self, node: str) -> Iterator[None]:
+        """Nothing runs on the machine meanwhile, and nobody is told (cgroups(7), the freezer)."""
+        cgroup = nspawn.cgroup_of(self.name) / node
+        (cgroup / "cgroup.freeze").write_text("1")
+        try:
+            wait_for(
+                "frozen machine", 10, lambda: "frozen 1" in (cgroup / "cgroup.events").read_text()
+            )
+            yield
+        finally:
+            (cgroup / "cgroup.freeze").write_text("0")
 
     def power_on(self, node: str) -> None:
         """On again, and answering SSH."""

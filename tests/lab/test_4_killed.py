@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.lab.project import Project, Result, wait_for
+from tests.lab.reading import unread
 from tests.lab.visitor import get, serving, upload_is_refused
 
 CHILDREN = ("server-2", "server-3")
@@ -56,6 +57,7 @@ def assert_converged(project: Project, app: dict[str, Any], node: str = NODE) ->
         "upload on disk": str(size),
         "nginx on disk": f"{size + 1}m",
     }
+    assert unread(project, [node]) == []
     cluster, limit = project.cluster, (size + 1) * MB
     for _ in range(4 * processes):  # so that each worker had its turn
         _, _, page = get(cluster.node(node).web_address, "/upload/", cluster.domain)

@@ -35,6 +35,7 @@ from nodriza.deploy import archive, release_id
 from nodriza.source import read_source
 from tests.lab.conftest import ACCIDENTS
 from tests.lab.project import Project, wait_for
+from tests.lab.reading import unread
 from tests.lab.test_4_killed import MB, SEED
 from tests.lab.visitor import get, serving, upload_is_refused, whoami
 
@@ -43,6 +44,7 @@ CHILDREN = tuple(f"server-{number}" for number in range(2, 7))
 NODES = (CENTRAL, *CHILDREN, "video-1", "video-2")
 WANTED = int(os.environ.get("NODRIZA_CHAOS", "6"))
 IN_A_ROW = 3
+FREEZE = 8  # seconds
 ROUNDS = math.ceil(WANTED * 0.4 / len(NODES))
 """Some accidents come too late, when their run is over; those do not count."""
 SETTINGS = (
@@ -106,8 +108,14 @@ def power_cut(project: Project, node: str, controller: subprocess.Popen[str]) ->
     project.power_on(node)
 
 
+def frozen(project: Project, node: str, controller: subprocess.Popen[str]) -> None:
+    """The machine stands still for a while, as a virtual one does that is moved or saved."""
+    with project.frozen(node):
+        time.sleep(FREEZE)
+
+
 Way = Callable[[Project, str, "subprocess.Popen[str]"], None]
-WAYS: list[Way] = [agent_killed, line_broken, controller_killed, power_cut]
+WAYS: list[Way] = [agent_killed, line_broken, controller_killed, power_cut, frozen]
 
 
 def _kill(pid: int | None) -> None:
@@ -260,6 +268,7 @@ def assert_as_without(chaos: Chaos, number: int) -> None:
     """Each machine is as it was after the round in which nothing happened."""
     project = chaos.project
     assert project.fab("provision", "--json").well().changed() == {}
+    assert unread(project) == []
     states = chaos.state()
     for node in NODES:
         assert states[node].splitlines() == chaos.states[number % 2][node].splitlines(), node

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.lab.project import Project, Result, wait_for
+from tests.lab.reading import unread
 
 NODE = "server-1"
 REDIS = "/etc/redis/redis.conf"
@@ -34,6 +35,7 @@ def mended(host: Project) -> Iterator[Project]:
     yield host
     host.fab("provision").well()
     assert host.fab("provision", "--json").well().changed() == {}
+    assert unread(host) == []
 
 
 def refused(project: Project) -> Result:
@@ -118,6 +120,32 @@ def test_journal_that_can_t_be_written__changes_nothing(mended: Project) -> None
         assert mended.on(NODE, "tail -n 1 /etc/hosts") == "x\n"
     finally:
         mended.on(NODE, "umount /var/lib/nodriza")
+
+
+LOOP = """
+mkdir -p /run/systemd/system/redis-server.service.d
+cat >/run/systemd/system/redis-server.service.d/z.conf <<'END'
+[Unit]
+StartLimitIntervalSec=0
+[Service]
+ExecStartPre=/bin/sh -c 'echo no luck; false'
+END
+systemctl daemon-reload; systemctl restart --no-block redis-server; sleep 1
+"""
+
+
+def test_service_in_a_crash_loop__is_a_bounded_wait_and_told_in_its_own_words(
+    mended: Project,
+) -> None:
+    mended.on(NODE, LOOP)
+    try:
+        result = refused(mended)
+        assert "no luck" in result.said
+        assert result.seconds < 60
+    finally:
+        mended.on(
+            NODE, "rm -r /run/systemd/system/redis-server.service.d; systemctl daemon-reload"
+        )
 
 
 def test_masked_service__is_left_masked_and_named(mended: Project) -> None:

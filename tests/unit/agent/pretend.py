@@ -84,30 +84,51 @@ class PretendHost(Host):
             raise CommandFailed(result)
         return result
 
+    def _shown(self, full, unit):
+        """``state``: ActiveState and SubState of a unit that is neither up nor off."""
+        up = "active running" if unit.get("running") else "inactive dead"
+        state, substate = (unit.get("state") or up).split()
+        return (
+            f"Id={full}\nNames={full}\nLoadState=loaded\nNeedDaemonReload=no\n"
+            f"ActiveState={state}\nSubState={substate}\nJob={7 if unit.get('job') else ''}\n"
+            f"UnitFileState={'enabled' if unit.get('enabled') else 'disabled'}\n"
+            f"StateChangeTimestampMonotonic={unit.get('moved', 0)}\n"
+            f"MainPID={int(unit.get('running', False))}"
+        )
+
     def _systemctl(self, argv, words):
         units = self.systemd
         verb = words[0]
         name = words[-1].removesuffix(".service")
         if verb == "show":
-            blocks = []
-            for full in words[2:]:
-                unit = units.get(full.removesuffix(".service"), {})
-                blocks.append(
-                    f"Id={full}\nNames={full}\nLoadState=loaded\nNeedDaemonReload=no\n"
-                    f"ActiveState={'active' if unit.get('running') else 'inactive'}\n"
-                    f"UnitFileState={'enabled' if unit.get('enabled') else 'disabled'}\n"
-                    f"MainPID={int(unit.get('running', False))}"
-                )
+            blocks = [
+                self._shown(full, units.get(full.removesuffix(".service"), {}))
+                for full in words[2:]
+            ]
             return Result(argv, 0, "\n\n".join(blocks), "")
+        if verb == "list-jobs":
+            lines = [
+                f"7 {unit}.service {it['job']} running"
+                for unit, it in units.items()
+                if it.get("job")
+            ]
+            return Result(argv, 0, "\n".join(lines), "")
         unit = units.setdefault(name, {"running": False, "enabled": False, "read": None})
         if verb in ("daemon-reload", "reset-failed"):
             return Result(argv, 0, "", "")
         self._step()
+        starting = (unit.get("state") or "").strip() == "activating start"
         if verb in ("enable", "disable"):
             unit["enabled"] = verb == "enable"
         elif verb == "stop":
             unit["running"] = False
+        elif starting and verb == "start":
+            unit.update(running=True, state=None)  # it joins the start that has read already
+        elif starting and verb == "reload-or-restart":
+            return Result(argv, 1, "", "it is inactive: job is invalid")
         else:
+            unit.pop("state", None)
+            unit.pop("job", None)
             text = (self.read(self.reads[name]) or b"").decode()
             unit["running"] = "crashes" not in text
             unit["read"] = text

@@ -7,10 +7,12 @@ import inspect
 
 import pytest
 
+from nodriza.agent.transaction import FIELDS
 from nodriza.render import Template
 from nodriza.resources import Directory, File, Link, Service
 from tests.unit.conftest import ROOT
 from tests.unit.roles.made import remake, resources, role
+from tests.unit.roles.test_tls import with_tls
 
 MODULES = sorted(
     path.stem for path in (ROOT / "roles").glob("*.py") if not path.stem.startswith("_")
@@ -98,3 +100,32 @@ def test_services__read_their_files_only_after_they_are_written(cluster):
             if isinstance(resource, Service):
                 assert set(resource.reload_on) | set(resource.restart_on) <= seen
             seen.add(resource.id)
+
+
+READ_EACH_TIME = {
+    "52nodriza": "apt",
+    "hostname": "the boot",
+    "timezone": "whoever configures tzdata",
+    "99-nodriza.cfg": "cloud-init, at the boot",
+    "mariadb-time-zones": "a unit that systemd starts when tzdata has changed",
+    "hosts": "whoever looks up a name",
+    "retry.conf": "systemd, which is owed a look at its unit files",
+    "nodriza.conf": "the same, for certbot's own service",
+    "videoteca.env": "on the central node by each step of a deploy",
+    "videoteca_ready.py": "a start and a stop of uWSGI",
+    "videoteca_renew.py": "a reload of uWSGI",
+    "passphrase": "a script that a timer starts each minute",
+    "videoteca-tls": "the same",
+}
+"""Files that no service follows, and who reads them anew whenever they are needed."""
+
+
+def test_every_file__is_followed_by_a_service_or_is_read_each_time_it_is_needed(cluster):
+    """Else something runs that has not read what is on disk, and nobody is owed anything."""
+    for whole in (cluster, with_tls(cluster, "acme"), with_tls(cluster, "files")):
+        for node in whole.nodes:
+            plan = resources(whole, node.name)
+            followed = {id for each in plan for field in FIELDS for id in getattr(each, field, ())}
+            left = {each.subject for each in plan if isinstance(each, File)}
+            left -= {id.partition(":")[2] for id in followed}
+            assert {path.rpartition("/")[2] for path in left} <= {*READ_EACH_TIME}, node.name

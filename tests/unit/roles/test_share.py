@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from nodriza.plan import plan_node
-from nodriza.resources import Mount, Service
+from nodriza.resources import File, Mount, Service
 from tests.unit.roles.made import content, resources, settings
+from tests.unit.roles.test_tls import with_tls
 
 
 def test_nfs__is_exported_to_each_node_by_address(three_node):
@@ -81,7 +84,44 @@ def test_programs__start_after_the_share_answers(cluster):
         after = next(line for line in lines if line.startswith("After="))
         assert "videoteca-share.service" in after
         assert "StartLimitIntervalSec=0" in lines  # however long the central is away
-        assert "ExecStartPre=/usr/bin/test -e /srv/videoteca/reload" in lines
+
+
+PATIENT = (
+    "ExecStartPre=/usr/bin/timeout 60 /bin/sh -c"
+    " 'until test -e /srv/videoteca/reload; do sleep 1; done'"
+)
+BEAR_IT = {
+    "videoteca-share.service",  # waits itself, without end
+    "celery-reload.service",  # looks every second
+    "videoteca-tls.service",  # looks every minute
+}
+
+
+@pytest.mark.parametrize("mode", ["none", "acme"])
+def test_unit_that_needs_the_share__waits_for_it_however_it_comes_to_be_started(cluster, mode):
+    """After the boot nobody else does; the empty folder below is no share."""
+    whole, patient = with_tls(cluster, mode), set()
+    for node in whole.nodes:
+        files = {file.path: file.content for file in resources(whole, node.name, File)}
+        for path, text in files.items():
+            name = path.rpartition("/")[2]
+            if not path.endswith(".service") or name in BEAR_IT:
+                continue
+            starts = [other for other in files if f"{other}\n" in text.replace(" ", "\n")]
+            reads = [text, *(files[other] for other in starts)]
+            if any("/srv/videoteca" in "\n".join(settings(each)) for each in reads):
+                patient.add(name)
+                assert PATIENT in settings(text), name
+                after = " ".join(line for line in settings(text) if line.startswith("After="))
+                assert "videoteca-share.service" in after or "srv-videoteca.mount" in after
+    acme = {"videoteca-certificate.service"} if mode == "acme" else set()
+    assert patient == {"uwsgi.service", "celery.service"} | acme
+
+
+def test_renewal_of_a_certificate__waits_for_the_share(cluster):
+    whole = with_tls(cluster, "acme")
+    drop_in = content(whole, "server-1", "/etc/systemd/system/certbot.service.d/nodriza.conf")
+    assert PATIENT in settings(drop_in)
 
 
 def test_mount__is_tried_for_ever(cluster):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import subprocess
 
 import pytest
 from cryptography import x509
@@ -193,3 +194,101 @@ def test_acme__is_the_business_of_the_central_and_of_the_children(three_node):
     }
     # Encrypted on the share; who only mounts it has no passphrase.
     assert "tls_passphrase" not in plan_node(cluster.node("video-1"), cluster).secrets
+
+
+SYSTEMCTL = """#!/bin/sh
+cd "$(dirname "$0")"
+case $1 in
+    show) cat state ;;
+    is-active) grep -qx active state ;;
+    reload) sh ./reload || exit 1; cp tls/site.pem read ;;
+esac
+"""
+
+
+class Child:
+    """A child's folder of certificates, the script that follows the share, and an nginx that
+    is in ``state`` and, when it is told to reload, does what ``reload`` says.
+    """
+
+    def __init__(self, folder, script):
+        self.folder = folder
+        (folder / "tls").mkdir()
+        (folder / "share/tls").mkdir(parents=True)
+        (folder / "systemctl").write_text(SYSTEMCTL)
+        (folder / "systemctl").chmod(0o755)
+        (folder / "tls/passphrase").write_text("pass\n")
+        script = script.replace("/etc/nginx/tls", f"{folder}/tls")
+        (folder / "follow").write_text(script.replace("/srv/videoteca", f"{folder}/share"))
+        self.put("tls/site.pem", "".join(make_pair()))
+        self.nginx(reload="true")
+
+    def put(self, name, text):
+        (self.folder / name).write_text(text)
+
+    def nginx(self, state="active", reload="true"):
+        self.put("state", f"{state}\n")
+        self.put("reload", f"{reload}\n")
+
+    def news(self):
+        """The central node has another one; its certificate, as text."""
+        certificate, key = make_pair()
+        argv = ["openssl", "pkey", "-aes-256-cbc", "-passout", "pass:pass"]
+        closed = subprocess.run(argv, input=key, capture_output=True, text=True, check=True)
+        self.put("share/tls/site.pem", certificate + closed.stdout)
+        return certificate
+
+    def minute(self):
+        env = {"PATH": f"{self.folder}:/usr/bin:/bin"}
+        return subprocess.run(["sh", self.folder / "follow"], env=env, check=False).returncode
+
+    def has(self, name):
+        path = self.folder / name
+        return path.read_text() if path.exists() else ""
+
+
+@pytest.fixture
+def child(three_node, tmp_path):
+    cluster = with_tls(three_node, "acme")
+    return Child(tmp_path, content(cluster, "server-2", "/usr/local/sbin/videoteca-tls"))
+
+
+def test_new_certificate__is_read_by_nginx_once(child):
+    new = child.news()
+    assert child.minute() == 0
+    assert child.has("read").startswith(new)
+    (child.folder / "read").unlink()
+    assert child.minute() == 0
+    assert child.has("read") == ""
+
+
+@pytest.mark.parametrize("state", ["activating", "deactivating"])
+def test_new_certificate__is_owed_to_an_nginx_that_may_just_have_read_the_old_one(child, state):
+    new = child.news()
+    child.nginx(state)
+    child.minute()
+    assert child.has("tls/site.pem").startswith(new)
+    child.nginx("active")
+    child.minute()
+    assert child.has("read").startswith(new)
+
+
+def test_new_certificate__is_owed_when_the_script_is_killed_before_nginx_has_read_it(child):
+    new = child.news()
+    child.nginx(reload="kill -9 $(ps -o ppid= $PPID); false")
+    assert child.minute() != 0
+    assert child.has("read") == ""
+    (child.folder / "share/tls/site.pem").unlink()  # the share is away meanwhile
+    child.nginx()
+    child.minute()
+    assert child.has("read").startswith(new)
+
+
+def test_new_certificate__is_taken_back_when_nginx_refuses_it(child):
+    old, new = child.has("tls/site.pem"), child.news()
+    child.nginx(reload="false")
+    assert child.minute() == 1
+    assert child.has("tls/site.pem") == old
+    child.nginx()
+    child.minute()
+    assert child.has("read").startswith(new)

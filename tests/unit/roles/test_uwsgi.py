@@ -52,7 +52,7 @@ def test_uwsgi__follows_the_reload_file_worker_after_worker(three_node):
 
 def test_reload__ends_when_uwsgi_does_so_that_systemd_can_start_it_again(three_node, tmp_path):
     renew = functions(three_node, "server-2", "/etc/uwsgi/videoteca_renew.py")
-    renew.update(until=time.time() + 60, STATS=str(tmp_path / "nobody listens"))
+    renew.update(until=time.monotonic() + 60, STATS=str(tmp_path / "nobody listens"))
     with subprocess.Popen(["true"]) as gone:
         gone.wait()
     renew["main"] = gone.pid
@@ -61,12 +61,15 @@ def test_reload__ends_when_uwsgi_does_so_that_systemd_can_start_it_again(three_n
 
 
 class Workers:
-    """Two, in a time of their own; a chain replaces the first at once, the other 3 s later."""
+    """Two, in a time of their own; a chain replaces the first at once, the other 3 s later.
+
+    Nobody learns the time of day, which may be set meanwhile.
+    """
 
     def __init__(self):
-        self.now, self.began, self.chains = 100.54, [90.0, 90.0], 0
+        self.now, self.second, self.chains = 100.54, 0.0, 0
 
-    def time(self):
+    def monotonic(self):
         return self.now
 
     def sleep(self, seconds):
@@ -75,13 +78,16 @@ class Workers:
             raise TimeoutError
 
     def chain(self):
-        if self.now >= self.began[1]:  # else one is running already
+        if self.now >= self.second:  # else one is running already
             self.chains += 1
-            self.began = [self.now, self.now + 3]
+            self.second = self.now + 3
 
     def all(self):
-        began = [int(each) if each <= self.now else 90 for each in self.began]
-        return [{"last_spawn": each, "accepting": 1} for each in began]
+        done = [self.chains, self.chains - (self.now < self.second)]
+        return [
+            {"id": id, "pid": 70 + id, "respawn_count": count, "accepting": 1}
+            for id, count in enumerate(done)
+        ]
 
 
 def test_reload__replaces_every_worker_once(three_node):
@@ -103,10 +109,73 @@ def test_touch__replaces_every_worker_once(three_node, monkeypatch, tmp_path):
         uwsgi.chain()
         return open(tmp_path / "fifo", mode)
 
-    mule.update(time=uwsgi, touched=lambda: next(touches, 2), open=written)
+    seen = {"last_seen": lambda: next(touches), "remember": lambda seen: None}
+    mule.update(time=uwsgi, touched=lambda: 2, open=written, **seen)
     with pytest.raises(TimeoutError):
         mule["follow"]()
     assert uwsgi.chains == 1
+
+
+def test_mule_that_takes_the_place_of_another__knows_what_that_one_saw(
+    three_node, monkeypatch, tmp_path
+):
+    """A touch between the two must not be lost."""
+    monkeypatch.setitem(sys.modules, "uwsgi", SimpleNamespace(workers=Workers().all))
+    mule = functions(three_node, "server-2", "/etc/uwsgi/videoteca_reload.py")
+    mule.update(SEEN=str(tmp_path / "touched"), touched=lambda: 7)
+    assert mule["last_seen"]() == 7
+    mule["remember"](5)
+    assert mule["last_seen"]() == 5
+
+
+@pytest.fixture
+def reload(three_node, tmp_path):
+    """``systemctl reload``, and what it did: ("master",) or ("workers",)."""
+    names, done = functions(three_node, "server-2", "/etc/uwsgi/videoteca_renew.py"), []
+    ini, mule, read = (tmp_path / name for name in ("ini", "mule", "read"))
+    ini.write_text("threads = 2\n")
+    mule.write_text("follow()\n")
+    names.update(CONFIGURATION=(str(ini), str(mule)), READ=str(read), quiet=lambda: None)
+    names["new_master"] = lambda: done.append("master")
+    names["new_workers"] = lambda: done.append("workers")
+
+    def run():
+        done.clear()
+        names["renew"]()
+        return done
+
+    run.ini, run.read, run.names = ini, read, names
+    sums = ["sha256sum", str(ini), str(mule)]
+    run.start = lambda: read.write_bytes(subprocess.check_output(sums))
+    return run
+
+
+def test_reload__of_a_file_that_changed_while_uwsgi_was_starting_takes_a_new_master(reload):
+    """The socket of its statistics is younger than the file, and it has read the old one."""
+    reload.start()
+    reload.ini.write_text("threads = 4\n")
+    assert reload() == ["master"]
+    assert reload() == ["workers"]
+
+
+def test_reload__of_what_uwsgi_has_read_takes_new_workers_only(reload):
+    reload.start()
+    assert reload() == ["workers"]
+
+
+def test_reload__that_was_ended_half_way_is_done_again(reload):
+    reload.start()
+    reload.ini.write_text("threads = 4\n")
+
+    def ended():
+        raise TimeoutError
+
+    whole = reload.names["new_master"]
+    reload.names["new_master"] = ended
+    with pytest.raises(TimeoutError):
+        reload()
+    reload.names["new_master"] = whole
+    assert reload() == ["master"]
 
 
 def test_environment__is_read_by_a_reloaded_worker_as_systemd_reads_it(three_node):
