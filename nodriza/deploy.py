@@ -54,7 +54,7 @@ def release_plan(cluster: Cluster, source: Source) -> Plan:
     data = archive(source)
     node = cluster.central
     venv_id = requirements_id(source, cluster.app.requirements)
-    items = declared("release", node, cluster, release_id(data), venv_id, data)
+    items = declared("release", node, cluster, release_id(data), venv_id, data, source.commit)
     return make_plan(items, node, cluster, Renderer.of(cluster))
 
 

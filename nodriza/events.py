@@ -230,6 +230,15 @@ class State(TypedDict):
     clock: Number
 
 
+class Served(TypedDict):
+    """A release that served; ``at`` in seconds since the epoch (nodriza/resources/served.py)."""
+
+    release: Annotated[str, Field(pattern=r"^[0-9A-Za-z_][0-9A-Za-z_.-]{0,63}$")]
+    at: Number
+    how: Literal["deploy", "rollback"]
+    commit: Line
+
+
 class Facts(TypedDict):
     """The answers to what was asked, and nothing else."""
 
@@ -237,6 +246,7 @@ class Facts(TypedDict):
     state: NotRequired[State]
     history: NotRequired[Annotated[list[Record], Field(max_length=1000), FailFast()]]
     listing: NotRequired[Annotated[dict[Line, Number], Field(max_length=MANY)]]
+    served: NotRequired[Annotated[list[Served], Field(max_length=1000)]]
     strays: NotRequired[Lines]
 
 

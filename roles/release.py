@@ -12,6 +12,7 @@ from nodriza.resources import (
     Link,
     OldReleases,
     Resource,
+    Served,
     Touch,
     Venv,
 )
@@ -24,25 +25,40 @@ options of the clients), for GlusterFS another one in its own, and one to spare.
 
 
 def release(
-    node: Node, cluster: Cluster, release_id: str, venv_id: str = "", archive: bytes = b""
+    node: Node,
+    cluster: Cluster,
+    release_id: str,
+    venv_id: str = "",
+    archive: bytes = b"",
+    commit: str = "",
 ) -> Iterator[Resource]:
     """Build it beside the one that serves, try it, switch, tell the others.
 
-    Each step needs the one before; whichever fails, the old release goes on serving.
+    Each step needs the one before; whichever fails, the old release continues to serve, and
+    the new one is none to go back to (``Served``).
+
     ``archive`` is a tar.gz of the application's source, ``venv_id`` names its environment;
     without them it is a release that is there already, and nobody touches the database.
+    ``commit`` is what people know the release by.
     """
     app = cluster.app
     folder = f"{app.releases}/{release_id}"
     yield from _build(cluster, folder, venv_id, archive) if venv_id else _try(cluster, folder)
 
     current = Link(app.current, folder)
+    how = "deploy" if venv_id else "rollback"
+    yield Served(app.record, release_id, current=app.current, how=how, commit=commit)
     yield current
     # A worker that starts at once on a far node could still find the old link.
     yield Command("caches", argv=("sleep", str(CACHES)), on_change=(current,))
     yield Touch(app.reload, on_change=(current,))
     yield OldReleases(
-        app.releases, keep=KEEP, current=app.current, venvs=app.venvs, on_change=(current,)
+        app.releases,
+        keep=KEEP,
+        current=app.current,
+        record=app.record,
+        venvs=app.venvs,
+        on_change=(current,),
     )
 
 

@@ -88,10 +88,18 @@ def strays(host: Host, journal: Journal, plan: Sequence[Resource], about: Any) -
     ]
 
 
+def served(host: Host, journal: Journal, plan: Sequence[Resource], about: Any) -> Any:
+    """The entries of a ``record`` of releases, whose link is ``current``."""
+    from nodriza.resources.served import read_record  # noqa: PLC0415  for few questions
+
+    return read_record(host, about["record"], about["current"])
+
+
 ANSWERS: Dict[str, Callable[..., Any]] = {
     "state": state,
     "history": history,
     "listing": listing,
+    "served": served,
     "strays": strays,
 }
 """By the word in a request's ``ask``."""

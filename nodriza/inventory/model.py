@@ -89,6 +89,11 @@ class App(AppSettings):
         return f"{self.root}/releases"
 
     @property
+    def record(self) -> str:
+        """Which release served when: on the central node's own disk, out of others' reach."""
+        return f"/var/lib/nodriza/releases/{self.name}.jsonl"
+
+    @property
     def venvs(self) -> str:
         """One Python environment for each set of requirements."""
         return f"{self.root}/venvs"

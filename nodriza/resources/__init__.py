@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from nodriza.resources.old_releases import OldReleases
     from nodriza.resources.package import Package
     from nodriza.resources.peers import Peers
+    from nodriza.resources.served import Served
     from nodriza.resources.service import Service
     from nodriza.resources.touch import Touch
     from nodriza.resources.user import User
@@ -57,6 +58,7 @@ __all__ = [
     "Package",
     "Peers",
     "Resource",
+    "Served",
     "Service",
     "State",
     "Touch",

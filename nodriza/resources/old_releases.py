@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, List, Sequence, Tuple
 
 from nodriza.agent.host import ASIDE
 from nodriza.resources.base import Resource, State, ids
+from nodriza.resources.served import read_record
 
 if TYPE_CHECKING:
     from nodriza.agent.host import Host
@@ -15,17 +16,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OldReleases(Resource):
-    """No more than the ``keep`` newest directories in ``path``, and the one in use.
+    """The last ``keep`` releases in ``path`` that served, and the one in use; no others.
 
-    ``current`` is the link to the one in use: it neither counts nor goes. Names that
-    begin with a dot are somebody's unfinished work and are left alone. In ``venvs``, if
-    given, each release has its environment, by a link ``venv``, and may share it with
-    others; those that no release links to any more go as well.
+    ``current`` is the link to the one in use, ``record`` what ``Served`` writes. A release
+    that never served is none to go back to: it goes. Names that begin with a dot are
+    somebody's unfinished work and are left alone. In ``venvs``, if given, each release has
+    its environment, by a link ``venv``, and may share it with others; those that no release
+    links to any more go as well.
     """
 
     path: str
     keep: int = 5
     current: str = ""
+    record: str = ""
     venvs: str = ""
     on_change: Tuple[Any, ...] = ()
 
@@ -44,27 +47,27 @@ class OldReleases(Resource):
         return [{"old": len(one._old(host)) + len(one._unlinked(host))} for one in many]
 
     def fix(self, host: Host, now: State) -> None:
-        """Oldest first. Each gets another name before it is taken apart.
-
-        Taking it apart would make it the newest, should we be killed half-way.
-        """
+        """Each gets another name before it is taken apart: half a release must not be one."""
         for name in self._old(host):
             _take_apart(host, self.path, name)
         for name in self._unlinked(host):
             _take_apart(host, self.venvs, name)
 
     def _old(self, host: Host) -> List[str]:
-        """The names to remove, oldest first; the leftovers of a killed run before them."""
-        names = host.list(self.path)
-        used = self._used(host)
-        ages = []
-        for name in names:
-            seen = host.stat(f"{self.path}/{name}")
-            if seen and seen.type == "directory" and name != used and not name.startswith("."):
-                ages.append((seen.modified, name))
-        ages.sort()
-        spare = ages[: max(0, len(ages) - self.keep)]
-        return [name for name in names if _is_aside(name)] + [name for _, name in spare]
+        """The names to remove; the leftovers of a killed run first."""
+        names, used = host.list(self.path), self._used(host)
+        served = [str(entry["release"]) for entry in read_record(host, self.record, self.current)]
+        last = list(dict.fromkeys(name for name in reversed(served) if name != used))
+        kept = {used, *[name for name in last if name in names][: self.keep]}
+        return [name for name in names if _is_aside(name)] + [
+            name
+            for name in names
+            if name not in kept and not name.startswith(".") and self._is_folder(host, name)
+        ]
+
+    def _is_folder(self, host: Host, name: str) -> bool:
+        seen = host.stat(f"{self.path}/{name}")
+        return seen is not None and seen.type == "directory"
 
     def _unlinked(self, host: Host) -> List[str]:
         """The environments that only releases which are too old still need."""

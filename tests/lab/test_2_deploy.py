@@ -117,3 +117,29 @@ def test_requirement_that_does_not_exist__leaves_the_old_release_serving(
     result = refused(deployed)
     assert "venv:" in result.said
     assert "Django==0.0.0.99" in result.said
+
+
+def test_way_back_after_a_deploy_that_failed__leads_to_what_served(
+    deployed: Project, source: Path
+) -> None:
+    """Whatever the clocks say: the failed release is the newest folder on the share but one."""
+    served = current(deployed)
+    bad = source / "videos/migrations/0002_bad.py"
+    bad.write_text(
+        "from django.db import migrations\n"
+        "class Migration(migrations.Migration):\n"
+        '    dependencies = [("videos", "0001_initial")]\n'
+        '    operations = [migrations.RunSQL("ALTER TABLE no_such_table ADD x INT")]\n'
+    )
+    refused(deployed)
+    bad.unlink()
+    with (source / "videos/views.py").open("a") as file:
+        file.write("# another release\n")
+    deployed.fab("deploy").well()
+    assert current(deployed) != served
+    deployed.on("server-1", "touch --date=2001-01-01 /srv/videoteca/releases/*")
+    with Visitor(deployed.cluster) as visitor:
+        deployed.fab("deploy", "--rollback").well()
+        wait_for("the release before", 20, lambda: releases(deployed) == {served})
+    assert visitor.bad == []
+    assert current(deployed) == served

@@ -12,65 +12,103 @@ from nodriza.resources import Command, Link
 FOLDER = "/srv/shop/releases"
 
 
-def releases(current: str, migrations: tuple[str, ...] = (), **built: float):
-    listing = {f"{FOLDER}/{id}": at for id, at in built.items()}
+def releases(
+    *served: str, migrations: tuple[str, ...] = (), failed: tuple[str, ...] = (), gone: str = ""
+):
+    """What the central node has after these served one after the other; "-a": gone back to a."""
+    entries = [
+        {
+            "release": name.lstrip("-"),
+            "at": 0.0,  # whatever a clock said
+            "how": "rollback" if name.startswith("-") else "deploy",
+            "commit": "",
+        }
+        for name in served
+    ]
+    there = {entry["release"] for entry in entries} - {gone} | set(failed)
+    listing = {f"{FOLDER}/{name}": 1.0 for name in there}
     listing.update({f"{FOLDER}/{path}": 1.0 for path in migrations})
-    return _releases(listing, f"{FOLDER}/{current}", FOLDER)
+    return _releases(listing, entries, FOLDER)
 
 
-def test_former__is_the_newest_of_those_that_are_older_than_the_one_in_use():
-    there = releases("bbb", aaa=10, ccc=30, bbb=20, old=5)
-    assert there.former().id == "aaa"
+@pytest.mark.parametrize(
+    ("served", "former"),
+    [
+        (("a", "b"), "a"),
+        (("c", "a", "b"), "a"),
+        # Twice goes one further.
+        (("a", "b", "c", "-b"), "a"),
+        # What was gone back from is not gone back to: it was not well.
+        (("a", "b", "-a", "c"), "a"),
+        (("a", "b", "c", "-b", "d"), "b"),
+        # An older source once more is a release like any other.
+        (("a", "b", "a"), "b"),
+        (("a", "b", "-a", "b"), "a"),
+    ],
+)
+def test_former__is_what_led_to_the_one_in_use(served, former):
+    assert releases(*served).former().id == former
 
 
-def test_going_back_twice__goes_further_back():
-    there = releases("aaa", aaa=10, bbb=20, ccc=30, old=5)
-    assert there.former().id == "old"
+def test_release_that_never_served__is_none_to_go_back_to():
+    there = releases("a", "c", failed=("b",))
+    assert there.former().id == "a"
+    with pytest.raises(TargetError, match="the release b has never served"):
+        there.former("b")
 
 
-def test_former__may_be_named():
-    there = releases("bbb", aaa=10, bbb=20, ccc=30)
-    assert there.former("ccc").id == "ccc"
+def test_release_that_is_gone__is_passed_over():
+    assert releases("a", "b", "c", gone="b").former().id == "a"
+
+
+def test_former__may_be_named_the_one_that_was_gone_back_from_too():
+    assert releases("a", "b", "-a").former("b").id == "b"
 
 
 @pytest.mark.parametrize(
     ("id", "words"),
-    [("", "no release is older"), ("zzz", "is not on the share"), ("aaa", "serves already")],
+    [
+        ("", "no release served before"),
+        ("zzz", "is not on the share"),
+        ("a", "serves already"),
+    ],
 )
 def test_refusal__lists_what_there_is(id, words):
     with pytest.raises(TargetError, match=words) as error:
-        releases("aaa", aaa=10, bbb=20).former(id)
-    assert "bbb (1970-01-01 00:00), aaa (1970-01-01 00:00, serves)" in error.value.what
+        releases("a", "b", "-a").former(id)
+    assert "a (1970-01-01 00:00, serves), b (1970-01-01 00:00)" in error.value.what
 
 
 def test_nothing_deployed_yet__is_told():
     with pytest.raises(TargetError, match="none"):
-        _releases({}, None, FOLDER).former()
+        releases().former()
 
 
-def test_migrations_of_the_newer_release_only__are_named():
+def test_migrations_that_the_database_may_have__are_named():
+    """Those of a deploy that failed after them as well: MariaDB does not take them back."""
     there = releases(
+        "aaa",
         "bbb",
-        (
+        failed=("bad",),
+        migrations=(
             "aaa/app/videos/migrations/0001_initial.py",
             "bbb/app/videos/migrations/0001_initial.py",
             "bbb/app/videos/migrations/0002_note.py",
+            "bad/app/videos/migrations/0003_bad.py",
         ),
-        aaa=10,
-        bbb=20,
     )
     first, then = farewell(there, there.former())
     assert first == (
-        "not undone: the database. 1 migration of bbb that aaa does not know:"
-        " videos/migrations/0002_note.py"
+        "not undone: the database. 2 migrations that aaa does not know, of releases on the share:"
+        " videos/migrations/0002_note.py, videos/migrations/0003_bad.py"
     )
     assert "manage.py migrate" in then
 
 
-def test_same_migrations__are_said_to_fit_both():
-    there = releases("bbb", aaa=10, bbb=20)
+def test_same_migrations__are_said_to_fit():
+    there = releases("aaa", "bbb")
     assert farewell(there, there.former()) == [
-        "the two releases have the same migrations: the database fits both"
+        "aaa knows every migration that the database may have"
     ]
 
 

@@ -37,6 +37,7 @@ from nodriza.resources import (
     OldReleases,
     Package,
     Peers,
+    Served,
     Service,
     Touch,
     User,
@@ -63,7 +64,8 @@ IN_A_FOLDER = [
     Absent("/etc"),
     Archive("/tree", TREE.getvalue(), **ME),
     Touch("/reload", on_change=(FILE, "link:/link"), **ME),
-    OldReleases("/releases", keep=3, current="/current"),
+    OldReleases("/releases", keep=3, current="/current", record="/record"),
+    Served("/var/lib/record", "aaa", "/current", commit="0815"),
     Zone("/zone", "@ IN SOA ns1 mail. (\n SERIAL ; serial\n)\n", (("server-2", "192.0.2.2"),)),
 ]
 """Those that can do all their work in a root of their own, with no program."""
