@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from nodriza.resources import Zone
 
 PATIENCE = 5  # seconds for an answer
+_OURS = re.compile(r"\$|@ IN A |\S+ IN CNAME ")
+"""The lines of a zone that are the site's and not its name servers'."""
 
 
 def zone_of(cluster: Cluster) -> Zone:
@@ -33,16 +36,37 @@ def zone_of(cluster: Cluster) -> Zone:
 def as_zone_file(cluster: Cluster, without: Sequence[str]) -> str:
     """RFC 1035. Where no node has the role dns, only the records: the rest is the provider's."""
     text = zone_of(cluster).text(int(time.time()), without)
+    notes = "".join(f"; {words}\n" for words in elsewhere(cluster))
     if cluster.name_servers:
-        return text
-    lines = [line for line in text.splitlines(keepends=True) if line.startswith(("$", "@ IN A"))]
-    return "".join(lines)
+        return text + notes
+    lines = text.splitlines(keepends=True)
+    return "".join(line for line in lines if _OURS.match(line)) + notes
+
+
+def elsewhere(cluster: Cluster) -> list[str]:
+    """What is to be done for each alias that is no name in the site's zone."""
+    outside = [alias for alias in cluster.aliases if not _in_zone(alias, cluster)]
+    return [
+        f"{alias} is not in this zone: where its own is kept, give it the same addresses"
+        " (or a CNAME, if it is no zone itself)"
+        for alias in outside
+    ]
+
+
+def _in_zone(alias: str, cluster: Cluster) -> bool:
+    return alias.endswith(f".{cluster.domain}")
 
 
 def as_octodns(cluster: Cluster, without: Sequence[str]) -> str:
     """The same for octoDNS, as its YamlProvider reads it: config/<domain>.yaml."""
-    lines = ["---", "'':", f"  ttl: {cluster.dns.ttl}", "  type: A", "  values:"]
-    return "\n".join([*lines, *(f"    - {at}" for at in addresses(cluster, without))]) + "\n"
+    ttl = f"  ttl: {cluster.dns.ttl}"
+    lines = ["---", "'':", ttl, "  type: A", "  values:"]
+    lines += [f"    - {at}" for at in addresses(cluster, without)]
+    for alias in cluster.aliases:
+        if _in_zone(alias, cluster):
+            name = alias.removesuffix(f".{cluster.domain}")
+            lines += [f"'{name}':", ttl, "  type: CNAME", f"  value: {cluster.domain}."]
+    return "\n".join([*lines, *(f"# {words}" for words in elsewhere(cluster))]) + "\n"
 
 
 def addresses(cluster: Cluster, without: Sequence[str] = ()) -> list[str]:
@@ -80,14 +104,33 @@ def check(cluster: Cluster, resolvers: Sequence[str]) -> Iterator[tuple[bool, st
         yield right, _line(node.name, found, words)
         if right and not measure:
             expected, measure = found, node.name
-    for resolver in resolvers or _own_resolvers():
+    resolvers = resolvers or _own_resolvers()
+    for resolver in resolvers:
         found, _, words = _ask(cluster.domain, resolver, recursive=True)
-        lacks, more = sorted(expected - found), sorted(found - expected)
-        if not words and (lacks or more):
-            parts = [f"lacks {', '.join(lacks)}"] * bool(lacks)
-            parts += [f"has {', '.join(more)} besides"] * bool(more)
-            words = "; ".join(parts)
+        words = words or _difference(expected, found)
         yield not words, _line(resolver, found, words)
+    for alias in cluster.aliases:
+        yield from _check_alias(alias, cluster, resolvers, expected)
+
+
+def _check_alias(
+    alias: str, cluster: Cluster, resolvers: Sequence[str], expected: set[str]
+) -> Iterator[tuple[bool, str]]:
+    """The same addresses as the site's, from whom its name may be asked."""
+    ours = cluster.name_servers if _in_zone(alias, cluster) else ()
+    asked = [(node.name, node.web_address, False) for node in ours]
+    asked += [(resolver, resolver, True) for resolver in resolvers]
+    for who, address, recursive in asked:
+        found, _, words = _ask(alias, address, recursive=recursive)
+        words = words or _difference(expected, found)
+        yield not words, _line(who, found, ": ".join(filter(None, (alias, words))))
+
+
+def _difference(expected: set[str], found: set[str]) -> str:
+    lacks, more = sorted(expected - found), sorted(found - expected)
+    parts = [f"lacks {', '.join(lacks)}"] * bool(lacks)
+    parts += [f"has {', '.join(more)} besides"] * bool(more)
+    return "; ".join(parts)
 
 
 def _line(who: str, found: set[str], words: str) -> str:

@@ -7,7 +7,7 @@ key's; here it is told in words, with the inventory's line.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,7 +33,7 @@ def refuse_bad_pair(cluster: Cluster, vault: Vault, now: datetime | None = None)
     problems = [("certificate", words) for words in _wrong_files(path)]
     if not problems:
         chain = x509.load_pem_x509_certificates(path.read_bytes())
-        words = _wrong_chain(chain, cluster.domain, now or datetime.now(timezone.utc))
+        words = _wrong_chain(chain, cluster.names, now or datetime.now(timezone.utc))
         problems = [("certificate", f"{path.name}: {said}") for said in words]
         key = vault.values().get(cluster.tls.key, "")
         problems += [("key", said) for said in _wrong_key(key, cluster.tls.key, chain[0])]
@@ -58,15 +58,18 @@ def _wrong_files(path: Path) -> Iterator[str]:
         yield f"{path.name} is no certificate in PEM (-----BEGIN CERTIFICATE-----)"
 
 
-def _wrong_chain(chain: list[x509.Certificate], domain: str, now: datetime) -> Iterator[str]:
+def _wrong_chain(
+    chain: list[x509.Certificate], wanted: Sequence[str], now: datetime
+) -> Iterator[str]:
     site = chain[0]
     if now > site.not_valid_after_utc:
         yield f"expired on {site.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
     if now < site.not_valid_before_utc:
         yield f"is not valid before {site.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
     names = _names(site)
-    if domain not in names and f"*.{domain.partition('.')[2]}" not in names:
-        yield f"is not for {domain}, but for {', '.join(names) or 'no name at all'}"
+    lacks = [name for name in wanted if not {name, f"*.{name.partition('.')[2]}"} & {*names}]
+    if lacks:
+        yield f"is not for {', '.join(lacks)}, but for {', '.join(names) or 'no name at all'}"
     for below, above in itertools.pairwise(chain):
         if below.issuer != above.subject:
             yield (

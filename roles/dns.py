@@ -50,7 +50,10 @@ def dns(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
 
 
 def zone(cluster: Cluster) -> Zone:
-    """Every child, and never the central node; who answers for it, if that is one of ours."""
+    """Every child, and never the central node; who answers for it, if that is one of ours.
+
+    Aliases in the zone follow the site's own records, and so its rotation.
+    """
     ttl = cluster.dns.ttl
     head = HEAD.format(
         domain=cluster.domain,
@@ -62,6 +65,7 @@ def zone(cluster: Cluster) -> Zone:
     servers = list(enumerate(cluster.name_servers, 1))
     head += "".join(f"@ IN NS ns{number}\n" for number, _ in servers)
     head += "".join(f"ns{number} IN A {node.web_address}\n" for number, node in servers)
+    head += "".join(f"{name} IN CNAME @\n" for name in within(cluster))
     return Zone(
         f"/etc/nsd/{cluster.domain}.zone",
         head,
@@ -69,6 +73,12 @@ def zone(cluster: Cluster) -> Zone:
         health=f"{'https' if cluster.tls.on else 'http'}://ADDRESS/healthz",
         name=cluster.domain,
     )
+
+
+def within(cluster: Cluster) -> list[str]:
+    """The aliases that are names of this zone, as they are written in it."""
+    below = f".{cluster.domain}"
+    return [alias.removesuffix(below) for alias in cluster.aliases if alias.endswith(below)]
 
 
 def mailbox(cluster: Cluster) -> str:

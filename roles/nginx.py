@@ -2,11 +2,70 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from nodriza.inventory import Cluster, Node
 from nodriza.render import Template, template
 from nodriza.resources import Health, Package, Resource, Service
+
+CLAIMS = [
+    "forwarded",
+    "x_forwarded",
+    "x_forwarded_host",
+    "x_forwarded_port",
+    "x_forwarded_server",
+    "x_forwarded_ssl",
+    "x_forwarded_scheme",
+    "x_forwarded_protocol",
+    "x_forwarded_prefix",
+    "x_forwarded_by",
+    "x_url_scheme",
+    "front_end_https",
+    "x_original_url",
+    "x_rewrite_url",
+    "x_original_host",
+    "x_original_forwarded_for",
+    "x_host",
+    "forwarded_for",
+    "client_ip",
+    "x_client_ip",
+    "x_cluster_client_ip",
+    "x_appengine_user_ip",
+    "true_client_ip",
+    "cf_connecting_ip",
+    "fastly_client_ip",
+    "fly_client_ip",
+    "x_azure_clientip",
+    "remote_user",
+    "x_remote_user",
+    "x_forwarded_user",
+    "x_forwarded_email",
+    "x_auth_request_user",
+    "x_auth_request_email",
+    "proxy",
+]
+"""Headers in which proxies tell an application who a visitor is, how he came and what he
+asked for, in nginx's spelling. Applications and their libraries believe them; so only those
+pass that a proxy of the inventory sent."""
+TEXT_TYPES = [
+    "text/plain",
+    "text/css",
+    "text/javascript",
+    "application/javascript",
+    "text/xml",
+    "application/xml",
+    "application/xhtml+xml",
+    "image/svg+xml",
+    "text/csv",
+    "text/vtt",
+    "text/markdown",
+    "text/calendar",
+    "application/manifest+json",
+    "application/rss+xml",
+    "application/atom+xml",
+]
+"""Besides text/html: whose bytes mean nothing without a charset. (JSON is UTF-8 by itself.)"""
 
 
 def nginx(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
@@ -19,7 +78,15 @@ def nginx(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     files = (
         template("nginx/nginx.conf.j2", to="/etc/nginx/nginx.conf"),
         template("nginx/headers.j2", to=f"/etc/nginx/{app.name}.headers"),
-        template("nginx/site.conf.j2", to=f"/etc/nginx/conf.d/{app.name}.conf", away=Health.AWAY),
+        template("nginx/application.j2", to=f"/etc/nginx/{app.name}.application", claims=CLAIMS),
+        template(
+            "nginx/site.conf.j2",
+            to=f"/etc/nginx/conf.d/{app.name}.conf",
+            away=Health.AWAY,
+            claims=CLAIMS,
+            text_types=" ".join(TEXT_TYPES),
+            uploads=[re.escape(prefix) for prefix in app.uploads if prefix != "/"],
+        ),
     )
     yield from files
     yield Service(

@@ -15,7 +15,7 @@ FOLDER = "/etc/nginx/tls"
 # answers the challenge.
 STAND_IN = """cd "$1" && umask 077
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 \\
-    -subj "/CN=$2" -addext "subjectAltName=DNS:$2" -keyout key.new -out certificate.new
+    -subj "/CN=$2" -addext "subjectAltName=$3" -keyout key.new -out certificate.new
 cat certificate.new key.new >site.new && mv site.new site.pem
 rm certificate.new key.new"""
 
@@ -37,9 +37,10 @@ def tls(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
 def _follow(cluster: Cluster) -> Iterator[Resource | Template]:
     name = f"{cluster.app.name}-tls"
     yield Package("openssl")
+    names = ",".join(f"DNS:{each}" for each in cluster.names)
     yield Command(
         "stand-in-certificate",
-        argv=("sh", "-e", "-c", STAND_IN, "sh", FOLDER, cluster.domain),
+        argv=("sh", "-e", "-c", STAND_IN, "sh", FOLDER, cluster.domain, names),
         creates=cluster.tls.pair,
     )
     yield File(f"{FOLDER}/passphrase", f"{secret('tls_passphrase')}\n", mode="0600")

@@ -41,6 +41,9 @@ def build(
     return Cluster(
         name=settings.cluster,
         domain=settings.domain,
+        aliases=settings.aliases,
+        proxies=settings.proxies,
+        limits=settings.limits,
         networks=settings.networks,
         app=App(**settings.app.model_dump(), source_path=source),
         share=share,

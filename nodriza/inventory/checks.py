@@ -16,6 +16,7 @@ from nodriza.inventory.roles import DEFAULT, known_roles
 from nodriza.inventory.targets import GROUPS
 from nodriza.inventory.text import absolute, is_node_name
 from nodriza.inventory.variables import KnownVariables
+from nodriza.inventory.visitors import check_visitors
 from nodriza.inventory.wording import check, did_you_mean
 
 
@@ -32,6 +33,7 @@ def check_together(draft: Draft, inventory: Path, *, connects: bool = False) -> 
     _check_roles(draft, inventory)
     _check_variables(draft)
     check_application(draft, inventory)
+    check_visitors(draft)
     _check_tls(draft, inventory)
     _check_share(draft)
     if connects and not draft.lab:  # whose machines have a key of the lab's

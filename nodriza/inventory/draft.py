@@ -22,6 +22,7 @@ from nodriza.inventory.model import (
     Share,
 )
 from nodriza.inventory.roles import DEFAULT
+from nodriza.inventory.site import SiteNames
 from nodriza.inventory.tls import TlsSettings
 from nodriza.inventory.wording import check
 
@@ -60,6 +61,7 @@ class Draft:
 
     document: Document
     settings: ClusterSettings | None
+    names: SiteNames | None
     networks: Networks | None
     app: AppSettings | None
     tls: TlsSettings | None
@@ -89,6 +91,7 @@ def read_draft(document: Document) -> Draft:
     return Draft(
         document=document,
         settings=check(ClusterSettings, top, (), document),
+        names=_salvaged(SiteNames, {key: top[key] for key in _NAMES if key in top}),
         networks=_salvaged(Networks, top.get("networks")),
         app=_salvaged(AppSettings, top.get("app")),
         tls=_salvaged(TlsSettings, top.get("tls")),
@@ -127,6 +130,7 @@ def _salvaged(model: type[M], value: Any) -> M | None:
 def _leave_out(data: Any, place: Sequence[Any]) -> None:
     """Take away what is at ``place``; in a list, so that the others keep theirs, a stand-in."""
     *way, last = place or [None]
+    whole = data
     for part in way:
         try:
             data = data[part]
@@ -135,13 +139,18 @@ def _leave_out(data: Any, place: Sequence[Any]) -> None:
     if isinstance(data, dict):
         data.pop(last, None)
     elif isinstance(data, list) and isinstance(last, int) and last < len(data):
-        data[last] = DEFAULT
+        if data[last] == DEFAULT:  # which is not right there either
+            _leave_out(whole, way)
+        else:
+            data[last] = DEFAULT
 
 
 _ROUNDS = 5
 """What was hidden by one mistake shows in the next round."""
+_NAMES = ("domain", "aliases")
 _EVERYWHERE = ("ssh", "variables", "roles")
 _STAND_INS: dict[type[BaseModel], dict[str, str]] = {
+    SiteNames: {"domain": "stand-in.invalid"},
     Networks: {"private": "192.0.2.0/24"},
     NodeSettings: {"kind": "child", "private": "192.0.2.1"},
     AppSettings: {"name": "app", "source": ".", "wsgi": "app", "settings": "app"},

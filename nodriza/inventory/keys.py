@@ -15,6 +15,12 @@ _KIND = "What every node of this kind gets."
 KEYS = {
     "ClusterSettings.cluster": "The cluster's name.",
     "ClusterSettings.domain": "What users type into their browser: what nginx answers to.",
+    "ClusterSettings.aliases": "More names of the site. Who comes by one is sent on to domain.",
+    "ClusterSettings.proxies": (
+        "Load balancers and proxies of your own before the children, by address or network: what "
+        "they say of a visitor (address, HTTPS) is believed, and nobody else is."
+    ),
+    "ClusterSettings.limits": "What one address may have open at one child at the same time.",
     "ClusterSettings.networks": "Where nodes talk to each other, and where users come in.",
     "ClusterSettings.app": "The Django application.",
     "ClusterSettings.share": "The network file system for code, static files and media.",
@@ -42,7 +48,11 @@ KEYS = {
     "AppSettings.uid": "The number of its unix user and group, the same on all nodes.",
     "AppSettings.processes": "uwsgi workers on each child; else one more than it has cores.",
     "AppSettings.threads": "Threads in each worker.",
-    "AppSettings.max_upload_mb": "The largest request that nginx lets through, in MiB.",
+    "AppSettings.max_upload_mb": "The largest request that nginx takes at app/uploads, in MiB.",
+    "AppSettings.uploads": (
+        "Where visitors send files, by the beginning of the address: [/upload/, /admin/]. "
+        "All other addresses take 3 MiB."
+    ),
     "AppSettings.environment": "More environment variables, one line each. Nothing secret here.",
     "AppSettings.packages": "Debian packages for every node that runs the application.",
     "AppSettings.build_packages": "Debian packages for pip, on the central node, which builds.",
@@ -64,6 +74,8 @@ KEYS = {
     "Rollout.serial": 'How many change at a time: 2, or "25%" of the children.',
     "Rollout.max_failures": "How many may fail before the others are left alone.",
     "Rollout.pause": "Seconds that load balancers have to see that a child is away.",
+    "Limits.connections": "TCP connections, those with half a request among them.",
+    "Limits.requests": "Requests for the application, uploads on their way among them.",
     "Dns.ttl": "Seconds that resolvers may believe an answer: so long a drain takes.",
     "Dns.email": "Who is to be told of trouble with the zone.",
     "Ssh.user": "Any other than root needs sudo on the node.",

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from nodriza.inventory import text
 from nodriza.inventory.base import Model, whole
+from nodriza.inventory.site import FORM_MB, Limits, SiteNames
 from nodriza.inventory.tls import Tls, TlsSettings
 from nodriza.secret import OTHER, Secret
 
@@ -47,6 +48,7 @@ class AppSettings(Model):
     processes: Annotated[int, whole(1, 512)] | None = None
     threads: Annotated[int, whole(1, 256)] = 2
     max_upload_mb: Annotated[int, whole(1, 1_000_000)] = 200
+    uploads: Annotated[tuple[text.UrlPrefix, ...], text.Items] = ()
     environment: text.Environment = Field(default={})
     packages: Annotated[tuple[text.PackageName, ...], text.Items] = ()
     build_packages: Annotated[tuple[text.PackageName, ...], text.Items] = ()
@@ -62,6 +64,16 @@ class App(AppSettings):
     def most_processes(self) -> int:
         """On one child. Where the number is the child's own to find, for one of 16 cores."""
         return self.processes or 17
+
+    @property
+    def form_mb(self) -> int:
+        """What visitors can send in one request, in MiB, where nobody uploads files."""
+        return FORM_MB
+
+    @property
+    def largest_body_mb(self) -> int:
+        """What visitors can send in one request, in MiB, at the addresses that take most."""
+        return self.max_upload_mb if self.uploads else FORM_MB
 
     @property
     def user(self) -> str:
@@ -197,11 +209,12 @@ class LabConfig(Model):
     acceleration: Acceleration | None = None
 
 
-class ClusterSettings(Model):
+class ClusterSettings(SiteNames):
     """The whole file as written; the keys of ``nodes`` may be ranges."""
 
     cluster: text.ClusterName
-    domain: text.Domain
+    proxies: Annotated[tuple[text.Proxy, ...], text.Items] = ()
+    limits: Limits = Limits()
     networks: Networks
     app: AppSettings
     share: Share = Share()
@@ -271,6 +284,9 @@ class Cluster(Model):
 
     name: str
     domain: str
+    aliases: tuple[str, ...] = ()
+    proxies: tuple[str, ...] = ()
+    limits: Limits = Limits()
     networks: Networks
     app: App
     share: Share
@@ -303,6 +319,11 @@ class Cluster(Model):
     def nodes_of(self, kind: Kind) -> tuple[Node, ...]:
         """All nodes of a kind."""
         return self._by_kind.get(kind, ())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What visitors may call the site: its domain first, then the names that lead to it."""
+        return (self.domain, *self.aliases)
 
     @property
     def central(self) -> Node:

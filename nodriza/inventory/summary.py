@@ -21,7 +21,7 @@ def summary(cluster: Cluster, plans: Sequence[Plan]) -> list[str]:
     nodes = _many(len(cluster.nodes), "node")
     lines = [
         f"{short_path(cluster.path)} is right",
-        f"  {cluster.name} serves {cluster.domain}: {nodes}, {_many(total, 'resource')}",
+        f"  {cluster.name} serves {' '.join(cluster.names)}: {nodes}, {_many(total, 'resource')}",
     ]
     for kind in get_args(Kind):
         for roles, same in _alike(cluster.nodes_of(kind)).items():

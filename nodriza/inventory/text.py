@@ -60,6 +60,7 @@ _HOST = r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
 _HOST_WORDS = "must be a host name or an address"
 _UNIX_USER = r"[A-Za-z_][A-Za-z0-9_.-]{0,31}"
 _GATEWAY = rf"({_UNIX_USER}@)?({_HOST})(:([0-9]{{1,5}}))?"
+_PROXY_WORDS = "must be an IPv4 address or a network of them, such as 192.0.2.7 or 192.0.2.0/28"
 _GATEWAY_WORDS = 'must be the name of a node, or "user@host" or "user@host:port"'
 ONE_VARIABLE = 131_072
 """Bytes of NAME=value and its end: MAX_ARG_STRLEN, 32 pages (execve(2))."""
@@ -174,6 +175,19 @@ def _network(value: str) -> str:
     return str(network)
 
 
+def _proxy(value: str) -> str:
+    try:
+        network = ipaddress.IPv4Network(value)
+    except ValueError as error:
+        if "host bits" in str(error):
+            whole = ipaddress.IPv4Network(value, strict=False)
+            raise ValueError(f"is an address in a network; the network is {whole}") from None
+        raise ValueError(_PROXY_WORDS) from None
+    if network.prefixlen < 8:
+        raise ValueError("is too large: whoever comes from there is believed; at most a /8")
+    return value
+
+
 def _module(value: str) -> str:
     if re.fullmatch(_DOTTED, value):
         words = [word for word in value.split(".") if keyword.iskeyword(word)]
@@ -269,12 +283,25 @@ Network = Annotated[
     ),
 ]
 """One IPv4 network as address/prefix."""
+Proxy = Annotated[
+    str,
+    Shape(rf"{_IPV4}(/([89]|[12][0-9]|3[0-2]))?", _PROXY_WORDS, _proxy),
+]
+"""One IPv4 address, or a network of them as address/prefix."""
 AppName = Annotated[
     str, Shape(_APP_NAME, _APP_WORDS, _app_name, {"not": {"enum": sorted(RESERVED)}})
 ]
 """Unix user, group and database at once."""
 Module = Annotated[str, Shape(_DOTTED, _MODULE_WORDS, _module)]
 """A dotted Python name."""
+UrlPrefix = Annotated[
+    str,
+    Shape(
+        r"/|(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+/?",
+        "must be the beginning of an address, such as /upload/ (ASCII, no //, ? or #)",
+    ),
+]
+"""The path of a URL, as far as it is the same for all that is meant."""
 InsidePath = Annotated[
     str,
     Shape(

@@ -15,7 +15,7 @@ import httpx
 
 from nodriza.errors import NodrizaError
 from nodriza.look import healthy, look, wrong
-from nodriza.smoke.browser import send
+from nodriza.smoke.browser import origin, send
 from nodriza.smoke.site import Child, Failed, Site
 
 if TYPE_CHECKING:
@@ -92,6 +92,20 @@ def children_send_visitors_to_https(site: Site) -> None:
                 f"{answer.status_code} to {got}",
                 f"/etc/nginx/conf.d on {child.name}",
             )
+
+
+def aliases_lead_to_the_site(site: Site) -> None:
+    """every child sends visitors of the other names to the site's own"""
+    for child in site.children:
+        for alias in site.cluster.aliases:
+            answer = site.get(child, "/a?b=c", {"Host": alias})
+            wanted, got = f"{origin(site.cluster)}/a?b=c", answer.headers.get("Location")
+            if answer.status != 301 or got != wanted:
+                raise Failed(
+                    f"301 to {wanted} for {alias} from {child.name}",
+                    f"{answer.status} to {got}",
+                    f"/etc/nginx/conf.d on {child.name}",
+                )
 
 
 def reboot_checks(site: Site) -> list[Check]:

@@ -15,6 +15,7 @@ from nodriza.errors import SmokeError
 from nodriza.smoke.checks import (
     CHECKS,
     Check,
+    aliases_lead_to_the_site,
     children_send_visitors_to_https,
     reboot_checks,
 )
@@ -43,7 +44,11 @@ class Outcome:
 
 def all_checks(cluster: Cluster, site: Site, *, reboot: bool = False) -> list[Check]:
     """The cluster's own, the application's, and the ones that reboot machines."""
-    own = [*CHECKS, children_send_visitors_to_https] if cluster.tls.on else CHECKS
+    own = [*CHECKS]
+    if cluster.tls.on:
+        own.append(children_send_visitors_to_https)
+    if cluster.aliases:
+        own.append(aliases_lead_to_the_site)
     checks = [*own, *_application_checks(cluster)]
     return [*checks, *reboot_checks(site)] if reboot else checks
 

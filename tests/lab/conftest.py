@@ -49,6 +49,7 @@ LONG = {
     "test_strangers.py",
     "test_tls.py",
     "test_trixie.py",
+    "test_visitors.py",
     "test_weather.py",
 }
 """Each with a cluster of its own, or a great many runs: ``make test-long``."""

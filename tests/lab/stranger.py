@@ -21,7 +21,9 @@ cat >config.json <<END
 {{"pebble": {{"listenAddress": "{ACME}:14000", "managementListenAddress": "{ACME}:15000",
  "certificate": "cert.pem", "privateKey": "key.pem", "httpPort": 80, "tlsPort": 443}}}}
 END
-printf '198.18.68.12 videoteca.test\n198.18.68.13 videoteca.test\n' >>/etc/hosts
+for name in videoteca.test www.videoteca.test; do
+    printf "198.18.68.12 $name\n198.18.68.13 $name\n" >>/etc/hosts
+done
 systemd-run --quiet --unit=acme --working-directory=/root/acme --setenv=PEBBLE_VA_NOSLEEP=1 \
     pebble -config config.json
 cat cert.pem

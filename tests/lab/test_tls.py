@@ -65,7 +65,9 @@ def served(project: Project) -> tuple[str, str]:
     return pair
 
 
-def handshake(cluster: Cluster, child: str, authority: str = "") -> tuple[str, int]:
+def handshake(
+    cluster: Cluster, child: str, authority: str = "", name: str = ""
+) -> tuple[str, int]:
     """Protocol and serial number of a child; with an authority's PEM it must be trusted."""
     context = ssl.create_default_context(cadata=authority or None)
     if not authority:
@@ -73,7 +75,7 @@ def handshake(cluster: Cluster, child: str, authority: str = "") -> tuple[str, i
     address = (cluster.node(child).web_address, 443)
     with (
         socket.create_connection(address, timeout=5) as plain,
-        context.wrap_socket(plain, server_hostname=cluster.domain) as secure,
+        context.wrap_socket(plain, server_hostname=name or cluster.domain) as secure,
     ):
         certificate = x509.load_der_x509_certificate(secure.getpeercert(binary_form=True) or b"")
         return secure.version() or "", certificate.serial_number
@@ -283,3 +285,25 @@ def test_units__are_as_closed_as_the_documentation_says(project: Project, issued
             said = project.on(node, f"systemd-analyze security --no-pager {unit} | tail -1")
             score = float(re.findall(r": (\d+\.\d)", said)[0])
             assert score <= float(told[name]), unit
+
+
+def test_acme__alias_that_is_new_gets_into_the_certificate(
+    project: Project, authority: str, issued: int
+) -> None:
+    alias = "www.videoteca.test"
+    project.data["aliases"] = [alias]
+    project.write()
+    project.fab("provision").well()
+
+    def both() -> bool:
+        try:
+            for child in CHILDREN:
+                handshake(project.cluster, child, authority, alias)
+        except ssl.SSLCertVerificationError:
+            return False
+        return serials(project, authority) != set()
+
+    wait_for("certificate with the alias on every child", 150, both)
+    for child in project.cluster.children:
+        status, headers, _ = get(child.web_address, "/a", alias)
+        assert (status, headers["Location"]) == (301, "https://videoteca.test/a")

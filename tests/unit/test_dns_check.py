@@ -30,14 +30,20 @@ def check(tmp_path, monkeypatch) -> Check:
     """The check, of servers that say what they are told to: addresses, or what is wrong."""
     for name in ("manage.py", "requirements.txt"):
         (tmp_path / name).write_text("")
+    (tmp_path / "shop").mkdir()
+    for name in ("wsgi.py", "settings.py"):
+        (tmp_path / "shop" / name).touch()
     path = tmp_path / "shop.yml"
     path.write_text(TEXT)
 
-    def check(first, second, resolver=frozenset({TWO, THREE}), ttl=60) -> list[tuple[bool, str]]:
+    def check(
+        first, second, resolver=frozenset({TWO, THREE}), ttl=60, **aliases
+    ) -> list[tuple[bool, str]]:
+        path.write_text(TEXT + (f"aliases: [{', '.join(aliases)}]\n" if aliases else ""))
         says = {FIRST: first, SECOND: second, RESOLVER: resolver}
 
         def ask(name, server, *, recursive):
-            it = says[server]
+            it = aliases.get(name, says[server])
             return (set(), 0, it) if isinstance(it, str) else (set(it), ttl, "")
 
         monkeypatch.setattr(cluster_dns, "_ask", ask)
@@ -84,3 +90,12 @@ def test_zone_without_an_address__says_so(check: Check):
 
 def test_answer_that_is_believed_for_too_long__is_wrong(check: Check):
     assert "a TTL of 300 s instead of 60 s" in check({TWO, THREE}, DOWN, ttl=300)[0][1]
+
+
+def test_alias__has_the_addresses_of_the_site_wherever_its_name_is_kept(check: Check):
+    both = {TWO, THREE}
+    found = check(both, both, **{"m.www.example.org": both, "example.org": {TWO}})
+    assert [right for right, _ in found] == [True] * 6 + [False]
+    # Our own servers are asked for what lies in their zone, the resolvers for all.
+    assert sum("(m.www.example.org)" in line for _, line in found) == 3
+    assert found[-1][1].endswith(f"(example.org: lacks {THREE})")

@@ -36,6 +36,8 @@ from tests.unit.hostile.shapes import shape, sql
 HARMLESS = {
     "cluster": "plain",
     "domain": "shop.example.org",
+    "aliases": ["www.shop.example.org", "shop.example.com"],
+    "proxies": ["192.0.2.5", "10.0.9.0/28"],
     "networks": {"private": "10.0.0.0/16", "public": "192.0.2.0/24"},
     "app": {
         "name": "shop",
@@ -48,6 +50,7 @@ HARMLESS = {
         "packages": ["libone", "libtwo"],
         "build_packages": ["libthree"],
         "smoke": "smoke.py",
+        "uploads": ["/upload/", "/admin/"],
     },
     "share": {"engine": "nfs", "options": ["noresvport"]},
     "tls": {

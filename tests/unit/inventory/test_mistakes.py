@@ -184,6 +184,51 @@ def test_mistakes__in_a_node(mistakes, node, at, said):
     assert found.startswith(f"12:{3 + node.index(at)} nodes/{said}")
 
 
+@pytest.mark.parametrize(
+    ("line", "at", "said"),
+    [
+        ("aliases: [shop.example.org]", "shop", "aliases/1: is the domain itself"),
+        ("aliases: [a.test, b.test, a.test]", "a.test]", "aliases/3: a.test stands here twice"),
+        ("aliases: [ns1.shop.example.org]", "ns1", "aliases/1: is what the role dns calls"),
+        ("aliases: ['*.example.org']", "'*", "aliases/1: must be a host name in small letters"),
+        ("aliases: www.example.org", "www", "aliases: must be a list"),
+        ("proxies: [192.0.2.9/28]", "192", "proxies/1: is an address in a network; the network"),
+        ("proxies: [0.0.0.0/0]", "0", "proxies/1: is too large: whoever comes from there is"),
+        ("proxies: ['::1']", "'", "proxies/1: must be an IPv4 address or a network"),
+        ("proxies: [balancer]", "bal", "proxies/1: must be an IPv4 address or a network"),
+        ("limits: {connections: 4}", "4", "limits/connections: must be at least 8, not 4"),
+        (
+            "limits: {request: 4}",
+            "request",
+            'limits/request: unknown key, did you mean "requests"',
+        ),
+    ],
+)
+def test_mistakes__in_names_proxies_and_limits(mistakes, line, at, said):
+    (found,) = mistakes(GOOD + line + "\n")
+    key, _, words = said.partition(": ")
+    assert found.startswith(f"12:{1 + line.index(at)} {key}: ")
+    assert words in found
+
+
+@pytest.mark.parametrize(
+    ("line", "at", "said"),
+    [
+        ("max_upload_mb: 500", "500", 'app/max_upload_mb: needs "uploads", the addresses where'),
+        ("uploads: [upload/]", "upload/", "app/uploads/1: must be the beginning of an address"),
+        ("uploads: [//upload/]", "//", "app/uploads/1: must be the beginning of an address"),
+        ("uploads: ['/a b']", "'/a", "app/uploads/1: must be the beginning of an address"),
+        ("uploads: [/media/new/]", "/media", "app/uploads/1: nginx serves /media/new/ itself"),
+        ("uploads: [/static]", "/static", "app/uploads/1: nginx serves /static itself"),
+    ],
+)
+def test_mistakes__in_uploads(mistakes, line, at, said):
+    (found,) = mistakes(GOOD.replace("  settings", f"  {line}\n  settings"))
+    key, _, words = said.partition(": ")
+    assert found.startswith(f"8:{3 + line.index(at)} {key}: ")
+    assert words in found
+
+
 def test_mistakes__in_a_range_are_told_once(mistakes):
     lines = 'server-[20:29]: {kind: child, private: "10.0.1.[20:29]", public: "192.0.9.[20:29]"}'
     (said,) = mistakes(GOOD + f"  {lines}\n")

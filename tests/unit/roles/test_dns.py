@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from nodriza.dns import as_octodns, as_zone_file
 from nodriza.resources import Package, Zone
 from tests.unit.roles.made import content, remake, resources, settings
 
@@ -48,6 +49,29 @@ def test_name_servers__are_open_to_everybody_and_the_other_nodes_are_not(named):
         assert is_open == ("dns" in node.roles)
         packages = {package.name for package in resources(named, node.name, Package)}
         assert ("nsd" in packages) == is_open
+
+
+def test_alias__in_the_zone_follows_the_site_and_others_are_named(named):
+    cluster = remake(named, aliases=("www.videoteca.test", "a.b.videoteca.test", "other.example"))
+    (zone,) = resources(cluster, "server-1", Zone)
+    assert "www IN CNAME @\na.b IN CNAME @\n" in zone.head
+    assert "other.example" not in zone.head
+    printed = as_zone_file(cluster, [])
+    assert printed.splitlines()[-1].startswith("; other.example is not in this zone")
+    yaml = as_octodns(cluster, [])
+    assert "'www':\n  ttl: 60\n  type: CNAME\n  value: videoteca.test.\n" in yaml
+    assert yaml.splitlines()[-1].startswith("# other.example is not in this zone")
+
+
+def test_records_for_a_provider__have_the_aliases(three_node):
+    cluster = remake(three_node, aliases=("www.videoteca.test",))
+    lines = as_zone_file(cluster, ["server-3"]).splitlines()
+    assert lines == [
+        "$ORIGIN videoteca.test.",
+        "$TTL 60",
+        "www IN CNAME @",
+        "@ IN A 198.18.8.12 ; server-2",
+    ]
 
 
 def test_time_to_live__is_the_inventory_s(named):

@@ -56,10 +56,21 @@ def test_variable_needs__opens_a_door_for_a_role_of_ones_own(three_node):
 
 def test_child__is_open_for_the_web_and_for_nothing_else(cluster):
     rules = settings(content(cluster, "server-2", "/etc/nftables.conf"))
-    assert [line for line in rules if "tcp dport" in line] == [
+    assert [line for line in rules if "tcp dport" in line and "reject" not in line] == [
         "tcp dport { 22 } accept",
         "tcp dport { 80 } accept",
     ]
+
+
+def test_child__counts_the_connections_of_an_address_but_not_those_of_a_proxy(three_node):
+    limits = three_node.limits.model_copy(update={"connections": 77})
+    cluster = remake(three_node, proxies=("192.0.2.7", "192.0.2.32/28"), limits=limits)
+    rules = settings(content(cluster, "server-2", "/etc/nftables.conf"))
+    web = [line for line in rules if "tcp dport { 80 }" in line]
+    assert web[0] == "ip saddr { 192.0.2.7, 192.0.2.32/28 } tcp dport { 80 } accept"
+    assert "ip saddr ct count over 77" in web[1]
+    assert web[2] == "tcp dport { 80 } accept"
+    assert "ct count" not in content(cluster, "server-1", "/etc/nftables.conf")
 
 
 def test_video__is_open_for_operators_only(cluster):

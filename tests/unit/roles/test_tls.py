@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import subprocess
 
 import pytest
@@ -14,11 +15,11 @@ from nodriza.errors import InventoryError
 from nodriza.inventory import load_cluster
 from nodriza.inventory.roles import default_roles
 from nodriza.plan import plan_node
-from nodriza.resources import File, Service
+from nodriza.resources import Command, File, Service
 from nodriza.resources.command import parse_environment
 from nodriza.tls import refuse_bad_pair
 from nodriza.vault import Vault
-from tests.unit.roles.made import content, settings
+from tests.unit.roles.made import content, remake, resources, settings
 
 DOMAIN = "videoteca.test"
 NOW = datetime.datetime(2024, 5, 1, tzinfo=datetime.timezone.utc)
@@ -131,6 +132,29 @@ def test_wildcard__is_for_the_names_one_level_below(shop):
     refuse_bad_pair(cluster, vault, NOW)
 
 
+def test_alias__must_be_in_the_certificate_too(shop, tmp_path):
+    path = tmp_path / "shop.yml"
+    path.write_text(
+        path.read_text().replace("networks:", "aliases: [www.test, b.test]\nnetworks:")
+    )
+    with pytest.raises(
+        InventoryError, match="is not for www.test, b.test, but for videoteca.test"
+    ):
+        refuse_bad_pair(*shop(*make_pair()), NOW)
+    refuse_bad_pair(*shop(*make_pair([DOMAIN, "www.test", "b.test"])), NOW)
+    refuse_bad_pair(*shop(*make_pair(["*.test"])), NOW)
+
+
+def test_acme__asks_for_every_name(three_node):
+    names = (DOMAIN, "www.videoteca.test", "videoteca.example")
+    cluster = with_tls(remake(three_node, aliases=names[1:]), "acme")
+    script = content(cluster, "server-1", "/usr/local/sbin/videoteca-certificate")
+    assert re.findall(r'"--domain", "(.*)"', script) == [*names]
+    assert '"--renew-with-new-domains"' in script  # when they are others by now
+    stand_in = next(r for r in resources(cluster, "server-2", Command) if "stand-in" in r.name)
+    assert stand_in.argv[-1] == ",".join(f"DNS:{name}" for name in names)
+
+
 def test_files_without_a_certificate__is_a_mistake_in_the_inventory(shop, tmp_path):
     shop("")
     path = tmp_path / "shop.yml"
@@ -145,7 +169,8 @@ def test_files_without_a_certificate__is_a_mistake_in_the_inventory(shop, tmp_pa
 def test_without_tls__nothing_of_it_is_there(three_node):
     for node in three_node.nodes:
         plan = str(plan_node(node, three_node).to_data())
-        assert "443" not in plan
+        assert "listen 443" not in plan
+        assert "80, 443" not in plan
         assert "/tls" not in plan
         assert "DJANGO_SECURE" not in plan
 
@@ -169,7 +194,9 @@ def test_with_tls__plain_http_is_sent_on_and_django_knows(three_node, mode):
 def test_hsts__is_told_when_it_is_asked_for(three_node):
     cluster = with_tls(three_node, "acme", hsts=300)
     headers = settings(content(cluster, "server-2", "/etc/nginx/videoteca.headers"))
-    assert 'add_header Strict-Transport-Security "max-age=300" always;' in headers
+    assert "add_header Strict-Transport-Security $add_hsts always;" in headers
+    site = content(cluster, "server-2", "/etc/nginx/conf.d/videoteca.conf")
+    assert '$add_hsts { "https:" "max-age=300"; default ""; }' in site
 
 
 def test_nginx__follows_the_pair_of_the_inventory(three_node):
