@@ -31,6 +31,7 @@ from nodriza.render import Renderer
 from nodriza.resources import Database, DatabaseUser, File, Mount, Package
 from nodriza.resources.command import parse_environment
 from nodriza.resources.mount import Line, with_line
+from nodriza.secret import ESCAPED
 from tests.unit.hostile.shapes import shape, sql
 
 HARMLESS = {
@@ -277,13 +278,16 @@ def check_text(name, plain, text):
 
 
 def check_environment(cluster, resources):
-    files = [item for item in resources if isinstance(item, File) and item.path.endswith(".env")]
+    own = cluster.app.environment_file
+    files = [item for item in resources if isinstance(item, File) and item.path == own]
     assert len(files) == len(cluster.nodes)
     for file in files:
         found = parse_environment(file.content)
-        assert {key: found.get(key) for key in cluster.app.environment} == dict(
-            cluster.app.environment
-        )
+        for key, value in cluster.app.environment.items():
+            # A secret is put there as an environment file quotes it.
+            assert found.get(key) == re.sub(
+                r"‹secret:([a-z0-9_]+)›", rf"‹secret:\1{ESCAPED}›", value
+            )
 
 
 PLAIN = {}
