@@ -8,7 +8,7 @@ import json
 import re
 import shlex
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone, tzinfo
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
@@ -168,7 +168,7 @@ def merged(
 
 def _heard(run: Everywhere, wish: Wish) -> Iterator[Entry | str | None]:
     readers = {node: Reader(node) for node in run.commands}
-    silent: set[str] = set()
+    told: set[str] = set()
     for said in run.lines(tick=LATE / 2):
         entry = readers[said[0]].read(said[1]) if said else None
         if isinstance(entry, str):
@@ -176,15 +176,19 @@ def _heard(run: Everywhere, wish: Wish) -> Iterator[Entry | str | None]:
                 yield f"{said[0] if said else ''}: {entry}"
         elif entry is None or entry.time >= (wish.since or 0):
             yield entry
-        yield from _not_answering(run, silent)
-    yield from _not_answering(run, silent)
+        yield from _ended(run, readers, told)
+    yield from _ended(run, readers, told)
 
 
-def _not_answering(run: Everywhere, known: set[str]) -> Iterator[str]:
+def _ended(run: Everywhere, readers: Mapping[str, Reader], told: set[str]) -> Iterator[str]:
+    """Once for each node: why it did not answer, or what it said in place of its logs."""
     for node, end in run.ended.items():
-        if end.error and node not in known:
-            known.add(node)
-            yield str(end.error)
+        if node not in told:
+            told.add(node)
+            if not run.stopped_by_hand:
+                yield from (f"{node}: {words}" for words in readers[node].before)
+            if end.error:
+                yield str(end.error)
 
 
 def _last(heard: Iterator[Entry | str | None], lines: int) -> Iterator[Entry | str]:
@@ -220,6 +224,10 @@ class Reader:
 
     def __init__(self, node: str) -> None:
         self.node = node
+        self.before: list[str] = []
+        """What was said before the first word of ``command``: a log-in's own remarks when that
+        comes, and the reason when it does not (sudo refuses)."""
+        self._has_begun = False
         self._zone: tzinfo = timezone.utc
         self._last: dict[str, float] = {}
 
@@ -228,6 +236,7 @@ class Reader:
         if line.startswith("zone:"):
             offset, _, link = line[5:].partition(" ")
             self._zone = _named_zone(link) or _zone(offset)
+            self._has_begun, self.before = True, []
             return None
         if line.startswith("file:"):
             _, unit, text = [*line.split(":", 2), ""][:3]
@@ -236,11 +245,17 @@ class Reader:
         try:
             said = _adapter().validate_json(line)
         except ValidationError:
-            return foreign.line(line.strip()) or None
+            return self._text(foreign.line(line.strip()))
         names = (said.UNIT, said.SYSTEMD_UNIT, said.SYSLOG_IDENTIFIER)
         unit = next(filter(None, names), "-").removesuffix(".service")
         when = said.REALTIME_TIMESTAMP / 1e6
         return Entry(when, self.node, unit, foreign.text(said.MESSAGE, LINE))
+
+    def _text(self, words: str) -> str | None:
+        if self._has_begun or not words:
+            return words or None
+        self.before = [*self.before, words][-20:]
+        return None
 
     def _time(self, unit: str, text: str) -> float:
         """What the line says itself, else the time of the one before it."""

@@ -41,12 +41,12 @@ def dns(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     yield Package("nsd")
     yield conf
     if node.name != first.name:
-        yield Service("nsd", restart_on=(conf,), check=CHECK)
+        yield Service("nsd", restart_on=(conf, *node.zone), check=CHECK)
         return
     own = zone(cluster)
     yield own
     both = f"{' '.join(CHECK)} && nsd-checkzone {cluster.domain} {own.path}"
-    yield Service("nsd", reload_on=(own,), restart_on=(conf,), check=("sh", "-c", both))
+    yield Service("nsd", reload_on=(own,), restart_on=(conf, *node.zone), check=("sh", "-c", both))
 
 
 def zone(cluster: Cluster) -> Zone:

@@ -91,7 +91,7 @@ def nginx(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     yield from files
     yield Service(
         "nginx",
-        reload_on=(*files, *_pair(cluster)),
+        reload_on=(*files, *_pair(cluster), *node.zone),
         check=("nginx", "-t"),
         logs=("/var/log/nginx/access.log", "/var/log/nginx/error.log"),
     )

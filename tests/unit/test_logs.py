@@ -12,6 +12,7 @@ from nodriza import logs as engine
 from nodriza.errors import TargetError
 from nodriza.logs import Entry, Reader, Wish
 from nodriza.plan import Plan, Planned, plan_node
+from nodriza.remote import Ended
 from nodriza.resources import Service
 
 NOON = 1795262400.0  # 2026-11-21 12:00 UTC
@@ -71,8 +72,36 @@ def test_line_without_a_time__belongs_to_the_one_before_it():
 
 
 def test_what_is_no_log__is_handed_on_as_text():
-    assert Reader("a").read("sudo: a password is required") == "sudo: a password is required"
-    assert Reader("a").read("") is None
+    reader = Reader("a")
+    reader.read("zone:+0000 /usr/share/zoneinfo/Etc/UTC")
+    assert reader.read("tail: no space left") == "tail: no space left"
+    assert reader.read("") is None
+
+
+class Run:
+    """What nodes say, and that they have ended."""
+
+    stopped_by_hand = False
+
+    def __init__(self, *said):
+        self.said = said
+        self.commands, self.ended = {"a": ""}, {}
+
+    def lines(self, tick):
+        yield from (("a", line) for line in self.said)
+        self.ended["a"] = Ended(exit=1)
+
+
+def test_log_in_that_says_something_of_its_own__is_no_trouble():
+    warning, zone = "bash: warning: cannot change locale (tr_TR)", "zone:+0000"
+    entry = journal(NOON, "it works", _SYSTEMD_UNIT="uwsgi.service")
+    said = filter(None, engine._heard(Run(warning, zone, entry), Wish()))
+    assert [each.line for each in said] == ["it works"]
+
+
+def test_node_that_says_something_in_place_of_its_logs__is_heard():
+    said = filter(None, engine._heard(Run("sudo: a password is required"), Wish()))
+    assert list(said) == ["a: sudo: a password is required"]
 
 
 def test_last__are_the_newest_of_all_nodes_in_order():

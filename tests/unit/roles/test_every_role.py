@@ -129,3 +129,33 @@ def test_every_file__is_followed_by_a_service_or_is_read_each_time_it_is_needed(
             left = {each.subject for each in plan if isinstance(each, File)}
             left -= {id.partition(":")[2] for id in followed}
             assert {path.rpartition("/")[2] for path in left} <= {*READ_EACH_TIME}, node.name
+
+
+NO_ZONE = {
+    "systemd-journald": "it keeps UTC",
+    "nftables": "no process",
+    "nfs-server": "no process",
+    "glusterd": "it writes UTC",
+    "videoteca-share.service": "it waits and is done",
+    "celery-reload": "it compares two times and shows none",
+}
+
+
+def test_services__that_know_the_time_zone_from_their_start_follow_it(cluster):
+    """tzset(3): a process reads /etc/localtime once."""
+    central = cluster.central.model_copy(update={"roles": (*cluster.central.roles, "dns")})
+    cluster = remake(cluster, nodes=(central, *cluster.nodes[1:]))
+    seen = set()
+    for node in cluster.nodes:
+        for service in resources(cluster, node.name, Service):
+            if service.full_unit.endswith(".service") and not service.masked:
+                follows = {*service.reload_on, *service.restart_on}
+                assert ("link:/etc/localtime" in follows) != (service.unit in NO_ZONE), service.id
+                seen.add(service.unit)
+    assert {"mariadb", "redis-server", "redis-server@cache", "nsd", "nginx", "uwsgi"} <= seen
+
+
+def test_node__without_the_role_base_needs_no_zone(three_node):
+    node = three_node.node("server-2")
+    bare = node.model_copy(update={"roles": tuple(r for r in node.roles if r != "base")})
+    assert resources(remake(three_node, nodes=(three_node.central, bare)), "server-2", Service)
