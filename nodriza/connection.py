@@ -21,6 +21,7 @@ from nodriza import line as lines
 from nodriza.errors import ConnectionFailed, NodrizaError
 from nodriza.hops import Hop
 from nodriza.line import Line
+from nodriza.wire import NOT_SSH
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
@@ -161,10 +162,15 @@ def _at(hop: Hop, act: Callable[[], T]) -> T:
             raise
         except (OSError, EOFError, paramiko.SSHException) as error:
             late = time.monotonic() - began > hop.timeout - 1
-            if late or not pauses or NO_GREETING not in str(error):
+            if late or not pauses or not _turned_away(error):
                 raise _failure(hop, error, late, len(PAUSES) - len(pauses)) from error
             # Not all at the same time again.
             time.sleep(pauses.pop(0) * random.uniform(0.5, 1.5))  # noqa: S311
+
+
+def _turned_away(error: BaseException) -> bool:
+    """Whether the other end said nothing at all, which may be better in a moment."""
+    return NO_GREETING in str(error) and NOT_SSH not in str(error)
 
 
 def _open_gateway(hop: Hop) -> None:
@@ -197,7 +203,7 @@ def _failure(hop: Hop, error: BaseException, late: bool, tries: int) -> Connecti
     elif hop.command:
         what = f"its ProxyCommand leads nowhere: {_words(error)}"
         do = f"see what this says: {hop.command}"
-    elif NO_GREETING in str(error) and not late:
+    elif _turned_away(error) and not late:
         what = f"it accepts a connection and closes it without a greeting, {tries + 1} times"
         do = "journalctl -u ssh on it: MaxStartups of its sshd_config, or too many log-ins"
     elif late or isinstance(error, TimeoutError):

@@ -19,6 +19,7 @@ STRANGER = 1024 * 1024
 """Bytes until the log-in is done: keys and lists of algorithms are a few kilobytes."""
 PACKET = 256 * 1024 + 1024
 """Bytes of a packet: OpenSSH's PACKET_MAX_SIZE, and its check sum."""
+NOT_SSH = "no SSH: it sends and sends, and never says who it is"
 WAITING = 8 * 1024 * 1024
 """Bytes that nobody has read yet, over all channels: each was allowed 2 MB (its window)."""
 
@@ -46,7 +47,7 @@ class Transport(paramiko.Transport):
         if asked > PACKET:
             raise TooMuch(f"a packet of {asked} bytes")
         if not self.remote_version and self._read > IDENTIFICATION:
-            raise TooMuch("no SSH: it sends and sends, and never says who it is")
+            raise TooMuch(NOT_SSH)
         if self._read > STRANGER and not self.is_authenticated():
             raise TooMuch(f"more than {STRANGER >> 20} MB before the log-in was done")
         unread = sum(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import shutil
 import subprocess
@@ -34,3 +35,4 @@ def test_words__are_short_and_mean_the_same_to_every_shell() -> None:
     assert not re.search(r"[\n!\\]", DECODE)
     assert all(re.fullmatch("[A-Za-z0-9+/]+={0,2}", word) for word in words.split())
     assert max(map(len, words.split())) <= WORD
+    assert base64.b64decode("".join(words.split())).decode() == ODD * 500

@@ -77,5 +77,10 @@ def test_long_text__takes_time_by_its_length_only(piece):
     assert time.monotonic() - began < 5
 
 
+def test_reason__is_one_line_and_never_empty():
+    assert foreign.reason(OSError("a\x1b[2J\n  next: b")) == "a   next: b"
+    assert foreign.reason(EOFError()) == "EOFError"
+
+
 def test_error__shows_nothing_that_moves_a_cursor_whoever_worded_it():
     assert "\x1b" not in str(HostRefused("\x1b[2Jgone", where="\x1b]0;x\x07", kept="a\x1b[1m"))

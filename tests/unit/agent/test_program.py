@@ -107,8 +107,10 @@ def test_file__that_is_too_long_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     with (tmp_path / "etc" / "os-release").open("wb") as file:
         file.truncate(10**9)
+    peak = Peak()
     with pytest.raises(HostError, match="/etc/os-release has more than 65536 bytes"):
         os_release(Host(str(tmp_path)))
+    assert peak.grown < 10 * 2**20
 
 
 def test_pipe_in_the_place_of_a_file__is_no_file_and_holds_nobody_up(tmp_path: Path) -> None:

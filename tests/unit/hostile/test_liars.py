@@ -226,25 +226,45 @@ def places(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
             yield from places(value, (*path, key))
 
 
-def mutated(said: list[Any], draw: Any) -> list[Any]:
-    """What an honest host says, with a few things in another place, missing, or odd."""
+SOMEWHERE = st.floats(0, 1, exclude_max=True)
+CHANGES = st.lists(
+    st.tuples(
+        st.sampled_from(["value", "drop", "twice", "extra", "key"]),
+        SOMEWHERE,
+        SOMEWHERE,
+        VALUES,
+        TEXTS,
+        EXTRA,
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+def changed(said: list[Any], changes: list[Any]) -> list[Any]:
+    """What an honest host says, with a few things in another place, missing, or odd.
+
+    A host speaks in a thread of its own, so all is drawn before it does.
+    """
     said = json.loads(json.dumps(said))
-    for _ in range(draw(st.integers(1, 4))):
-        where = draw(st.sampled_from(sorted(places(said), key=repr)))
-        holder = said
-        for key in where[:-1]:
-            holder = holder[key] if isinstance(holder, (dict, list)) else {}
-        how = draw(st.sampled_from(["value", "drop", "twice", "extra", "key"]))
-        if how == "value" and holder:
-            holder[where[-1]] = draw(VALUES)
-        elif how == "drop" and holder:
-            del holder[where[-1]]
+    for how, where, to, value, text, extra in changes:
+        paths = sorted(places(said), key=repr)
+        if not paths:
+            break
+        *path, last = paths[int(where * len(paths))]
+        holder: Any = said
+        for key in path:
+            holder = holder[key]
+        if how == "value":
+            holder[last] = value
+        elif how == "drop":
+            del holder[last]
         elif how == "key" and isinstance(holder, dict):
-            holder[draw(TEXTS)] = holder.pop(where[-1], None)
+            holder[text] = holder.pop(last)
         elif how == "twice":
-            said.insert(draw(st.integers(0, len(said))), draw(st.sampled_from(said or [0])))
+            said.insert(int(to * len(said)), said[int(where * len(said))])
         else:
-            said.insert(draw(st.integers(0, len(said))), draw(EXTRA))
+            said.insert(int(to * len(said)), extra)
     return said
 
 
@@ -253,15 +273,68 @@ def spoken(said: list[Any]) -> bytes:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=NAMES)
-@given(data=st.data())
+@given(changes=CHANGES)
 @FEW
 def test_odd_events__are_one_nodes_failure_in_every_command(
-    cluster: Cluster, lying: Callable[..., None], command: Callable[[Cluster], None], data: Any
+    cluster: Cluster,
+    lying: Callable[..., None],
+    command: Callable[[Cluster], None],
+    changes: list[Any],
 ) -> None:
     def speech(request: dict[str, Any]) -> Iterator[bytes]:
-        yield spoken(mutated(liar.events(request), data.draw))
+        try:
+            yield spoken(changed(liar.events(request), changes))
+        except Exception as error:  # noqa: BLE001  a mistake of this test would count as a lie
+            mistakes.append(error)
+
+    mistakes: list[Exception] = []
+    lying(speech)
+    command(cluster)
+    assert mistakes == []
+
+
+EVIL = "\x1b[2J\u202e[red][/nope]\nserver-1  done     nothing to change\n  next: evil"
+
+
+def evil(data: Any) -> Any:
+    """The same data, with evil in the place of every text that may be any text."""
+    if isinstance(data, str):
+        return EVIL
+    if isinstance(data, dict):
+        fixed = ("event", "id", "status", "run", "certificates", "links", "marks")
+        return {key: data[key] if key in fixed else evil(data[key]) for key in data}
+    return [evil(item) for item in data] if isinstance(data, (list, tuple)) else data
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=NAMES)
+@pytest.mark.parametrize("status", ["changed", "failed"])
+def test_evil_texts__that_fit_the_schema_are_shown_as_letters_in_every_command(
+    cluster: Cluster, lying: Callable[..., None], command: Callable[[Cluster], None], status: str
+) -> None:
+    def speech(request: dict[str, Any]) -> Iterator[bytes]:
+        start, *facts, end = (e for e in liar.events(request) if e["event"] != "ok")
+        yield from map(record, evil([start, *facts]))
+        for words in ("warning", "doing", "owed"):
+            yield record(
+                {"event": words, **dict.fromkeys(("words", "id", "action", "since"), EVIL)}
+            )
+        yield record({"event": "restored", "unit": EVIL, "paths": [EVIL]})
+        rest = {"gap": {EVIL: [EVIL, EVIL]}, "diff": EVIL, "words": EVIL, "seconds": 0.2}
+        for each in request["resources"]:
+            yield record({"event": "resource", "id": each["id"], "status": status, **rest})
+        yield record(end)
 
     lying(speech)
+    command(cluster)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=NAMES)
+@pytest.mark.parametrize("last", ["error", "busy"])
+def test_evil_refusals__are_shown_as_letters_in_every_command(
+    cluster: Cluster, lying: Callable[..., None], command: Callable[[Cluster], None], last: str
+) -> None:
+    holder = dict.fromkeys(("who", "from", "since"), EVIL)
+    lying(lambda _: [record({"event": last, "words": EVIL, "holder": holder})])
     command(cluster)
 
 
@@ -354,6 +427,26 @@ def test_host__that_leaves_something_out_or_says_it_twice_is_not_believed(said, 
         exchange(connection, REQUEST, lambda _: None)
 
 
+def test_host__that_leaves_a_path_out_of_its_state_is_not_believed() -> None:
+    ask = {"state": {"links": ["/a"], "certificates": ["/b"], "marks": ["/c"]}}
+    request = {**REQUEST, "ask": ask}
+    for name in ask["state"]:
+        start, facts, *_ = json.loads(json.dumps(liar.events(request)))
+        facts["state"][name] = {}
+        connection: Any = Connection(lambda _, said=(start, facts): [spoken(said)])
+        with pytest.raises(NodrizaError, match=f"state.{name} is about something else"):
+            exchange(connection, request, lambda _: None)
+
+
+def test_message_of_several_lines__is_one_entry_whose_further_lines_are_marked() -> None:
+    line = {
+        "__REALTIME_TIMESTAMP": "1795262400000000",
+        "MESSAGE": "a\n2026-11-21 server-1 nginx: b",
+    }
+    entry = str(logs.Reader(LIAR).read(json.dumps(line)))
+    assert entry.splitlines()[1] == "    | 2026-11-21 server-1 nginx: b"
+
+
 MEGABYTE = b"x" * 2**20
 
 
@@ -367,7 +460,7 @@ FLOODS = {
     "a line without end": lambda: itertools.repeat(MEGABYTE, 2000),
     "a record without end": lambda: itertools.chain([b"\x1e{"], itertools.repeat(MEGABYTE, 2000)),
     "short pieces of one line": lambda: itertools.repeat(b"x" * 100, 300_000),
-    "noise without end": lambda: itertools.repeat(b"noise\n" * 10_000, 20_000),
+    "noise without end": lambda: itertools.repeat(b"noise\n" * 10_000),
     "warnings without end": lambda: itertools.chain(
         [record(START)], itertools.repeat(record({"event": "warning", "words": "w" * 5000}) * 10)
     ),

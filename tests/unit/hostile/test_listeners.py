@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import functools
+import dataclasses
 import re
 import socket
 import struct
@@ -11,13 +11,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+import paramiko
 import pytest
 
-from nodriza import connection, hostkeys
-from nodriza.connection import connect
+from nodriza import connection, hops
 from nodriza.errors import ConnectionFailed
-from nodriza.hostkeys_accept import ways
 from nodriza.inventory import Cluster
+from nodriza.wire import Transport
 from tests.memory import Peak
 
 MEGABYTE = 2**20
@@ -99,33 +99,19 @@ def listening(talk: Talk) -> Iterator[tuple[int, list[threading.Event]]]:
         yield server.getsockname()[1], left
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "CONNECT_TIMEOUT", 2)
-    monkeypatch.setattr(hostkeys, "TIMEOUT", 2)
-    monkeypatch.setattr(hostkeys.fetch_key, "__defaults__", (2,))
-
-
 @pytest.mark.parametrize("listener", LISTENERS)
-@pytest.mark.parametrize("command", ["connect", "hostkeys.accept"])
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("act", [connection.open_line, connection.fetch_key])
 def test_listener__is_one_nodes_failure_in_words_within_seconds_and_few_megabytes(
-    three_node: Cluster, listener: str, command: str
+    three_node: Cluster, listener: str, act: Callable[[hops.Hop], object]
 ) -> None:
     peak = Peak()
     began = time.monotonic()
     with listening(LISTENERS[listener]) as (port, left):
-        node = three_node.node("server-2")
-        here = node.ssh.model_copy(update={"host": "127.0.0.1", "port": port})
-        node = node.model_copy(update={"ssh": here})
-        cluster = three_node.model_copy(update={"nodes": (node,)})
-        ask = {
-            "connect": functools.partial(connect, node, cluster),
-            "hostkeys.accept": ways(cluster, "server-2")[0].offered,
-        }[command]
+        hop = hops.to_node(three_node.node("server-2"), three_node)
+        hop = dataclasses.replace(hop, host="127.0.0.1", port=port, timeout=2)
         with pytest.raises(ConnectionFailed) as failed:
-            ask()
-        assert time.monotonic() - began < 8
+            act(hop)
+        assert time.monotonic() - began < 15
         said = str(failed.value)
         assert not MOVES.search(said)
         assert len(said) < 2000
@@ -133,5 +119,47 @@ def test_listener__is_one_nodes_failure_in_words_within_seconds_and_few_megabyte
         labels = ("127.0.0.1", "[127.0.0.1", "server-2", "  kept: ", "  next: ")
         assert all(line.startswith(labels) for line in said.splitlines())
         assert peak.grown < 32 * MEGABYTE
-        if listener in ("a line without end", "lines without end", "packets without end"):
+        if listener in WORDS:
+            assert WORDS[listener] in said
+        if listener == "drips":
             assert left[0].wait(5), "we hung up"
+
+
+WORDS = {
+    "a line without end": "no SSH: it sends and sends",
+    "a packet without end": "a packet of 2147483",
+    "packets without end": "more than 1 MB before the log-in",
+}
+
+
+class Server(paramiko.ServerInterface):
+    """Lets everybody in."""
+
+    def check_auth_none(self, username: str) -> int:
+        return paramiko.AUTH_SUCCESSFUL
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:
+        return paramiko.OPEN_SUCCEEDED
+
+
+def test_host__that_sends_more_than_it_was_allowed_to_is_hung_up_on() -> None:
+    """A window is a promise; paramiko's client does not look whether it is kept."""
+    ours, theirs = socket.socketpair()
+    server = paramiko.Transport(theirs)
+    server.add_server_key(paramiko.ECDSAKey.generate())
+    threading.Thread(target=server.start_server, kwargs={"server": Server()}, daemon=True).start()
+    client = Transport(ours)
+    with contextlib.closing(client), contextlib.closing(server):
+        client.start_client(timeout=10)
+        client.auth_none("root")
+        kept = client.open_session(timeout=10)
+        channel = server.accept(10)
+        channel.out_window_size = 2**40
+        peak, until = Peak(), time.monotonic() + 20
+        with contextlib.suppress(OSError, EOFError):
+            while client.is_active() and time.monotonic() < until:
+                channel.sendall(b"x" * 65536)
+        assert not client.is_active()
+        assert kept.closed
+        assert "its window" in str(client.get_exception())
+        assert peak.grown < 64 * MEGABYTE
