@@ -13,7 +13,7 @@ VM := NODRIZA_BOX=nodriza/bookworm64
 # what makes file systems.
 TEST_PACKAGES := mariadb-server-core mariadb-client-core e2fsprogs
 
-.PHONY: demo demo-vm test test-long test-vm unit chaos bench lint format clean
+.PHONY: demo demo-vm test test-long test-vm unit mutants chaos bench lint format clean
 
 demo: .venv/ready $(SYSTEM)
 	$(SUDO) $(FAB) demo
@@ -43,6 +43,11 @@ chaos: .venv/ready $(SYSTEM)
 
 unit: .venv/ready
 	.venv/bin/pytest tests/unit tests/bench
+
+# Each law of docs/design.rst broken in many ways, in copies: a test has to notice each.
+# make mutants ONLY="3 fsync": a law's number, or a word of a fault's name.
+mutants: .venv/ready
+	.venv/bin/python -m tests.mutants $(ONLY)
 
 # Beside Ansible, Mitogen and pyinfra, on machines of its own: docs/performance.rst.
 # make bench CASES=noop,change HOSTS=4 RTT=0 TOOLS=floor,nodriza KEEP=1; make bench QUICK=1.

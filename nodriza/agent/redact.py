@@ -50,7 +50,7 @@ class Redactor:
         if isinstance(data, (list, tuple)):
             return [self.hide(item) for item in data]
         if isinstance(data, dict):
-            return {key: self.hide(value) for key, value in data.items()}
+            return {self.hide(key): self.hide(value) for key, value in data.items()}
         return data
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import marshal
 import os
 import re
+import resource
 import subprocess
 import sys
+import zlib
+from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,10 +51,13 @@ def ask(
     secrets: dict | None = None,
     env: dict | None = None,
     umask: int = -1,
+    questions: dict | None = None,
+    counted: bool = True,
 ) -> list[dict]:
     """What it says, in the environment that a login gives it.
 
-    It is asked to check only, so this computer does not keep the agent.
+    It is asked to check only, so this computer does not keep the agent. ``counted=False``:
+    the events of resources only, those that are ok among them.
     """
     request = {
         "run": "run-1",
@@ -57,7 +65,7 @@ def ask(
         "diff": True,
         "what": "test",
         "who": {},
-        "ask": {},
+        "ask": questions or {},
         "rollback": "",
         "secrets": secrets or {},
         "resources": [{"id": r.id, **to_data(r)} for r in resources],
@@ -80,6 +88,10 @@ def ask(
         assert records, process.stderr.read().decode()
     first, *events = (json.loads(record) for record in records)
     assert first == {"event": "agent"}
+    if not counted:
+        host = Conversation(request)
+        heard = [e for event in events for e in host.heard(json.dumps(event).encode())]
+        return [event for event in heard if event["event"] == "resource"]
     return events
 
 
@@ -113,7 +125,16 @@ def test_agent__and_what_it_runs_are_out_of_reach_of_the_login_s_environment(tmp
             "LC_ALL": "C.UTF-8",
         }
         assert "/usr/bin" in seen["PATH"].split(":")
-        assert set(seen) <= {"PATH", "HOME", "LC_ALL", "PWD", "_", "OLDPWD", "SHLVL"}
+        assert set(seen) <= {
+            "PATH",
+            "HOME",
+            "LC_ALL",
+            "PWD",
+            "_",
+            "OLDPWD",
+            "SHLVL",
+            "NODRIZA_PROGRAM",
+        }
 
 
 def test_agent__shows_no_secret_in_a_diff(tmp_path):
@@ -187,3 +208,91 @@ def test_controller__hears_of_every_resource_in_its_place(statuses):
     heard = [e for event in said for e in host.heard(json.dumps(event).encode())]
     heard = [(e["id"], e["status"]) for e in heard if e["event"] == "resource"]
     assert heard == [(f"file:/{number}", status) for number, status in enumerate(statuses)]
+
+
+@pytest.mark.skipif(resource.getrlimit(resource.RLIMIT_CORE)[1] == 0, reason="no core is allowed")
+def test_agent__leaves_no_core_file_that_would_hold_the_secrets(tmp_path):
+    """Neither of itself nor of what it starts."""
+    allowed = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (allowed[1], allowed[1]))
+    try:
+        limit = Command("limit", ("false",), unless=("sh", "-c", 'test "$(ulimit -c)" = 0'))
+        statuses = [e["status"] for e in ask([limit], counted=False)]
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, allowed)
+    assert statuses == ["ok"]
+
+
+def test_agent__says_no_value_in_any_event(tmp_path):
+    """Facts, a warning, a failure: whatever repeats what it has read on the host."""
+    (tmp_path / "VALUE1111").touch()
+    events = ask(
+        [File(f"{tmp_path}/a", "x", **ME)],
+        secrets={"key": "VALUE1111"},
+        questions={"listing": [f"{tmp_path}/*"]},
+    )
+    facts = next(event for event in events if event["event"] == "facts")
+    assert list(facts["listing"]) == [f"{tmp_path}/‹secret:key›"]
+
+
+def test_agent__that_fails_in_a_way_nobody_thought_of_says_so_without_a_value(tmp_path):
+    events = ask([File("not/absolute/VALUE1111", "x", **ME)], secrets={"key": "VALUE1111"})
+    assert events[-1]["event"] == "error"
+    assert "not an absolute path: not/absolute/‹secret:key›" in events[-1]["words"]
+    assert "VALUE1111" not in json.dumps(events)
+
+
+@pytest.fixture
+def kept(tmp_path, monkeypatch) -> Path:
+    """The file of a host that keeps the agent, which is in this folder instead."""
+    monkeypatch.setattr(pack, "BOOTSTRAP", pack.BOOTSTRAP.replace(pack.KEPT, str(tmp_path)))
+    return tmp_path / f"{pack.name()}.{MAGIC_NUMBER[:2].hex()}"
+
+
+def agent_of(module: str) -> bytes:
+    """As a host keeps it; ``module`` stands in the place of its first one."""
+    code = {"nodriza": "", "nodriza.agent": "", "nodriza.agent.start": module}
+    path = "nodriza/{}/__init__.py"
+    data = marshal.dumps(
+        {name: (path, marshal.dumps(compile(text, path, "exec"))) for name, text in code.items()}
+    )
+    return zlib.crc32(data).to_bytes(4, "big") + data
+
+
+WHAT_IS_KEPT = 'def start(*_): print(\'\\x1e{"event":"kept"}\', flush=True)'
+
+
+def heard_first(request: bytes) -> str:
+    """The first event of a host; it gets no more than the request."""
+    argv = ["sh", "-c", pack.command("")]
+    done = subprocess.run(argv, input=request, capture_output=True, check=False)
+    return json.loads(done.stdout.decode().split("\x1e")[1])["event"]
+
+
+def test_agent_that_a_host_keeps__is_used(kept):
+    kept.write_bytes(agent_of(WHAT_IS_KEPT))
+    assert heard_first(pack.payload({})) == "kept"
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "only a sum", "missing"])
+def test_agent_that_is_damaged__is_asked_for_anew(kept, damage):
+    """A disk that was full, or a bit that fell over: root runs nothing of the sort."""
+    whole = agent_of(WHAT_IS_KEPT)
+    middle = len(whole) // 2
+    left = {
+        "cut": whole[:-20],
+        "flipped": whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :],
+        "empty": b"",
+        "only a sum": b"\0\0\0\0",
+    }
+    if damage in left:
+        kept.write_bytes(left[damage])
+    assert heard_first(pack.payload({})) == "agent"
+
+
+def test_agent_that_is_kept__is_for_root_only(tmp_path):
+    host = Host(str(tmp_path))
+    host.mkdir("/lib")
+    keep_agent(host, "/lib/agent/1", b"data")
+    assert host.stat("/lib/agent").mode == "0700"
+    assert host.stat("/lib/agent/1").mode == "0600"

@@ -5,6 +5,9 @@ import json
 import os
 import pickle
 import stat
+import subprocess
+import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -435,3 +438,21 @@ def test_edit__without_an_editor_says_how_to_choose_one(
     monkeypatch.setenv("VISUAL", "no-such-editor")
     with pytest.raises(SecretError, match="set EDITOR"):
         edit(vault)
+
+
+def test_vault_that_was_opened__leaves_no_core_file() -> None:
+    """It would hold every value; of a process of its own, since the limit stays."""
+    program = """
+import resource, sys
+from pathlib import Path
+from nodriza.vault import Vault
+allowed = resource.getrlimit(resource.RLIMIT_CORE)[1]
+resource.setrlimit(resource.RLIMIT_CORE, (allowed, allowed))
+Vault(Path(sys.argv[1]) / "x.secrets.age", Path(sys.argv[1]) / "key").ensure(["redis"])
+print(resource.getrlimit(resource.RLIMIT_CORE)[0])
+"""
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [sys.executable, "-c", program, folder], capture_output=True, text=True, check=True
+        )
+    assert done.stdout == "0\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -17,6 +18,16 @@ WELL, ILL = NodeResult("a"), NodeResult("a", error=HostRefused("no"))
 
 def turns(serial: int, max_failures: int = 0, first: str = "") -> Turns:
     return Turns(serial, max_failures, threading.Event(), first)
+
+
+def all_done(threads: Iterable[threading.Thread]) -> None:
+    """Within seconds; one that waits for ever fails its test, and no other."""
+    begun = list(threads)
+    for thread in begun:
+        thread.start()
+    for thread in begun:
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 @pytest.mark.parametrize(
@@ -49,9 +60,8 @@ def test_never_more_than_serial_at_once():
             count -= 1
         many.end(name, WELL)
 
-    with ThreadPoolExecutor(10) as pool:
-        for done in [pool.submit(node, str(number)) for number in range(10)]:
-            done.result()
+    all_done(threading.Thread(target=node, args=(name,), daemon=True) for name in "abcdefghij")
+    assert len(at_work) == 10
     assert max(at_work) == 2
 
 
@@ -80,8 +90,13 @@ def test_node_that_never_asked__stops_nobody():
 def test_ctrl_c__ends_the_waiting():
     many = turns(1)
     assert many.take("a", serves=True)
+    came = []
+    waiting = threading.Thread(
+        target=lambda: came.append(many.take("b", serves=True)), daemon=True
+    )
     threading.Timer(0.05, many.stop.set).start()
-    assert not many.take("b", serves=True)
+    all_done([waiting])
+    assert came == [False]
 
 
 def test_others__begin_when_the_first_has_begun_and_change_when_it_is_done():

@@ -26,8 +26,11 @@ class PretendHost(Host):
     def _step(self) -> None:
         """One more change of the world; the power goes out before the chosen one."""
         if self.steps == self.crash_at:
-            os._exit(9)
+            self._die()
         self.steps += 1
+
+    def _die(self) -> None:
+        os._exit(9)
 
     def write(self, path, content, **kwargs):
         self._step()

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 from nodriza.agent.converge import Converge
+from nodriza.agent.host import HostError
 from nodriza.agent.journal import Busy, Journal
-from nodriza.resources import Absent, Command, Directory, File, Link, Service, Touch
+from nodriza.resources import (
+    Absent,
+    Command,
+    DatabaseUser,
+    Directory,
+    File,
+    Link,
+    Package,
+    Service,
+    Touch,
+    gap_between,
+)
 from tests.unit.agent.pretend import PretendHost
 
 ME = {"owner": Path.home().owner(), "group": Path.home().group()}
@@ -19,6 +33,20 @@ ME = {"owner": Path.home().owner(), "group": Path.home().group()}
 def _quick(monkeypatch):
     """Pretended services settle at once."""
     monkeypatch.setattr("nodriza.resources.service.SETTLE", 0)
+
+
+@pytest.fixture
+def _at_once():
+    """What waits where it should not is ended."""
+
+    def waits(*_):
+        raise AssertionError("it waits")
+
+    before = signal.signal(signal.SIGALRM, waits)
+    signal.alarm(10)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 READS = {"web": "/etc/web/web.conf"}
@@ -103,6 +131,9 @@ def test_service_that_does_not_come_up__gets_its_old_file_back(tmp_path):
     assert run.host.read("/etc/web/web.conf") == b"a"
     assert run.host.systemd["web"]["running"]
     assert run.host.systemd["web"]["read"] == "a"
+    words = run.events[-1]["words"]
+    assert words.startswith("systemctl reload-or-restart web.service failed")
+    assert words.endswith("the log")
 
 
 def test_rejected_first_file__leaves_none(tmp_path):
@@ -156,6 +187,7 @@ def test_stop__skips_the_rest_and_says_why(tmp_path):
     assert run.events[0]["words"] == "the run was interrupted"
 
 
+@pytest.mark.usefixtures("_at_once")
 def test_lock__second_run_is_told_who_holds_it(tmp_path):
     host = PretendHost(tmp_path, READS)
     first, second = Journal(host, "run-1"), Journal(host, "run-2")
@@ -220,3 +252,184 @@ def test_somebody_else_s_mistake__does_not_bring_a_running_service_down(tmp_path
     assert run.host.systemd["web"]["running"]
     assert run.host.systemd["web"]["times"] == 1
     assert [e["paths"] for e in run.events if e["event"] == "restored"] == [["/etc/web/web.conf"]]
+
+
+def test_fix_that_changes_nothing__is_a_failure_whatever_its_exit_code(tmp_path):
+    """What counts is what the host shows afterwards."""
+    late = File("/late", "x", **ME)
+    run = Run(tmp_path, [Command("load", ("true",), creates="/loaded"), late])
+    assert run.statuses() == {"command:load": "failed", "file:/late": "skipped"}
+    assert run.events[-2]["words"] == "command:load was changed, and still done is False"
+
+
+def test_packages_that_apt_says_are_there_and_are_not__are_a_failure(tmp_path, monkeypatch):
+    monkeypatch.setattr(Package, "look", lambda _, many: [None for _ in many])
+    monkeypatch.setattr(Package, "fix_together", lambda *_: None)
+    run = Run(tmp_path, [Package("nginx"), Package("redis"), File("/late", "x", **ME)])
+    assert set(run.statuses().values()) == {"failed", "skipped"}
+    assert "package:nginx was changed, and still exists is False" in run.events[-2]["words"]
+
+
+def test_value_that_is_hidden__is_not_in_the_words_of_a_failure_either(tmp_path, monkeypatch):
+    monkeypatch.setattr(DatabaseUser, "look", lambda *_: [{"password": "*OLD"}])
+    monkeypatch.setattr(DatabaseUser, "fix", lambda *_: None)
+    run = Run(tmp_path, [DatabaseUser("app", "%", "in-clear-text")])
+    said = str(run.events)
+    assert "password is not as wanted" in said
+    assert "*OLD" not in said
+    assert "in-clear-text" not in said
+
+
+def test_record_of_a_run__is_begun_before_its_first_change(tmp_path):
+    """So that a run that was killed is in the history, with what it replaced."""
+    seen = []
+
+    class Watching(PretendHost):
+        def mkdir(self, path):
+            if path == "/etc":
+                seen.append(self.list("/var/lib/nodriza/runs"))
+            super().mkdir(path)
+
+    host = Watching(tmp_path, READS)
+    Converge(host, Journal(host, "run-1"), conf("a"), lambda _: None).run()
+    assert seen == [["run-1"]]
+
+
+def test_restart_that_an_earlier_run_owed__is_done_and_told(tmp_path):
+    Run(tmp_path, conf("a"))
+    Journal(PretendHost(tmp_path, READS), "run-2").owe("service:web", "restart", None, "03:00")
+    run = Run(tmp_path, conf("a"), "run-3")
+    owed = [event for event in run.events if event["event"] == "owed"]
+    assert owed == [{"event": "owed", "id": "service:web", "action": "restart", "since": "03:00"}]
+    assert run.events[-1]["words"] == "restart"
+    assert run.host.systemd["web"]["times"] == 2
+    assert run.journal.all_owed() == []
+
+
+def test_reload_after_a_restart_that_is_owed__stays_a_restart(tmp_path):
+    journal = Journal(PretendHost(tmp_path, READS), "run-1")
+    journal.owe("service:web", "restart", None, "03:00")
+    journal.owe("service:web", "reload", None, "04:00")
+    assert journal.owed("service:web")["action"] == "restart"
+
+
+def test_diff_that_can_t_be_made__does_not_end_the_run(tmp_path, monkeypatch):
+    def broken(*_):
+        raise OSError("a share that is away")
+
+    monkeypatch.setattr(File, "diff", broken)
+    assert Run(tmp_path, conf("a"), diff=True).counts["failed"] == 0
+
+
+@pytest.mark.usefixtures("_at_once")
+def test_lock__goes_with_its_process_and_no_sooner(tmp_path):
+    """A run that was killed holds nothing; one that is at work is not to be passed by."""
+    host = PretendHost(tmp_path, READS)
+    ready, told = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        Journal(host, "run-1").lock({"who": "ana", "from": "a laptop with a long name"})
+        os.write(told, b".")
+        signal.pause()
+    os.read(ready, 1)
+    with pytest.raises(Busy):
+        Journal(host, "run-2").lock({"who": "eva"})
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    Journal(host, "run-3").lock({"who": "eva"})
+    assert json.loads((tmp_path / "var/lib/nodriza/lock").read_text()) == {"who": "eva"}
+
+
+def test_journal__is_for_root_only(tmp_path):
+    """It may hold what files with secrets held before."""
+    before = os.umask(0)
+    try:
+        Run(tmp_path, conf("a"))
+        Run(tmp_path, conf("b"), "run-2")
+        Journal(PretendHost(tmp_path, READS), "run-3").owe("x", "run", "/etc/web/web.conf", "")
+    finally:
+        os.umask(before)
+    home = tmp_path / "var/lib/nodriza"
+    for path in (home, *home.rglob("*")):
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_check__installs_nothing(tmp_path, monkeypatch):
+    def install(*_):
+        raise AssertionError("it was told to check")
+
+    monkeypatch.setattr(Package, "look", lambda _, many: [None for _ in many])
+    monkeypatch.setattr(Package, "fix_together", install)
+    run = Run(tmp_path, [Package("nginx"), *conf("a")], check=True)
+    assert run.statuses()["package:nginx"] == "changed"
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_a_fix_has_brought_about__needs_no_other_fix(tmp_path):
+    script = f"printf x >{tmp_path}/b && chmod 644 {tmp_path}/b"
+    command = Command("make", ("sh", "-c", script), creates="/b")
+    run = Run(tmp_path, [command, File("/b", "x", **ME)])
+    assert run.statuses() == {"command:make": "changed", "file:/b": "ok"}
+
+
+def test_command__is_asked_after_the_one_in_front_of_it_has_run(tmp_path):
+    both = Command("both", ("touch", f"{tmp_path}/a", f"{tmp_path}/b"), creates="/a")
+    run = Run(tmp_path, [both, Command("never", ("false",), creates="/b")])
+    assert run.statuses() == {"command:both": "changed", "command:never": "ok"}
+
+
+def test_command_that_failed__is_due_until_it_has_worked(tmp_path):
+    """The file that it follows is as wanted by then."""
+    file = File("/conf", "a", **ME)
+    load = Command("load", ("test", "-e", f"{tmp_path}/server"), on_change=(file,))
+    assert Run(tmp_path, [file, load]).statuses()["command:load"] == "failed"
+    (tmp_path / "server").touch()
+    run = Run(tmp_path, [file, load], "run-2")
+    assert run.statuses() == {"file:/conf": "ok", "command:load": "changed"}
+    assert Run(tmp_path, [file, load], "run-3").counts["changed"] == 0
+
+
+def test_apt_that_is_killed__leaves_the_restarts_that_its_packages_make_due(tmp_path, monkeypatch):
+    """Some of them were installed by then, and look as wanted to the next run."""
+
+    def killed(*_):
+        raise HostError("apt-get: exit -9")
+
+    monkeypatch.setattr(Package, "look", lambda _, many: [None for _ in many])
+    monkeypatch.setattr(Package, "fix_together", killed)
+    package = Package("nginx")
+    run = Run(tmp_path, [package, Service("web", restart_on=(package,))])
+    assert [(debt["id"], debt["action"]) for debt in run.journal.all_owed()] == [
+        ("service:web", "restart")
+    ]
+
+
+def test_attribute_that_the_host_does_not_show__is_a_gap():
+    directory = Directory("/a", mode="0750", **ME)
+    seen = {key: value for key, value in directory.wanted().items() if key != "mode"}
+    assert gap_between(directory, seen) == {"mode": (None, "0750")}
+
+
+def test_unit_file_of_a_killed_run__is_owed_a_look_by_systemd(tmp_path):
+    """Nobody else would let it be read: the file is as wanted by then."""
+    folders = ("/etc", "/etc/systemd", "/etc/systemd/system")
+    drop_in = File("/etc/systemd/system/a.timer", "[Timer]\n", **ME)
+    resources = [*(Directory(path, **ME) for path in folders), drop_in]
+    for step in range(100):
+        root = tmp_path / str(step)
+        root.mkdir()
+        assert _crash(root, resources, step), "it was never killed with the file there"
+        if (root / "etc/systemd/system/a.timer").exists():
+            break
+    after = Run(root, resources, "run-after")
+    assert after.counts["changed"] == 0
+    assert ["systemctl", "daemon-reload"] in after.host.calls
+
+
+def test_lock__is_not_taken_through_a_link(tmp_path):
+    (tmp_path / "var/lib/nodriza").mkdir(parents=True)
+    (tmp_path / "precious").write_text("x")
+    (tmp_path / "var/lib/nodriza/lock").symlink_to(tmp_path / "precious")
+    with pytest.raises(OSError, match="symbolic link"):
+        Journal(PretendHost(tmp_path, READS), "run-1").lock({"who": "ana"})
+    assert (tmp_path / "precious").read_text() == "x"

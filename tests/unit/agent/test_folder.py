@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 import pytest
@@ -77,3 +78,38 @@ def test_reached__leaves_no_file_open(tree):
         with pytest.raises(FileNotFoundError), reached(str(tree), "/secret/none/x"):
             pass
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_link_of_somebody_else_in_our_own_folder__is_not_followed(tree, monkeypatch):
+    """It was ours once, and has been given away; or its folder has been open before."""
+    (tree / "secret" / "conf").symlink_to("/open")
+    lstat = os.lstat
+
+    def somebody_s(path, **options):
+        seen = lstat(path, **options)
+        if path != "conf":
+            return seen
+        return os.stat_result([NOBODY if at == 4 else field for at, field in enumerate(seen)])
+
+    monkeypatch.setattr("nodriza.agent.folder.os.lstat", somebody_s)
+    with (
+        pytest.raises(Trap, match="/secret/conf is a link that"),
+        reached(str(tree), "/secret/conf/x"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("mode", [0o775, 0o757, 0o1777])
+def test_our_own_link_in_a_folder_that_others_write_to__is_not_followed(tree, mode):
+    (tree / "secret" / "conf").symlink_to("/open")
+    (tree / "secret").chmod(mode)
+    with pytest.raises(Trap), reached(str(tree), "/secret/conf/x"):
+        pass
+
+
+def test_link_that_comes_while_we_look__is_not_followed(tree, monkeypatch):
+    (tree / "open" / "conf").symlink_to("/secret")
+    monkeypatch.setattr("nodriza.agent.folder._is_link", lambda *_: False)
+    with pytest.raises(OSError, match="conf") as refused, reached(str(tree), "/open/conf/x"):
+        pass
+    assert refused.value.errno in (errno.ELOOP, errno.ENOTDIR)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,9 +51,9 @@ class Node:
         self.asks.append(serves)
         return self.turn
 
-    def run(self, text: str, *more, **options) -> Converge:
+    def run(self, text: str, *more, crash_at: int | None = None, **options) -> Converge:
         self.runs += 1
-        host = PretendHost(self.root, {"web": "/etc/web.conf"})
+        host = PretendHost(self.root, {"web": "/etc/web.conf"}, crash_at)
         file = File("/etc/web.conf", text, **ME)
         resources = [
             Directory("/etc", **ME),
@@ -91,7 +92,7 @@ def node(tmp_path) -> Iterator[Node]:
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
         node.url = f"http://127.0.0.1:{server.server_port}/healthz"
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield node
         server.shutdown()
@@ -260,8 +261,37 @@ def test_operator_s_mark__stays(node):
 
 def test_check__foretells_what_the_run_does(node):
     node.run("200")
+    node.asks.clear()
     node.run("200 b", check=True)
     foretold = node.statuses()
+    assert node.asks == [], "a check needs no turn"
     assert not node.away
     node.run("200 b")
     assert node.statuses() == foretold
+
+
+def test_run_that_is_killed_at_any_step__leaves_no_mark_without_its_debt(node):
+    """Whoever finds a node out of rotation also finds that it has to be put back."""
+    node.run("200")
+    before = PretendHost(node.root, {}).systemd
+    marks = 0
+    for step in range(100):
+        pid = os.fork()
+        if pid == 0:
+            try:
+                node.run("200 b", crash_at=step)
+            finally:
+                os._exit(0)
+        if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != 9:
+            break
+        if node.away:
+            marks += 1
+            owed = {debt["id"] for debt in Journal(PretendHost(node.root, {}), "x").all_owed()}
+            assert f"health:{node.url}" in owed, f"killed at step {step}"
+        host = PretendHost(node.root, {"web": "/etc/web.conf"})
+        host.systemd = before
+        host.write("/etc/web.conf", "200", **ME)
+        host.remove("/var/lib/nodriza-away")
+        host.remove("/var/lib/nodriza")
+    assert marks > 3
+    assert not node.away

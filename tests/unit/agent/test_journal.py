@@ -223,3 +223,33 @@ def test_copies_that_a_service_may_get_back__outlive_the_bounds(tmp_path, monkey
     assert "run-2" in os.listdir(tmp_path / "var/lib/nodriza/runs")
     run = Run(tmp_path, "run-4", plan("bad"))
     assert run.host.read(CONF) == b"a"
+
+
+def test_copy_that_an_earlier_run_kept__is_what_the_service_gets_back(tmp_path):
+    """It has been running with that; what a killed run wrote, it has never read."""
+    Run(tmp_path, "run-1", plan("a"))
+    killed = Journal(PretendHost(tmp_path, READS), "run-2")
+    killed.owe("service:web", "reload", CONF, "now")
+    killed.host.write(CONF, "never read", **ME)
+    run = Run(tmp_path, "run-3", plan("bad"))
+    assert run.host.read(CONF) == b"a"
+    assert [e["paths"] for e in run.events if e["event"] == "restored"] == [[CONF]]
+
+
+def test_copy_of_a_run__is_of_before_its_first_change_of_the_file(tmp_path):
+    host = PretendHost(tmp_path, READS)
+    host.write("/twice", "before", **ME)
+    journal = Journal(host, "run-1")
+    for text in ("once", "twice"):
+        journal.keep("/twice")
+        host.write("/twice", text, **ME)
+    assert [journal.content(kept) for kept in journal.history()[0]["kept"]] == [b"before"]
+
+
+def test_name_of_a_debt__leads_nowhere_else(tmp_path):
+    journal = Journal(PretendHost(tmp_path, READS), "run-1")
+    journal.owe("command:../../../etc/x", "run", None, "now")
+    assert len(os.listdir(tmp_path / "var/lib/nodriza/owed")) == 1
+    assert os.listdir(tmp_path) == ["var"]
+    journal.settle("command:../../../etc/x")
+    assert journal.all_owed() == []

@@ -69,3 +69,82 @@ def test_controller_that_is_there__is_waited_for(talk, monkeypatch):
 def test_signal__ends_the_waiting(talk):
     threading.Timer(0.05, talk.controller.stopping.set).start()
     assert not talk.controller.ask(False)
+
+
+def resource(**more: object) -> dict:
+    event = {"event": "resource", "id": "file:/a", "status": "changed", "gap": {}}
+    return {**event, "diff": "", "words": "", "seconds": 0.1, **more}
+
+
+EVENTS = [
+    {"event": "warning", "words": "a VALUE1111 is near"},
+    {"event": "facts", "state": {"links": {"/VALUE1111": ["VALUE1111"]}}},
+    {"event": "doing", "id": "command:load VALUE1111"},
+    {"event": "restored", "unit": "web", "paths": ["/etc/VALUE1111"]},
+    {"event": "owed", "id": "command:VALUE1111", "action": "run", "since": "now"},
+    {"event": "error", "words": "VALUE1111: no such file"},
+    {"event": "busy", "holder": {"who": "VALUE1111"}},
+    resource(id="file:/VALUE1111"),
+    resource(gap={"target": ["VALUE1111", "b"]}),
+    resource(diff="-VALUE1111\n+b"),
+    resource(status="failed", words="a line with VALUE1111"),
+    resource(status="skipped", words="after file:/VALUE1111 failed"),
+]
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event["event"])
+def test_event__leaves_without_a_value_whatever_its_kind(event):
+    out = io.BytesIO()
+    line = Line(out, Redactor({"redis": "VALUE1111"}), {})
+    line.emit(event)
+    said = json.loads(out.getvalue().split(b"\x1e")[1])
+    assert "VALUE1111" not in json.dumps(said)
+    assert "‹secret:redis›" in json.dumps(said, ensure_ascii=False)
+    assert "VALUE1111" not in json.dumps(line.told), "a host remembers it"
+
+
+def test_diff_of_a_file_with_secrets__shows_no_old_value():
+    """An older password, which nobody here knows as one."""
+    out = io.BytesIO()
+    described = {"file:/a": {"content": "pass ‹secret:redis›\n"}}
+    line = Line(out, Redactor({"redis": "VALUE1111"}), described)
+    line.emit(resource(diff="--- a\n+++ b\n-pass OLDVALUE\n+pass VALUE1111"))
+    assert "OLDVALUE" not in out.getvalue().decode()
+
+
+def test_diff_of_a_file_that_is_closed__is_not_shown():
+    out = io.BytesIO()
+    line = Line(out, Redactor({}), {})
+    line.closed = {"file:/a"}
+    line.emit(resource(diff="-pass OLDVALUE"))
+    assert "OLDVALUE" not in out.getvalue().decode()
+
+
+def test_words_of_a_failure__are_remembered_up_to_a_bound():
+    line = Line(io.BytesIO(), Redactor({}), {})
+    line.emit(resource(status="failed", words="x" * 5000))
+    assert len(line.told["file:/a"]["words"]) == 500
+
+
+def test_line_that_breaks__winds_the_run_down():
+    class Broken(io.BytesIO):
+        def write(self, _):
+            raise BrokenPipeError
+
+    inside, end = os.pipe()
+    line = Line(Broken(), Redactor({}), {})
+    controller = Controller(inside, line)
+    assert not controller.wants_no_more()
+    line.emit(resource())
+    assert controller.wants_no_more()
+    os.close(end)
+    assert controller.stopping.wait(5)
+
+
+def test_end_of_stdin__winds_the_run_down(talk):
+    inside, end = os.pipe()
+    controller = Controller(inside, talk.controller.line)
+    os.close(end)
+    assert controller.stopping.wait(5)
+    assert controller.wants_no_more()
+    assert not controller.ask(True)

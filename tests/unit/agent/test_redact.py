@@ -9,10 +9,11 @@ import json
 import shlex
 from urllib.parse import quote, unquote, urlsplit
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodriza.agent.redact import HIDDEN, Redactor, hide_old_values, holds_secrets
+from nodriza.agent.redact import HIDDEN, Redactor, escaped, hide_old_values, holds_secrets
 
 VALUES = st.text("abcXYZ0189", min_size=8, max_size=20)
 TEXTS = st.text(max_size=80)
@@ -45,6 +46,11 @@ def test_reveal__encodes_what_stands_where_a_url_has_its_password():
     assert redactor.hide(opened) == text
 
 
+def test_hide__goes_into_the_names_of_a_dict_as_well():
+    """A listing's are the paths of a host."""
+    assert Redactor({"a": "one11111"}).hide({"/one11111": 1}) == {"/‹secret:a›": 1}
+
+
 def test_hide__takes_the_longest_value_first():
     redactor = Redactor({"short": "password", "long": "password-and-more"})
     assert redactor.hide("password-and-more") == "‹secret:long›"
@@ -67,6 +73,22 @@ def test_hide__knows_a_value_in_other_clothes(value, before, after):
     }
     for name, text in clothes.items():
         assert "‹secret:redis›" in redactor.hide(f"x {text} y"), name
+
+
+@pytest.mark.parametrize(
+    "value", ["a<b>c&d'e", 'plain"quote', "back\\slash", 'a"b\nc$d\ne`f', "pay$load`1"]
+)
+def test_hide__knows_a_value_that_needs_quoting_in_the_quotes_of_each(value):
+    redactor = Redactor({"redis": value})
+    for quoted in (html.escape, json.dumps, shlex.quote, repr, quote, str, escaped):
+        assert redactor.hide(f"x {quoted(value)} y").count("‹secret:redis›") == 1, quoted
+
+
+def test_hide__knows_each_line_of_a_private_key():
+    """A diff or an error may have any one of them."""
+    key = "-----BEGIN KEY-----\nMIIEvQIBADANBgkq\nhkiG9w0BAQEFAASC\n-----END KEY-----"
+    shown = Redactor({"tls": key}).hide("line 3 is bad: hkiG9w0BAQEFAASC")
+    assert shown == "line 3 is bad: ‹secret:tls›"
 
 
 def test_hide__leaves_other_texts_alone():

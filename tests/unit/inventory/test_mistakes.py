@@ -473,3 +473,16 @@ def test_any_text__is_a_cluster_or_an_inventory_error(folder, text):
 def test_share__has_a_disk_or_an_image_file_and_nothing_between(mistakes, share, words):
     (said,) = mistakes(GOOD.replace("nodes:", f"share: {share}\nnodes:"))
     assert words in said
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ("{timezone: Europe/Madird}", 'did you mean "Europe/Madrid"?'),
+        ("{celery_concurrency: 0}", "celery_concurrency"),
+    ],
+)
+def test_mistakes__variables_whose_role_could_not_use_them(mistakes, variables, said):
+    (found,) = mistakes(GOOD + f"variables: {variables}\n")
+    assert found.startswith("12:")
+    assert said in found

@@ -1,5 +1,6 @@
 """Which releases go: those that never served, and those that served too long ago."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -93,6 +94,7 @@ def test_old_releases__one_half_removed_by_a_killed_run_is_removed_by_the_next(h
         patch.setattr("shutil.rmtree", power_cut)
         with pytest.raises(KeyboardInterrupt):
             MANY.fix(host, look(host))
+    assert "a" not in host.list("/releases"), "half a release must not be one"
     assert look(host) == {"old": 1}
     MANY.fix(host, look(host))
     assert host.list("/releases") == ["b", "c", "d"]
@@ -115,3 +117,15 @@ def test_old_releases__twice_is_once_and_the_last_that_served_stay(
     assert look(host, many) == many.wanted()
     last = list(dict.fromkeys(reversed(served)))
     assert host.list("/releases") == sorted(last[: keep + 1])
+
+
+def test_environment__goes_with_the_last_release_that_has_it(host):
+    serve(host, "a", "b", "c", "d")
+    for name, venv in zip("abcd", ("1", "2", "2", "3"), strict=True):
+        host.mkdirs(f"/venvs/{venv}")
+        host.symlink(f"/releases/{name}/venv", f"/venvs/{venv}")
+    host.mkdirs("/venvs/.unfinished")
+    many = dataclasses.replace(MANY, venvs="/venvs")
+    many.fix(host, look(host, many))
+    assert host.list("/releases") == ["b", "c", "d"]
+    assert host.list("/venvs") == [".unfinished", "2", "3"]

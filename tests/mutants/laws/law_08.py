@@ -1,0 +1,156 @@
+"""8. One bad node hides no other's result; the recap always comes; the exit code tells."""
+
+from tests.mutants.fault import Fault
+
+FAULTS = (
+    Fault(
+        "the others do not wait for the central node",
+        "nodriza/rollout.py:roll_out",
+        "run.turns.first = central",
+        "pass",
+        ("test_roll_out.py",),
+    ),
+    Fault(
+        "a check waits for the central node",
+        "nodriza/rollout.py:roll_out",
+        "if not run.check and any(",
+        "if any(",
+        ("test_roll_out.py",),
+    ),
+    Fault(
+        "a mistake of ours at one node ends the run of all",
+        "nodriza/rollout.py:_node",
+        "except Exception as error:",
+        "except ZeroDivisionError as error:",
+        ("test_roll_out.py",),
+    ),
+    Fault(
+        "the recap does not come when something breaks",
+        "nodriza/rollout.py:roll_out",
+        "    finally:  #",
+        "    except ZeroDivisionError:  #",
+        ("test_roll_out.py",),
+    ),
+    Fault(
+        "a failed resource is not in the exit code",
+        "nodriza/result.py:NodeResult.bad",
+        "return self.error is not None or self.failed > 0",
+        "return self.error is not None",
+        ("test_roll_out.py",),
+    ),
+    Fault(
+        "a node that could not be reached is not in the exit code",
+        "nodriza/result.py:NodeResult.bad",
+        "return self.error is not None or self.failed > 0",
+        "return self.failed > 0",
+        ("test_roll_out.py",),
+    ),
+    Fault(
+        "an interrupted run ends as a failed one",
+        "nodriza/rollout.py:exit_code",
+        "return Interrupted.exit_code",
+        "return 1",
+        ("test_roll_out.py",),
+    ),
+    Fault(
+        "the exit code of a failure is 0",
+        "nodriza/rollout.py:exit_code",
+        "return int(any(result.bad for result in results.values()))",
+        "return 0",
+        ("test_roll_out.py",),
+    ),
+    Fault(
+        "the others go on after the central node has failed",
+        "nodriza/turns.py:Turns._over",
+        "or self.first in self.failed",
+        "",
+        ("test_turns.py",),
+    ),
+    Fault(
+        "others change after a failure",
+        "nodriza/turns.py:Turns._over",
+        "or len(self.failed) > self.max_failures",
+        "",
+        ("test_turns.py",),
+    ),
+    Fault(
+        "more nodes change at once than may",
+        "nodriza/turns.py:Turns.take",
+        "len(self._at_work) < self.serial",
+        "True",
+        ("test_turns.py",),
+    ),
+    Fault(
+        "a node changes before the central one is done",
+        "nodriza/turns.py:Turns.take",
+        "lambda: self.first in self._done)",
+        "lambda: True)",
+        ("test_turns.py",),
+    ),
+    Fault(
+        "a node that failed keeps its place",
+        "nodriza/turns.py:Turns.end",
+        "self._at_work.discard(node)",
+        "pass",
+        ("test_turns.py",),
+    ),
+    Fault(
+        "Ctrl-C does not end the waiting",
+        "nodriza/turns.py:Turns._over",
+        "self.stop.is_set() or",
+        "",
+        ("test_turns.py",),
+    ),
+    Fault(
+        "a node that is ill after a change stays in rotation",
+        "nodriza/agent/gate.py:Gate.pass_through",
+        """\
+health.fix(self.host, None)
+        except""",
+        """\
+pass
+        except""",
+        ("agent/test_gate.py",),
+    ),
+    Fault(
+        "the files of a node that is ill stay as they are",
+        "nodriza/agent/gate.py:Gate.pass_through",
+        "restored = self.journal.restore(health.id)",
+        "restored = []",
+        ("agent/test_gate.py",),
+    ),
+    Fault(
+        "a service does not read the files that were put back",
+        "nodriza/agent/gate.py:Gate._put_back",
+        "resource.act(self.host, action)",
+        "pass",
+        ("agent/test_gate.py",),
+    ),
+    Fault(
+        "a node serves while it changes",
+        "nodriza/agent/gate.py:Gate._leave",
+        'health.leave(self.host, {"run": self.journal.run, "since": since})',
+        "pass",
+        ("agent/test_gate.py",),
+    ),
+    Fault(
+        "a node does not wait for its turn",
+        "nodriza/agent/gate.py:Gate._leave",
+        "if not self.ask(True):",
+        "if False:",
+        ("agent/test_gate.py",),
+    ),
+    Fault(
+        "a plan goes on after a failure",
+        "nodriza/agent/converge.py:Converge._one",
+        """\
+told(error, resource.subject), began)
+            return f"after {resource.id} failed"
+        self._changed(""",
+        """\
+told(error, resource.subject), began)
+            return ""
+        self._changed(""",
+        ("agent/test_converge.py",),
+    ),
+)

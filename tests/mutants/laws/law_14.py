@@ -1,0 +1,66 @@
+"""14. There are never two writers."""
+
+from tests.mutants.fault import Fault
+
+FAULTS = (
+    Fault(
+        "an inventory may have two central nodes",
+        "nodriza/inventory/checks.py:_check_centrals",
+        "for node in centrals[1:]:",
+        "for node in centrals[2:]:",
+        ("inventory/test_mistakes.py",),
+    ),
+    Fault(
+        "an inventory may have no central node",
+        "nodriza/inventory/checks.py:_check_centrals",
+        """\
+and not centrals
+""",
+        """\
+and False
+""",
+        ("inventory/test_mistakes.py",),
+    ),
+    Fault(
+        "two commands write a vault at once",
+        "nodriza/vault.py:Vault.change",
+        "with exclusively(self.path):",
+        "if True:",
+        ("test_secret.py",),
+    ),
+    Fault(
+        "two commands have a file at once",
+        "nodriza/files.py:_locked",
+        "fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "pass",
+        ("test_files.py",),
+    ),
+    Fault(
+        "a lock whose file is gone counts",
+        "nodriza/files.py:_locked",
+        "if _is_at(fd, lock):",
+        "if True:",
+        ("test_files.py",),
+    ),
+    Fault(
+        "a command waits for another one for ever",
+        "nodriza/files.py:_locked",
+        "if time.monotonic() > until:",
+        "if False:",
+        ("test_files.py",),
+    ),
+    Fault(
+        "an edit overwrites what somebody else has changed meanwhile",
+        "nodriza/vault.py:Vault.replace",
+        "if now != before:",
+        "if False:",
+        ("test_secret.py",),
+    ),
+    Fault(
+        "a second key is written over one that was made meanwhile",
+        "nodriza/vault_key.py:Key._make",
+        "os.link(new, self.path)",
+        "os.replace(new, self.path); new.touch()",
+        ("test_secret.py",),
+    ),
+)

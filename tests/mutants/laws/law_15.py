@@ -1,0 +1,141 @@
+"""15. A flag, a word or a page that promises something does it, or is refused."""
+
+from tests.mutants.fault import Fault
+
+FAULTS = (
+    Fault(
+        "--check applies",
+        "nodriza/rollout.py:Run.request",
+        '"mode": "check" if self.check else "apply"',
+        '"mode": "apply"',
+        ("test_roll_out.py",),
+    ),
+    Fault(
+        "an agent that is to check applies",
+        "nodriza/agent/main.py:_serve",
+        'check = request["mode"] != "apply"',
+        'check = request["mode"] == "dry"',
+        ("agent/test_main.py",),
+    ),
+    Fault(
+        "a word that names no node means all of them",
+        "nodriza/inventory/targets.py:_named",
+        """\
+if missing and names == [word]:
+        raise _refusal(""",
+        """\
+if missing and names == [word]:
+        return sorted(existing)
+        raise _refusal(""",
+        ("inventory/test_targets.py",),
+    ),
+    Fault(
+        "a range that is partly there is taken",
+        "nodriza/inventory/targets.py:_named",
+        """\
+if missing:
+        shown""",
+        """\
+if False:
+        shown""",
+        ("inventory/test_targets.py",),
+    ),
+    Fault(
+        "--serial takes anything",
+        "nodriza/turns.py:refuse_bad_serial",
+        "raise TargetError(",
+        "TargetError(",
+        ("test_turns.py",),
+    ),
+    Fault(
+        "--serial 0 per cent is nobody",
+        "nodriza/turns.py:how_many",
+        "max(1, children * int(serial[:-1]) // 100)",
+        "children * int(serial[:-1]) // 100",
+        ("test_turns.py",),
+    ),
+    Fault(
+        "a flag of Fabric's that nobody honours is taken",
+        "fabfile/flags.py:refuse_flags",
+        "if flag in REFUSED:",
+        "if False:",
+        ("test_flags.py", "test_grammar.py"),
+    ),
+    Fault(
+        "a flag of a later Fabric is taken",
+        "fabfile/flags.py:refuse_flags",
+        "if flag not in {*INVOKES, *LOGIN, DRY, HOSTS}:",
+        "if False:",
+        ("test_flags.py", "test_grammar.py"),
+    ),
+    Fault(
+        "a password is asked for by a command that logs in nowhere",
+        "fabfile/flags.py:refuse_flags",
+        "if flag in LOGIN and not task.connects:",
+        "if False:",
+        ("test_flags.py", "test_grammar.py"),
+    ),
+    Fault(
+        "any time to connect is taken",
+        "fabfile/flags.py:refuse_flags",
+        'if flag == "connect-timeout" and not 1 <= given[flag] <= LONGEST:',
+        "if False:",
+        ("test_flags.py", "test_grammar.py"),
+    ),
+    Fault(
+        "a setting that nobody reads is taken",
+        "fabfile/program.py:Program.update_config",
+        "flags.refuse_settings(self.config)",
+        "pass",
+        ("test_flags.py", "test_grammar.py"),
+    ),
+    Fault(
+        "--dry is taken by a command that can't be tried",
+        "fabfile/flags.py:refuse_dry",
+        "if not (task.reads or task.checks):",
+        "if False:",
+        ("test_flags.py", "test_grammar.py"),
+    ),
+    Fault(
+        "a variable that asks for a dry run is not read",
+        "fabfile/program.py:Program.update_config",
+        "if flags.dry_by_variable():",
+        "if False:",
+        ("test_flags.py", "test_grammar.py"),
+    ),
+    Fault(
+        "flags are not looked at",
+        "fabfile/program.py:Program.update_config",
+        "flags.refuse_flags(self.args.values(), ours)",
+        "pass",
+        ("test_flags.py", "test_grammar.py"),
+    ),
+    Fault(
+        "help for a command that is not there is all help",
+        "fabfile/program.py:Program.parse_cleanup",
+        "if isinstance(of, str) and of not in self.parser.contexts:",
+        "if False:",
+        ("test_flags.py", "test_grammar.py"),
+    ),
+    Fault(
+        "an ssh_config that is not there is ignored",
+        "fabfile/program.py:Program._refuse_files",
+        "if path is not None and not Path(path).is_file():",
+        "if False:",
+        ("test_flags.py", "test_grammar.py"),
+    ),
+    Fault(
+        "--hosts is left to Fabric",
+        "fabfile/program.py:Program.parse_tasks",
+        "sentence.read(typed, self.args.hosts.value)",
+        "sentence.read(typed, None)",
+        ("test_flags.py", "test_grammar.py"),
+    ),
+    Fault(
+        "a command is taken twice",
+        "fabfile/program.py:Program.parse_tasks",
+        "refuse_doubles(typed, set(known) - words, self.collection)",
+        "pass",
+        ("test_flags.py", "test_grammar.py"),
+    ),
+)

@@ -1,0 +1,172 @@
+"""What the agent does with a request, on a host in a temporary folder."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import zlib
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from nodriza.agent import main as module
+from nodriza.agent.host import Host, HostError
+from nodriza.agent.journal import Journal
+from nodriza.agent.line import Line
+from nodriza.agent.redact import Redactor
+from nodriza.resources import File, to_data
+
+ME = {"owner": Path.home().owner(), "group": Path.home().group()}
+DEBIAN = 'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n'
+
+
+@pytest.fixture
+def host(tmp_path, monkeypatch) -> Host:
+    """Where the agent takes "/" to be."""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/os-release").write_text(DEBIAN)
+    host = Host(str(tmp_path))
+    monkeypatch.setattr(module, "Host", lambda: host)
+    return host
+
+
+def serve(mode: str, *resources: File, **more: object) -> tuple[int, list[dict]]:
+    """Exit code and events."""
+    out = io.BytesIO()
+    request = {
+        "run": "run-1",
+        "mode": mode,
+        "diff": False,
+        "what": "test",
+        "who": {"who": "eva", "from": "laptop", "revision": "abc"},
+        "ask": {},
+        "rollback": "",
+        "secrets": {},
+        "resources": [{"id": r.id, **to_data(r)} for r in resources],
+        **more,
+    }
+    line = Line(out, Redactor({}), {data["id"]: data for data in request["resources"]})
+    controller = SimpleNamespace(wants_no_more=lambda: False, ask=lambda serves: True)
+    code = module._serve(request, line, controller, ("/var/lib/nodriza/agent/x", b"the agent"))
+    return code, [json.loads(record) for record in out.getvalue().split(b"\x1e")[1:]]
+
+
+def files(root: str) -> set[str]:
+    return {str(path.relative_to(root)) for path in Path(root).rglob("*") if path.is_file()}
+
+
+def test_check__leaves_nothing_on_the_host(host):
+    """Neither the file, nor the agent, nor a word that it was there."""
+    code, events = serve("check", File("/new", "x", **ME))
+    assert code == 0
+    assert [event["event"] for event in events] == ["start", "resource", "end"]
+    assert events[0]["check"] is True
+    assert files(host.root) == {"etc/os-release"}
+
+
+@pytest.mark.parametrize("mode", ["dry-run", "", "Apply"])
+def test_word_that_is_not_apply__changes_nothing(host, mode):
+    """A controller of tomorrow may have more words."""
+    serve(mode, File("/new", "x", **ME))
+    assert files(host.root) == {"etc/os-release"}
+
+
+def test_apply__changes_keeps_the_agent_and_remembers_who(host):
+    code, _ = serve("apply", File("/new", "x", **ME))
+    assert code == 0
+    assert host.read("/new") == b"x"
+    assert host.read("/var/lib/nodriza/agent/x") == b"the agent"
+    record = Journal(host, "later").history()[0]
+    assert (record["who"], record["revision"], record["what"]) == ("eva", "abc", "test")
+    assert record["counts"]["changed"] == 1
+
+
+def test_host_that_is_taken__is_told_and_left_alone(host):
+    other = Journal(host, "run-0")
+    other.lock({"who": "ana", "since": "03:00"})
+    code, events = serve("apply", File("/new", "x", **ME))
+    assert code == 3
+    assert events == [{"event": "busy", "holder": {"who": "ana", "since": "03:00"}}]
+    assert host.read("/new") is None
+    other.unlock()
+    assert serve("apply", File("/new", "x", **ME))[0] == 0
+
+
+def test_failed_resource__is_in_the_exit_code(host):
+    (Path(host.root) / "new").mkdir()
+    code, events = serve("apply", File("/new", "x", **ME))
+    assert code == 1
+    assert events[-1]["failed"] == 1
+
+
+@pytest.mark.parametrize(
+    "system", ['ID=fedora\nVERSION_ID="41"\n', 'ID=debian\nVERSION_ID="7"\n', ""]
+)
+def test_unknown_system__is_left_alone(host, system):
+    (Path(host.root) / "etc/os-release").write_text(system)
+    with pytest.raises(HostError, match="Nothing was changed"):
+        serve("apply", File("/new", "x", **ME))
+    assert files(host.root) == {"etc/os-release"}
+
+
+def run_main(serve) -> tuple[int, dict]:
+    """Exit code and last event of ``main`` in a process of its own, with this for its work."""
+    inside, outside = os.pipe()
+    stdin, end = os.pipe()
+    body = zlib.compress(json.dumps({"resources": [], "secrets": {"key": "VALUE1111"}}).encode())
+    pid = os.fork()
+    if pid == 0:
+        os.dup2(outside, 1)
+        module._serve = serve
+        module.main(body, stdin, None)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    os.close(outside)
+    said = os.read(inside, 65536)
+    for fd in (inside, stdin, end):
+        os.close(fd)
+    return code, json.loads(said.split(b"\x1e")[-1])
+
+
+def test_mistake_of_ours__is_told_with_its_place_and_without_a_value():
+    def serve(*_):
+        raise ZeroDivisionError("with VALUE1111 in it")
+
+    code, event = run_main(serve)
+    assert code == 1
+    assert event["event"] == "error"
+    assert "ZeroDivisionError: with ‹secret:key› in it" in event["words"]
+    assert "test_main.py" in event["words"]
+
+
+def test_kernel_s_no__is_told_in_words():
+    def serve(*_):
+        raise OSError(28, "No space left on device")
+
+    code, event = run_main(serve)
+    assert code == 1
+    assert "No space left on device: /var/lib/nodriza (the disk is full" in event["words"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_signal__ends_the_run_after_the_resource_that_it_is_at(number):
+    """Of a host that is shut down, or of somebody who means well."""
+
+    def serve(request, line, controller, keep):
+        before = controller.wants_no_more()
+        os.kill(os.getpid(), number)
+        line.emit({"event": "end", "stops": [before, controller.wants_no_more()]})
+        return 0
+
+    assert run_main(serve) == (0, {"event": "end", "stops": [False, True]})
+
+
+def test_print_by_mistake__does_not_end_up_between_the_events():
+    def serve(request, line, controller, keep):
+        print("a stray word", flush=True)  # noqa: T201
+        line.emit({"event": "end"})
+        return 0
+
+    assert run_main(serve) == (0, {"event": "end"})

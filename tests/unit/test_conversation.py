@@ -1,0 +1,134 @@
+"""What a host may say and when; anything else is that node's failure, and nobody else's."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from nodriza import conversation
+from nodriza.conversation import Conversation, Records
+from nodriza.events import NotAnEvent
+
+PLAN = [{"id": "file:/a"}, {"id": "service:web"}]
+START = {"event": "start", "resources": 2, "python": "3.11.2", "check": False, "clock": 1.0}
+OK = {"event": "ok", "count": 2}
+END = {"event": "end", "ok": 2, "changed": 0, "failed": 0, "skipped": 0, "seconds": 1.0}
+TURN = {"event": "turn", "serves": True}
+LISTING = {"event": "facts", "listing": {"/etc/a": 1.0}}
+ASK = {"listing": ["/etc/*"]}
+
+
+def resource(id: str, **more: Any) -> dict[str, Any]:
+    event = {"event": "resource", "id": id, "status": "changed", "gap": {}, "diff": ""}
+    return {**event, "words": "", "seconds": 0.1, **more}
+
+
+def host(**request: Any) -> Conversation:
+    return Conversation({"mode": "apply", "rollback": "", "ask": {}, "resources": PLAN, **request})
+
+
+def hear(host: Conversation, *said: Any) -> list[Any]:
+    return [event for each in said for event in host.heard(json.dumps(each).encode())]
+
+
+def test_honest_host__is_heard():
+    heard = hear(host(), START, {"event": "ok", "count": 1}, TURN, resource("service:web"), END)
+    assert [event["event"] for event in heard] == ["start", "resource", "turn", "resource", "end"]
+    assert [event.get("id") for event in heard][1::2] == ["file:/a", "service:web"]
+
+
+def test_honest_answer__is_heard():
+    heard = hear(host(ask=ASK, mode="check"), START, LISTING, OK, END)
+    assert heard[1]["listing"] == {"/etc/a": 1.0}
+
+
+DISHONEST = {
+    "an end without a begin": [END],
+    "a resource before the begin": [resource("file:/a")],
+    "two begins": [START, START],
+    "another plan": [{**START, "resources": 3}],
+    "more than its plan, counted": [START, {"event": "ok", "count": 3}],
+    "more than its plan, told": [START, OK, resource("file:/b")],
+    "another resource": [START, resource("file:/b")],
+    "another order": [START, resource("service:web")],
+    "one resource twice": [START, resource("file:/a"), resource("file:/a")],
+    "an end too early": [START, {"event": "ok", "count": 1}, END],
+    "an answer to nothing": [START, LISTING],
+    "the agent once more": [START, {"event": "agent"}],
+    "an unknown event": [START, {"event": "shell", "run": "rm"}],
+    "an event without its fields": [{"event": "start"}],
+    "a list": [[START]],
+    "a number": [7],
+}
+
+
+@pytest.mark.parametrize("what", DISHONEST)
+def test_host_that_says_something_else__is_not_believed(what):
+    with pytest.raises(NotAnEvent):
+        hear(host(), *DISHONEST[what])
+
+
+def test_host_that_is_only_looked_at__asks_for_no_turn():
+    with pytest.raises(NotAnEvent, match="only looked at"):
+        hear(host(mode="check"), START, TURN)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [START, OK, END],
+        [START, LISTING, LISTING],
+        [START, {"event": "facts", "history": []}],
+        [START, {"event": "facts", "listing": {"/root/.ssh/id": 1.0}}],
+    ],
+    ids=["no answer", "two answers", "another answer", "another folder"],
+)
+def test_answer__is_one_and_to_what_was_asked(said):
+    with pytest.raises(NotAnEvent):
+        hear(host(ask=ASK), *said)
+
+
+def test_events_without_end__end():
+    chatter = host()
+    hear(chatter, START)
+    words = {"event": "warning", "words": "still here"}
+    with pytest.raises(NotAnEvent, match="events"):
+        hear(chatter, *[words] * 1000)
+
+
+def feed(records: Records, *data: bytes) -> list[bytes]:
+    return [record for each in data for record in records.feed(each)]
+
+
+def test_records__are_told_from_noise_however_they_are_cut():
+    stream = b'motd\n\x1e{"a":1}\nnoise \x1e{"b":2}\nmore\n'
+    for cut in range(len(stream)):
+        assert feed(Records(), stream[:cut], stream[cut:]) == [b'{"a":1}', b'{"b":2}']
+
+
+def test_record_without_end__is_refused(monkeypatch):
+    monkeypatch.setattr(conversation, "RECORD", 1000)
+    with pytest.raises(NotAnEvent, match="a record of more"):
+        feed(Records(), b"\x1e" + b"x" * 600, b"x" * 600)
+
+
+def test_record_that_is_too_long__is_refused_also_when_it_comes_whole(monkeypatch):
+    monkeypatch.setattr(conversation, "RECORD", 1000)
+    with pytest.raises(NotAnEvent, match="a record of more"):
+        feed(Records(), b"\x1e" + b"x" * 2000 + b"\n")
+
+
+def test_noise_without_end__is_not_kept(monkeypatch):
+    monkeypatch.setattr(conversation, "RECORD", 1000)
+    records = Records()
+    feed(records, *[b"." * 600] * 50)
+    assert len(records._line) <= 1600
+    assert feed(records, b'\n\x1e{"a":1}\n') == [b'{"a":1}']
+
+
+def test_stream_without_end__is_refused(monkeypatch):
+    monkeypatch.setattr(conversation, "ALL", 10_000)
+    with pytest.raises(NotAnEvent, match="more than"):
+        feed(Records(), *[b"motd\n" * 100] * 30)

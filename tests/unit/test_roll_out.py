@@ -1,0 +1,218 @@
+"""A whole run over hosts that answer as told: who begins when, and what is said of whom."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from nodriza import rollout
+from nodriza.ask import Silent
+from nodriza.errors import ConnectionFailed, HostKeyError, HostRefused
+from nodriza.inventory import Cluster
+from nodriza.plan import Plan, Planned
+from nodriza.resources import File
+from nodriza.result import NodeResult
+from nodriza.rollout import Run, exit_code, roll_out
+
+Hear = Callable[[dict[str, Any]], Any]
+RESOURCE = {"event": "resource", "id": "file:/a", "gap": {}, "diff": "", "seconds": 0.0}
+START = {"event": "start", "resources": 1, "python": "3.11", "check": False}
+
+
+class Ways:
+    """Connections that are always there."""
+
+    @contextlib.contextmanager
+    def take(self, node: Any) -> Iterator[str]:
+        yield node.name
+
+
+class Recap(Silent):
+    """A report that remembers its end."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, dict[str, Any]]] = []
+        self.finished: dict[str, NodeResult] = {}
+
+    def event(self, node: str, event: dict[str, Any]) -> None:
+        self.events.append((node, event))
+
+    def finish(self, results: dict[str, NodeResult], seconds: float, check: bool) -> None:
+        self.finished = results
+
+
+class Hosts:
+    """``agents``: node to what happens on it; others change one file and are well."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.agents: dict[str, Callable[[Hear], None]] = {}
+        self.silent: dict[str, threading.Event] = {}
+        """They say nothing until then."""
+        self.log: list[str] = []
+        self.requests: dict[str, dict[str, Any]] = {}
+        self.report = Recap()
+
+    def exchange(self, name: str, request: dict[str, Any], heard: Hear, **_: Any) -> None:
+        self.requests[name] = request
+        if name in self.silent:
+            self.silent[name].wait(5)
+        self.log.append(f"{name} begins")
+        heard({**START, "clock": time.time()})
+        self.agents.get(name, self.changes(name))(heard)
+
+    def changes(self, name: str, *, pause: float = 0, status: str = "changed") -> Any:
+        def agent(heard: Hear) -> None:
+            time.sleep(pause)
+            came = heard({"event": "turn", "serves": False})
+            self.log.append(f"{name} {'changes' if came else 'is left alone'}")
+            time.sleep(pause)
+            words = "" if came else "its turn did not come"
+            heard({**RESOURCE, "words": words, "status": status if came else "skipped"})
+            self.log.append(f"{name} ends")
+
+        return agent
+
+    def run(self, **options: Any) -> dict[str, NodeResult]:
+        run = Run(self.cluster, self.report, {}, "provision", **options)
+        run.ways = Ways()  # type: ignore[assignment]
+        plans = [plan(node.name) for node in self.cluster.nodes]
+        return roll_out(run, plans[::-1])
+
+
+def plan(node: str, content: str = "x") -> Plan:
+    return Plan(node, (Planned(File("/a", content), "roles/nginx.py:12"),))
+
+
+@pytest.fixture
+def hosts(three_node: Cluster, monkeypatch: pytest.MonkeyPatch) -> Hosts:
+    hosts = Hosts(three_node)
+    monkeypatch.setattr(rollout, "exchange", hosts.exchange)
+    return hosts
+
+
+def test_central__begins_before_all_others_and_has_changed_before_they_do(hosts):
+    """They find its database, its share and its users as they are to be."""
+    hosts.agents["server-1"] = hosts.changes("server-1", pause=0.1)
+    results = hosts.run()
+    assert hosts.log[0] == "server-1 begins"
+    done = hosts.log.index("server-1 ends")
+    early = [said for said in hosts.log[:done] if "changes" in said]
+    assert early == ["server-1 changes"]
+    assert all(result.changed == 1 for result in results.values())
+
+
+def test_check__makes_nobody_wait(hosts):
+    """All look at once: a central node that is slow, or away, holds no other up."""
+    others = hosts.silent["server-1"] = threading.Event()
+    hosts.agents["video-1"] = lambda heard: others.set()
+    hosts.run(check=True)
+    assert hosts.log.index("video-1 begins") < hosts.log.index("server-1 begins")
+
+
+def test_central_that_fails__leaves_the_others_alone(hosts):
+    hosts.agents["server-1"] = hosts.changes("server-1", status="failed")
+    results = hosts.run()
+    assert "left alone, because server-1 failed" in results["server-2"].error.what
+    assert not [said for said in hosts.log if said.endswith("changes") and "server-1" not in said]
+    assert exit_code(results) == 1
+
+
+def raises(error: BaseException) -> Callable[[Hear], None]:
+    def agent(_: Hear) -> None:
+        raise error
+
+    return agent
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        HostRefused("sudo refuses"),
+        ConnectionFailed("the line broke"),
+        HostKeyError("unknown host key"),
+        KeyError("a mistake of ours"),
+        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "a host's word"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_node_that_fails__hides_no_other_result(hosts, error):
+    hosts.agents["video-1"] = raises(error)
+    results = hosts.run()
+    assert set(results) == {node.name for node in hosts.cluster.nodes}
+    assert results["video-1"].bad
+    assert results["server-1"].changed == results["server-2"].changed == 1
+    assert hosts.report.finished == results
+    assert exit_code(results) == 1
+
+
+def test_recap__comes_when_the_report_itself_breaks(hosts):
+    def broken(node: str, event: dict[str, Any]) -> None:
+        raise RuntimeError("a pipe that was closed")
+
+    hosts.report.event = broken  # type: ignore[method-assign]
+    finished = []
+    hosts.report.finish = lambda *args: finished.append(args)  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError):
+        hosts.run()
+    assert len(finished) == 1
+
+
+def test_results__come_in_the_order_of_the_plans(hosts):
+    names = [node.name for node in hosts.cluster.nodes]
+    assert list(hosts.run()) == names[::-1]
+
+
+def test_failure__names_the_role_s_file_and_line(hosts):
+    hosts.agents["server-2"] = hosts.changes("server-2", status="failed")
+    results = hosts.run()
+    assert results["server-2"].resources[0]["origin"] == "roles/nginx.py:12"
+
+
+@pytest.mark.parametrize(
+    ("errors", "code"),
+    [
+        ([None], 0),
+        ([None, HostRefused("no")], 1),
+        ([HostRefused("no"), rollout.Interrupted("stop")], 130),
+    ],
+)
+def test_exit_code__tells(errors, code):
+    results = {str(n): NodeResult(str(n), error=error) for n, error in enumerate(errors)}
+    assert exit_code(results) == code
+
+
+def test_resource_that_failed__is_in_the_exit_code_too():
+    assert exit_code({"a": NodeResult("a"), "b": NodeResult("b", failed=1)}) == 1
+
+
+def test_request__holds_the_secrets_of_its_own_plan_and_no_others(hosts):
+    run = Run(hosts.cluster, hosts.report, {"redis": "VALUE1", "mysql_app": "VALUE2"}, "provision")
+    assert run.request(plan("server-2", "‹secret:redis›"))["secrets"] == {"redis": "VALUE1"}
+
+
+def test_second_run_of_a_busy_host__is_told_who_holds_it_and_since_when(hosts):
+    holder = {"who": "ana", "from": "laptop", "since": "03:00"}
+    hosts.agents["server-1"] = lambda heard: heard({"event": "busy", "holder": holder})
+    error = hosts.run()["server-1"].error
+    assert "ana from laptop, since 03:00" in error.what
+    assert error.kept == "nothing was changed by this run"
+
+
+def test_clock_that_is_wrong__is_a_warning(hosts, monkeypatch):
+    monkeypatch.setitem(START, "clock", 0)
+    monkeypatch.setattr(
+        hosts,
+        "exchange",
+        lambda name, request, heard, **_: heard({**START, "clock": 1.0}) and None,
+    )
+    monkeypatch.setattr(rollout, "exchange", hosts.exchange)
+    hosts.run()
+    words = [event["words"] for _, event in hosts.report.events if event["event"] == "warning"]
+    assert len(words) == len(hosts.cluster.nodes)
+    assert "behind this computer's" in words[0]
