@@ -7,6 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from nodriza.inventory import Node
+from nodriza.plan import plan_node
+from nodriza.resources import File
 from tests.lab.project import Project, wait_for
 from tests.lab.reading import services, unread
 from tests.lab.visitor import serving
@@ -56,20 +59,28 @@ def at_ease(project: Project) -> Iterator[Project]:
 
 
 def slow(seconds: int, units: list[str]) -> str:
-    """A shell script: each start of the units takes that long, and one is at work."""
+    """A shell script: each start of the units takes that long, and one is at work.
+
+    "+": outside of what the unit locks itself into (systemd.service(5)).
+    """
     lines = []
     for unit in units:
         folder = f"/run/systemd/system/{unit}.d"
-        conf = f"[Service]\\nExecStartPost=/bin/sleep {seconds}\\n"
+        conf = f"[Service]\\nExecStartPost=+/bin/sleep {seconds}\\n"
         lines.append(f"mkdir -p {folder}; printf '{conf}' >{folder}/slow.conf")
     again = " ".join(shlex.quote(unit) for unit in units)
     return "\n".join([*lines, "systemctl daemon-reload", f"systemctl restart --no-block {again}"])
 
 
-def followed(project: Project, node: str) -> set[str]:
+def followed(project: Project, node: Node) -> set[str]:
     """Every file that some service of the node follows."""
-    all_of_it = services(project, project.cluster.node(node)).values()
-    return {path for each in all_of_it for paths in each.values() for path in paths}
+    files = {
+        planned.resource.subject
+        for planned in plan_node(node, project.cluster).resources
+        if isinstance(planned.resource, File)
+    }
+    all_of_it = services(project, node).values()
+    return files & {path for each in all_of_it for paths in each.values() for path in paths}
 
 
 def test_first_provision_and_deploy__leave_nothing_unread(project: Project) -> None:
@@ -100,7 +111,7 @@ def test_every_file_that_a_service_follows__is_read_by_it_while_all_of_them_are_
     project, seen = at_ease, 0
     for node in project.cluster.nodes:
         units = [unit for unit in services(project, node) if unit.endswith(".service")]
-        paths = sorted(followed(project, node.name))
+        paths = sorted(followed(project, node))
         seen += len(paths)
         project.on(node.name, slow(SLOW, units))
         # As somebody would by hand, and so that each program can still read it.
@@ -110,7 +121,7 @@ def test_every_file_that_a_service_follows__is_read_by_it_while_all_of_them_are_
     changed = project.fab("provision", "--json").well().changed()
     for node in project.cluster.nodes:
         files = {id.partition(":")[2] for id in changed[node.name] if id.startswith("file:")}
-        assert followed(project, node.name) <= files
+        assert followed(project, node) <= files
     assert unread(project) == []
     assert project.fab("provision", "--json").well().changed() == {}
 
