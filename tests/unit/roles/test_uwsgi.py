@@ -129,6 +129,29 @@ def test_mule_that_takes_the_place_of_another__knows_what_that_one_saw(
     assert mule["last_seen"]() == 5
 
 
+def test_touch_while_workers_start__is_none_that_the_mule_has_seen(
+    three_node, monkeypatch, tmp_path
+):
+    """A worker may look for the release before it is switched, and the mule after the touch."""
+    unit = content(three_node, "server-2", "/etc/systemd/system/uwsgi.service")
+    (start,) = (line for line in settings(unit) if "stat --format" in line)
+    reload, seen = tmp_path / "reload", tmp_path / "seen"
+    reload.touch()
+    before = reload.stat().st_mtime_ns
+    shell = (
+        start.partition("=")[2].replace("%%", "%").replace("/srv/videoteca/reload", str(reload))
+    )
+    subprocess.run(
+        shell.replace("/run/uwsgi/videoteca.touched", str(seen)), shell=True, check=True
+    )
+    reload.touch()
+    monkeypatch.setitem(sys.modules, "uwsgi", SimpleNamespace(workers=Workers().all))
+    mule = functions(three_node, "server-2", "/etc/uwsgi/videoteca_reload.py")
+    mule.update(SEEN=str(seen), RELOAD=str(reload))
+    assert mule["last_seen"]() == before
+    assert mule["touched"]() != before
+
+
 @pytest.fixture
 def reload(three_node, tmp_path):
     """``systemctl reload``, and what it did: ("master",) or ("workers",)."""
