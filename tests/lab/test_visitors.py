@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import json
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -189,6 +190,20 @@ def test_requests_of_one_address__are_counted_and_told_so(greedy: Line, honest: 
     # Files are no requests for the application.
     assert greedy.ask(request("/static/plain.txt")).status == 200
     assert visits(honest) == WELL
+
+
+def test_nginx__has_the_files_that_its_connections_need(project: Project) -> None:
+    said = project.on("server-2", "cat /proc/$(pgrep -of 'nginx: worker')/limits")
+    found = re.search(r"Max open files +(\d+)", said)
+    assert found is not None
+    conf = project.on("server-2", "cat /etc/nginx/nginx.conf")
+    places = re.search(r"worker_connections (\d+);", conf)
+    assert places is not None
+    assert int(found[1]) >= 2 * int(places[1])
+    log = project.on(
+        "server-2", "grep -E '\\[(alert|emerg)\\]' /var/log/nginx/error.log", check=False
+    )
+    assert log == ""
 
 
 def test_slow_readers__cost_no_worker(project: Project, greedy: Line, honest: Line) -> None:
