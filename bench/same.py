@@ -94,7 +94,7 @@ def _tasks(tasks: Iterable[dict[str, Any]], defaults: dict[str, Any]) -> Iterato
         notified = task.get("notify", ())
         for handler in [notified] if isinstance(notified, str) else notified:
             verb, _, unit = handler.partition(" ")
-            yield verb, unit, given["dest"]
+            yield verb, unit, given.get("dest") or f"link:{given['path']}"
 
 
 def _copy(given: dict[str, Any]) -> Iterator[Thing]:
@@ -163,8 +163,9 @@ def _operations(tree: ast.Module) -> Iterator[Thing]:
             name = ast.unparse(statement.value.func)
             if name == "put":
                 given["path"] = ast.literal_eval(statement.value.args[0])
-                if isinstance(statement, ast.Assign):
-                    paths[ast.unparse(statement.targets[0])] = given["path"]
+            if isinstance(statement, ast.Assign) and "path" in given:
+                link = "link:" if name == "files.link" else ""
+                paths[ast.unparse(statement.targets[0])] = f"{link}{given['path']}"
             yield from _operation(name, given, paths)
 
 
@@ -176,7 +177,8 @@ def _value(node: ast.expr) -> Any:
 
 
 def _operation(name: str, given: dict[str, Any], paths: dict[str, str]) -> Iterator[Thing]:
-    owned = f"root {given.get('group', 'root')} {given.get('mode', '644'):0>4}"
+    owner = given.get("user", "root") if name == "files.directory" else "root"
+    owned = f"{owner} {given.get('group', 'root')} {given.get('mode', '644'):0>4}"
     service = str(given.get("service", "")).removesuffix(".service")
     if name == "put":
         yield "file", given["path"], owned
@@ -201,6 +203,8 @@ def _operation(name: str, given: dict[str, Any], paths: dict[str, str]) -> Itera
         yield "service", service, f"enabled {given['enabled']}, running {given['running']}"
     else:  # what belongs to a change: the checkers, and systemd's own reload
         assert name in ("server.shell", "systemd.daemon_reload") and "_if" in given, name  # noqa: PT018
+        text = str(given.get("commands", ""))
+        yield from [_command(text)] if any(mark in text for mark in _COMMANDS) else []
 
 
 def _named(condition: str) -> list[str]:
@@ -212,8 +216,17 @@ def _named(condition: str) -> list[str]:
 # Both
 
 
+_COMMANDS = {
+    "nft list table": "firewall",
+    "hostname ": "hostname",
+    "systemd-timesyncd": "clock",
+    "try-restart": "others-in-the-zone",
+}
+"""A part of its text to the name that the plan has for it."""
+
+
 def _command(text: str) -> Thing:
-    return "command", "firewall" if "nft list table" in text else "hostname", "guarded"
+    return "command", next(name for mark, name in _COMMANDS.items() if mark in text), "guarded"
 
 
 def _mounts(things: list[Thing]) -> Iterator[Thing]:

@@ -23,13 +23,15 @@ def put(path, group="root", mode="644"):
 
 
 # Nothing starts before its configuration has come.
-files.link(path="/etc/localtime", target="/usr/share/zoneinfo/Etc/UTC", force=True)
-apt.packages(
+zone = files.link(path="/etc/localtime", target="/usr/share/zoneinfo/Etc/UTC", force=True)
+put("/etc/timezone")
+installed = apt.packages(
     packages=[
         "tzdata",
         "ca-certificates",
         "systemd-timesyncd",
         "unattended-upgrades",
+        "logrotate",
         "nftables",
         "glusterfs-client",
         "python3",
@@ -40,7 +42,22 @@ apt.packages(
     no_recommends=True,
     _env={"SYSTEMD_OFFLINE": "1"},
 )
+server.shell(commands=["systemctl start systemd-timesyncd.service"], _if=installed.did_change)
+server.shell(
+    commands=["for unit in cron rsyslog; do systemctl try-restart $unit 2>/dev/null || :; done"],
+    _if=zone.did_change,
+)
 put("/etc/apt/apt.conf.d/52nodriza")
+systemd.service(service="logrotate.timer", enabled=True, running=True)
+files.directory(path="/etc/systemd/journald.conf.d", user="root", group="root", mode="755")
+journal = put("/etc/systemd/journald.conf.d/nodriza.conf")
+systemd.service(service="systemd-journald", enabled=True, running=True)
+systemd.service(service="systemd-journald", restarted=True, _if=journal.did_change)
+files.directory(path="/etc/cloud", user="root", group="root", mode="755")
+files.directory(path="/etc/cloud/cloud.cfg.d", user="root", group="root", mode="755")
+files.directory(path="/etc/systemd/system/cloud-.service.d", user="root", group="root", mode="755")
+put("/etc/cloud/cloud.cfg.d/99-nodriza.cfg")
+put("/etc/systemd/system/cloud-.service.d/nodriza.conf")
 put("/etc/hostname")
 if host.get_fact(Hostname) != host.name:
     server.shell(commands=[f"hostname {host.name}"])
@@ -71,6 +88,7 @@ fstab = files.line(path="/etc/fstab", line=r".*\s/srv/videoteca\s.*", replace=FS
 systemd.daemon_reload(_if=any_changed(retry, fstab))
 systemd.service(service="srv-videoteca.automount", running=True)
 
+files.directory(path="/var/lib/videoteca-home", user="videoteca", group="videoteca", mode="750")
 variables = put("/etc/videoteca/videoteca.env", group="videoteca", mode="640")
 wait = put("/etc/systemd/system/videoteca-share.service")
 systemd.daemon_reload(_if=wait.did_change)
@@ -92,13 +110,18 @@ server.shell(
     _if=any_changed(ini, release, follow, variables, unit),
 )
 systemd.service(service="uwsgi", reloaded=True, _if=any_changed(ini, release, follow, variables))
-systemd.service(service="uwsgi", restarted=True, _if=unit.did_change)
+systemd.service(service="uwsgi", restarted=True, _if=any_changed(unit, zone))
 systemd.service(service="uwsgi.socket", enabled=True, running=True)
 systemd.service(service="uwsgi.socket", restarted=True, _if=socket.did_change)
 
 nginx = put("/etc/nginx/nginx.conf")
 headers = put("/etc/nginx/videoteca.headers")
+application = put("/etc/nginx/videoteca.application")
 site = put("/etc/nginx/conf.d/videoteca.conf")
 systemd.service(service="nginx", enabled=True, running=True)
-server.shell(commands=["nginx -t"], _if=any_changed(nginx, headers, site))
-systemd.service(service="nginx", reloaded=True, _if=any_changed(nginx, headers, site))
+server.shell(commands=["nginx -t"], _if=any_changed(nginx, headers, application, site, zone))
+systemd.service(
+    service="nginx",
+    reloaded=True,
+    _if=any_changed(nginx, headers, application, site, zone),
+)
