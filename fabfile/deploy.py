@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from invoke import Context, Exit
 
+from .kinds import Text
 from .session import command, fab, reachable_cluster, sudo_password, vault
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ def deploy(
     check: bool = False,
     json: bool = False,
     rollback: bool = False,
-    release: str = "",
-    ref: str = "",
+    release: Text = "",
+    ref: Text = "",
 ) -> None:
     """Put the application's source on the share as a release, and switch to it."""
     _refuse_mixed(rollback, release, ref)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from invoke import Context, Exit
 
+from .kinds import Nodes, OneOf, Resolvers
 from .session import command, current_cluster, reachable_cluster
 
 
@@ -14,26 +17,24 @@ from .session import command, current_cluster, reachable_cluster
         "without": "children that are drained, separated by commas",
     },
 )
-def zone(c: Context, format: str = "zone", without: str = "") -> None:
+def zone(
+    c: Context,
+    format: Annotated[str, OneOf("zone", "octodns")] = "zone",
+    without: Nodes = "",
+) -> None:
     """Print the zone with an address for each child, for a DNS provider; asks no host."""
     from nodriza import dns
 
-    made = {"zone": dns.as_zone_file, "octodns": dns.as_octodns}.get(format)
-    if made is None:
-        raise Exit(
-            f"no format {format}\n  kept: nothing was done\n"
-            "  next: --format zone, or --format octodns",
-            code=2,
-        )
-    names = [name.strip() for name in without.split(",") if name.strip()]
-    print(made(current_cluster(c), names), end="")
+    made = {"zone": dns.as_zone_file, "octodns": dns.as_octodns}[format]
+    cluster = current_cluster(c)
+    print(made(cluster, dns.drained(cluster, without)), end="")
 
 
 @command(
     reads=True,
     help={"resolver": "addresses, separated by commas; default: this computer's resolvers"},
 )
-def check(c: Context, resolver: str = "") -> None:
+def check(c: Context, resolver: Resolvers = "") -> None:
     """Ask the name servers and resolvers for the site; exit 2 when one says otherwise."""
     from nodriza import dns
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from invoke import Context, Exit
 
+from .kinds import Nodes
 from .output import say
 from .session import command, fab, reachable_cluster, sudo_password, vault
 
@@ -21,14 +22,14 @@ TARGET = {"target": "children, as in provision"}
 
 
 @command(subject="target", connects=True, help=TARGET)
-def drain(c: Context, target: str) -> None:
+def drain(c: Context, target: Nodes) -> None:
     """Take children out of rotation: DNS, then what load balancers are told. It lasts."""
     rotation, nodes = _of(c, target, "drain")
     _end(rotation.drain(nodes))
 
 
 @command(subject="target", connects=True, help=TARGET)
-def undrain(c: Context, target: str) -> None:
+def undrain(c: Context, target: Nodes) -> None:
     """Bring drained children back, if they are well: load balancers, then DNS."""
     rotation, nodes = _of(c, target, "undrain")
     _end(rotation.undrain(nodes))

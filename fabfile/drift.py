@@ -6,6 +6,7 @@ from pathlib import Path
 
 from invoke import Context, Exit
 
+from .kinds import Nodes, Report
 from .session import command, fab, reachable_cluster, sudo_password, vault
 
 
@@ -18,7 +19,7 @@ from .session import command, fab, reachable_cluster, sudo_password, vault
         "junit": "also write the outcome to this file, as JUnit XML",
     },
 )
-def drift(c: Context, target: str = "", json: bool = False, junit: str = "") -> None:
+def drift(c: Context, target: Nodes = "", json: bool = False, junit: Report = "") -> None:
     """Compare every host with its plan: exit 0 as planned, 2 drift, 1 error."""
     from nodriza import drift as engine
     from nodriza.errors import NodrizaError

@@ -136,12 +136,19 @@ def _without_rule(settings: Mapping[str, Any]) -> Iterator[str]:
             yield key
 
 
-def refuse_dry(name: str, task: Command) -> None:
-    """Raises ``Exit`` where a command could not keep the promise to change nothing."""
+def refuse_dry(name: str, task: Command, values: Mapping[str, Any]) -> None:
+    """Raises ``Exit`` where a command could not keep the promise to change nothing.
+
+    ``values``: of its parameters, by name.
+    """
     if not (task.reads or task.checks):
         raise refusal(
             f"--dry: {name} can't be tried without being done",
             "leave out --dry (run.dry, FABRIC_RUN_DRY); fab --list says which commands only look",
+        )
+    if written := task.written(values):
+        raise refusal(
+            f"--dry: {name} would write the file behind {written[0]}", f"leave out {written[0]}"
         )
 
 

@@ -20,7 +20,7 @@ from invoke.parser import Argument, ParserContext
 from invoke.tasks import Task as AnyTask
 
 from .slip import near, refusal, short
-from .task import Command, is_inventory
+from .task import Command, flag_of, is_inventory
 
 SUBJECT = "--target"
 """Understood by every command that is about something, whatever its own flag is called."""
@@ -209,9 +209,9 @@ class Sentence:
             return [segment.name, *segment.bare, *segment.kept]
         spelt = [segment.name]
         for name, word in zip(segment.others, segment.bare, strict=False):
-            spelt += [_flag_of(name), word]
+            spelt += [flag_of(name), word]
         for _, about in segment.about:
-            spelt += [_flag_of(segment.subject), about]
+            spelt += [flag_of(segment.subject), about]
         return [*spelt, *segment.kept]
 
     def _no_subject(self, name: str) -> Exception:
@@ -254,7 +254,3 @@ def _argument(context: ParserContext, flag: str) -> Argument | None:
     """The parameter that a flag is for."""
     found: Argument | None = context.flags[flag] if flag in context.flags else None  # noqa: SIM401  get() knows no aliases
     return found
-
-
-def _flag_of(name: str) -> str:
-    return "--" + name.replace("_", "-")

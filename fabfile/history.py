@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from invoke import Context, Exit
 
+from .kinds import Nodes, Text
 from .session import command, fab, reachable_cluster, sudo_password, vault
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
         "json": "as data",
     },
 )
-def history(c: Context, target: str = "", run: str = "", json: bool = False) -> None:
+def history(c: Context, target: Nodes = "", run: Text = "", json: bool = False) -> None:
     """List what was done to the nodes: who, when, from which revision, what changed."""
     import json as js
 
@@ -55,8 +56,8 @@ def history(c: Context, target: str = "", run: str = "", json: bool = False) -> 
 )
 def rollback(
     c: Context,
-    target: str = "",
-    run: str = "",
+    target: Nodes = "",
+    run: Text = "",
     force: bool = False,
     check: bool = False,
     diff: bool = False,

@@ -6,6 +6,7 @@ from invoke import Context
 
 from nodriza import alive
 
+from .kinds import Fingerprint, Nodes
 from .session import command, current_cluster, reachable_cluster
 
 
@@ -18,7 +19,9 @@ from .session import command, current_cluster, reachable_cluster
         "replace": "when the key has changed, and you have verified the new one",
     },
 )
-def accept(c: Context, target: str, fingerprint: str = "", replace: bool = False) -> None:
+def accept(
+    c: Context, target: Nodes, fingerprint: Fingerprint = "", replace: bool = False
+) -> None:
     """Get to know a node: fetch its host key, verify it, write it down."""
     import sys
 
@@ -30,7 +33,7 @@ def accept(c: Context, target: str, fingerprint: str = "", replace: bool = False
 
 
 @command(name="list", subject="target", reads=True)
-def list_(c: Context, target: str = "") -> None:
+def list_(c: Context, target: Nodes = "") -> None:
     """List the host keys that nodes and gateways are known by."""
     from nodriza import hostkeys_accept
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+from typing import Annotated
 
 from invoke import Context
 
+from .kinds import Nodes, OneOf
 from .output import say
 from .session import command, current_cluster
 
 
 @command(help={"driver": "nspawn or vagrant, if not as the inventory says"})
-def up(c: Context, driver: str = "") -> None:
+def up(c: Context, driver: Annotated[str, OneOf("nspawn", "vagrant")] = "") -> None:
     """Start the inventory's nodes as real machines on this computer."""
     from nodriza import lab
 
@@ -38,7 +40,7 @@ def status(c: Context) -> None:
 
 
 @command(subject="target", interactive=True, help={"target": "the machine's name"})
-def ssh(c: Context, target: str) -> None:
+def ssh(c: Context, target: Nodes) -> None:
     """Open a shell on a machine of the lab."""
     from nodriza import lab
     from nodriza.inventory import resolve_target

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from invoke import Context, Exit
 
+from .kinds import Address, FromOne, Nodes, OneOf, Text
 from .output import say
 from .session import command, current_cluster, fab, reachable_cluster, sudo_password, vault
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 @command(
     subject="name",
+    edits=True,
     help={
         "name": "the new node's",
         "kind": "child or video",
@@ -27,11 +29,11 @@ if TYPE_CHECKING:
 )
 def add(
     c: Context,
-    name: str,
-    kind: str = "child",
-    private: str = "",
-    public: str = "",
-    memory_mb: int = 0,
+    name: Text,
+    kind: Annotated[str, OneOf("child", "video")] = "child",
+    private: Address = "",
+    public: Address = "",
+    memory_mb: FromOne = 0,
 ) -> None:
     """Write a node into the inventory, which keeps its comments. Then provision it."""
     from nodriza import nodes
@@ -44,8 +46,10 @@ def add(
     say(f"next: {first}{fab(c)} provision")
 
 
-@command(subject="target", connects=True, help={"target": "the node that goes for good"})
-def remove(c: Context, target: str) -> None:
+@command(
+    subject="target", connects=True, edits=True, help={"target": "the node that goes for good"}
+)
+def remove(c: Context, target: Nodes) -> None:
     """Drain a node, end its work, write it out of the inventory, take its access away."""
     from nodriza import nodes
     from nodriza.drain import Rotation

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from invoke import Context
 
+from .kinds import Folder, Nodes
 from .output import width
 from .session import command, current_cluster
 
 
 @command(subject="target", reads=True, help={"json": "the whole plan as data"})
-def plan(c: Context, target: str = "", json: bool = False) -> None:
+def plan(c: Context, target: Nodes = "", json: bool = False) -> None:
     """Print what each node shall be, resource by resource; no host is asked."""
     import json as js
 
@@ -32,7 +33,7 @@ def plan(c: Context, target: str = "", json: bool = False) -> None:
 
 
 @command(subject="target", help={"output": "the folder to write to"})
-def render(c: Context, target: str = "", output: str = "rendered") -> None:
+def render(c: Context, target: Nodes = "", output: Folder = "rendered") -> None:
     """Write every file of every node to a folder, secrets as tokens; no host is asked."""
     from nodriza.inventory import resolve_target
     from nodriza.provision import plan_all

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import fabric.main
 from fabric.executor import Executor as FabricExecutor
-from invoke import Collection
+from invoke import Collection, Exit
 from invoke.exceptions import ParseError
 from invoke.parser import ParserContext
+
+from nodriza.errors import NodrizaError
 
 from . import flags
 from .beside import words_here
@@ -21,7 +23,7 @@ from .grammar import Sentence
 from .session import inventories, look_from
 from .settings import Config
 from .slip import near, refusal, short
-from .task import Command, is_inventory
+from .task import Command, flag_of, is_inventory
 from .words import explained, help_only, refuse_doubles, refuse_inventories, refuse_remainder
 
 if TYPE_CHECKING:
@@ -95,6 +97,9 @@ class Program(fabric.main.Fab):  # type: ignore[misc]
         refuse_inventories(self.line, set(self._inventory_words()))
         ours = self._ours()
         flags.refuse_flags(self.args.values(), ours)
+        for context in self.tasks:
+            if task := ours.get(str(context.name)):
+                self._refuse_values(task, context)
         self._refuse_files()
         try:
             super().update_config()
@@ -117,8 +122,19 @@ class Program(fabric.main.Fab):  # type: ignore[misc]
 
     def _refuse_dry(self, ours: dict[str, Command]) -> None:
         if self.config.run.dry:
-            for name, task in ours.items():
-                flags.refuse_dry(name, task)
+            for context in self.tasks:
+                if task := ours.get(str(context.name)):
+                    flags.refuse_dry(str(context.name), task, context.as_kwargs)
+
+    def _refuse_values(self, task: Command, context: ParserContext) -> None:
+        """What was typed, and the files that are written when nothing was."""
+        try:
+            for arg in context.args.values():
+                kind = task.kinds.get(str(arg.name))
+                if kind and (arg.got_value or (kind.writes and arg.value)):
+                    kind.refuse(flag_of(str(arg.name)), arg.value)
+        except NodrizaError as error:
+            raise Exit(f"{error}", code=error.exit_code) from None
 
     def _refuse_files(self) -> None:
         path = self.args["ssh-config"].value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from invoke import Context, Exit
 
+from .kinds import FromNought, FromOne, Nodes, Serial
 from .session import command, fab, reachable_cluster, sudo_password, vault
 
 
@@ -22,22 +23,18 @@ from .session import command, fab, reachable_cluster, sudo_password, vault
 )
 def provision(
     c: Context,
-    target: str = "",
+    target: Nodes = "",
     check: bool = False,
     diff: bool = False,
     json: bool = False,
-    parallel: int = 32,
-    serial: str = "",
-    max_failures: int = -1,
+    parallel: FromOne = 32,
+    serial: Serial = "",
+    max_failures: FromNought = -1,
 ) -> None:
     """Bring nodes to what the inventory asks for: all of them, or provision:TARGET."""
     from nodriza.connection import Connections
     from nodriza.inventory import resolve_target
-    from nodriza.turns import refuse_bad_serial
 
-    if parallel < 1:
-        raise Exit("--parallel must be at least 1\n  kept: nothing was done", code=2)
-    refuse_bad_serial(serial)
     cluster = reachable_cluster(c)
     nodes = resolve_target(cluster, target)
     with Connections(cluster) as connections:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from invoke import Context, Exit
 
+from .kinds import SecretName
 from .session import command, current_cluster, fab, reachable_cluster, sudo_password, vault
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @command(subject="name", reads=True, help={"name": "print this one's value"})
-def show(c: Context, name: str = "") -> None:
+def show(c: Context, name: SecretName = "") -> None:
     """List the secrets by name; --name NAME prints that one's value."""
     from nodriza.inventory.rotating import Rotating
     from nodriza.rotation import shown
@@ -29,7 +30,7 @@ def show(c: Context, name: str = "") -> None:
     print(store.value(name) if name else "\n".join(shown(store.names(), since)) or "none yet")
 
 
-@command(interactive=True)
+@command(interactive=True, edits=True)
 def edit(c: Context) -> None:
     """Edit all secrets in your $EDITOR."""
     from nodriza.provision import plan_all
@@ -48,8 +49,10 @@ def edit(c: Context) -> None:
     print(in_editor(vault(cluster), lambda values: refuse_unfit(plans, values)))
 
 
-@command(name="set", subject="name", interactive=True, help={"name": "the secret's name"})
-def set_(c: Context, name: str) -> None:
+@command(
+    name="set", subject="name", edits=True, interactive=True, help={"name": "the secret's name"}
+)
+def set_(c: Context, name: SecretName) -> None:
     """Take over a secret's value from elsewhere: asked for, or read from stdin."""
     import getpass
 
@@ -68,8 +71,8 @@ def set_(c: Context, name: str) -> None:
         print(f"{name} is set; nothing uses it: no role and no template of this cluster names it")
 
 
-@command(help={"name": "the secret's name"})
-def remove(c: Context, name: str) -> None:
+@command(subject="name", edits=True, help={"name": "the secret's name"})
+def remove(c: Context, name: SecretName) -> None:
     """Forget a secret that no node uses."""
     from nodriza.errors import SecretError
     from nodriza.inventory.rotating import Rotating
@@ -103,6 +106,7 @@ def _users(plans: Sequence[Plan], name: str) -> list[str]:
 @command(
     subject="name",
     connects=True,
+    edits=True,
     help={
         "name": "the secret's name",
         "keep-old": "end while both values are good; without it, the same command goes on",
@@ -111,7 +115,7 @@ def _users(plans: Sequence[Plan], name: str) -> list[str]:
     },
 )
 def rotate(
-    c: Context, name: str, keep_old: bool = False, at_once: bool = False, diff: bool = False
+    c: Context, name: SecretName, keep_old: bool = False, at_once: bool = False, diff: bool = False
 ) -> None:
     """Give a secret a new value, on all nodes, with no request lost; the old one dies."""
     from nodriza import rotation
@@ -156,7 +160,7 @@ def _bring(c: Context, store: Vault, step: Step, *, diff: bool) -> None:
     children_answer(cluster)
 
 
-@command
+@command(reads=True)
 def readers(c: Context) -> None:
     """Show who can open the secrets, and whom the .recipients file lists otherwise."""
     store = vault(current_cluster(c))
@@ -167,7 +171,7 @@ def readers(c: Context) -> None:
         print(f"  next: {fab(c)} secrets.rekey, if that is meant")
 
 
-@command
+@command(edits=True)
 def rekey(c: Context) -> None:
     """Encrypt the secrets again, for everybody that the .recipients file lists."""
     store = vault(current_cluster(c))

@@ -13,6 +13,7 @@ from invoke import Context, Exit
 
 from nodriza import alive
 from nodriza.errors import NodrizaError, TargetError
+from nodriza.files import refuse_closed
 
 from .flags import refuse_dry
 from .output import GONE, is_read
@@ -42,9 +43,11 @@ def command(body: Callable[..., None] | None = None, **options: Any) -> Any:
     @functools.wraps(body)
     def told(c: Context, *args: Any, **kwargs: Any) -> None:
         if c.config.run.dry:
-            refuse_dry(made.name, made)
+            refuse_dry(made.name, made, kwargs)
             kwargs = {**kwargs, "check": True} if made.checks else kwargs
         try:
+            if made.edits:
+                refuse_closed(current_path(c).parent)
             with alive.hushed() if made.interactive else alive.watched("still at work"):
                 body(c, *args, **kwargs)
         except NodrizaError as error:
@@ -53,6 +56,12 @@ def command(body: Callable[..., None] | None = None, **options: Any) -> Any:
             if is_read():
                 raise
             raise Exit(code=GONE) from None
+        except OSError as error:  # a file of this computer's; what hosts do has words already
+            if error.filename is None:
+                raise
+            raise Exit(
+                f"{error.filename}: {error.strerror}\n  next: ls -ld {error.filename}", code=1
+            ) from None
         except KeyboardInterrupt:
             # A second Ctrl-C, or one while nothing runs on a host: nobody waits for threads.
             sys.stdout.flush()

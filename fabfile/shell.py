@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from invoke import Context, Exit
 
+from .kinds import FromOne, Nodes, Since, Text
 from .session import command, reachable_cluster, redactor, sudo_password
 
 
@@ -16,7 +17,9 @@ from .session import command, reachable_cluster, redactor, sudo_password
         "json": "as data, when all have ended",
     },
 )
-def run(c: Context, line: str, target: str = "", sudo: bool = False, json: bool = False) -> None:
+def run(
+    c: Context, line: Text, target: Nodes = "", sudo: bool = False, json: bool = False
+) -> None:
     """Run a shell command on nodes side by side: run:server-n "uptime"."""
     import json as js
     import sys
@@ -75,10 +78,10 @@ def run(c: Context, line: str, target: str = "", sudo: bool = False, json: bool 
 )
 def logs(
     c: Context,
-    target: str = "",
-    unit: str = "",
-    since: str = "",
-    lines: int = 200,
+    target: Nodes = "",
+    unit: Text = "",
+    since: Since = "",
+    lines: FromOne = 200,
     follow: bool = False,
     json: bool = False,
 ) -> None:
@@ -91,11 +94,10 @@ def logs(
     from nodriza.provision import plan_all
     from nodriza.report.clean import Output
 
-    if lines < 1:
-        raise Exit("--lines must be at least 1\n  kept: nothing was done", code=2)
     wish = engine.Wish(unit, engine.since(since, time.time()), lines, follow)
     cluster = reachable_cluster(c)
     plans = plan_all(cluster, resolve_target(cluster, target))
+    engine.refuse_unit(unit, plans)
     out = Output(sys.stdout, redactor(cluster))
     password = sudo_password(c)
     seen = wrong = False
@@ -115,7 +117,7 @@ def logs(
 
 
 @command(subject="target", connects=True, interactive=True, help={"target": "its name"})
-def console(c: Context, target: str) -> None:
+def console(c: Context, target: Nodes) -> None:
     """Open a shell on a node, known by the same host key as everywhere here."""
     from invoke.exceptions import UnexpectedExit
 

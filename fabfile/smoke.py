@@ -6,6 +6,7 @@ from pathlib import Path
 
 from invoke import Context, Exit
 
+from .kinds import Report
 from .output import say
 from .session import command, reachable_cluster
 
@@ -17,7 +18,7 @@ from .session import command, reachable_cluster
         "reboot": "reboot every node in turn as well",
     },
 )
-def smoke(c: Context, junit: str = "", reboot: bool = False) -> None:
+def smoke(c: Context, junit: Report = "", reboot: bool = False) -> None:
     """Check from outside that the cluster does what it is for; exit 1 if it does not."""
     from nodriza.smoke import Site, run
     from nodriza.smoke.run import all_checks, run_checks

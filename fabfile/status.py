@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from invoke import Context, Exit
 
+from .kinds import Nodes
 from .session import command, reachable_cluster, sudo_password
 
 PAUSE = 2  # seconds between two looks of --watch
@@ -15,7 +16,7 @@ PAUSE = 2  # seconds between two looks of --watch
     connects=True,
     help={"json": "as data", "watch": "until Ctrl-C"},
 )
-def status(c: Context, target: str = "", json: bool = False, watch: bool = False) -> None:
+def status(c: Context, target: Nodes = "", json: bool = False, watch: bool = False) -> None:
     """Show every node on one screen: services, mounts, release, disk, last run."""
     import sys
 

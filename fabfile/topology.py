@@ -6,11 +6,12 @@ from pathlib import Path
 
 from invoke import Context
 
+from .kinds import Picture
 from .session import command, current_cluster
 
 
 @command(help={"output": "the file to write, SVG"})
-def topology(c: Context, output: str = "topology.svg") -> None:
+def topology(c: Context, output: Picture = "topology.svg") -> None:
     """Draw the cluster as a picture: nodes, networks, ports; no host is asked."""
     from nodriza.topology import draw
 

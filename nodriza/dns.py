@@ -17,6 +17,7 @@ import dns.rdatatype
 import dns.resolver
 
 from nodriza.errors import TargetError
+from nodriza.inventory import resolve_target
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster
@@ -25,6 +26,19 @@ if TYPE_CHECKING:
 PATIENCE = 5  # seconds for an answer
 _OURS = re.compile(r"\$|@ IN A |\S+ IN CNAME ")
 """The lines of a zone that are the site's and not its name servers'."""
+
+
+def drained(cluster: Cluster, target: str) -> list[str]:
+    """The names of the children that a target means; none for no target."""
+    nodes = resolve_target(cluster, target) if target else ()
+    others = [node.name for node in nodes if node.kind != "child"]
+    if others:
+        raise TargetError(
+            f"{', '.join(others)}: only children are in the zone",
+            kept="nothing was done",
+            do=f"choose from {', '.join(child.name for child in cluster.children)}",
+        )
+    return [node.name for node in nodes]
 
 
 def zone_of(cluster: Cluster) -> Zone:
@@ -71,9 +85,6 @@ def as_octodns(cluster: Cluster, without: Sequence[str]) -> str:
 
 def addresses(cluster: Cluster, without: Sequence[str] = ()) -> list[str]:
     """Those of the children that are in rotation."""
-    unknown = set(without) - {child.name for child in cluster.children}
-    if unknown:
-        raise TargetError(f"{', '.join(sorted(unknown))}: no such child", kept="nothing was done")
     return [child.web_address for child in cluster.children if child.name not in without]
 
 

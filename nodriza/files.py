@@ -21,6 +21,45 @@ from nodriza.errors import NodrizaError
 PATIENCE = 10  # seconds to wait for another command; a writer needs milliseconds
 
 
+class Unwritable(NodrizaError):
+    """What was typed would be written where it can't be."""
+
+    exit_code = 2
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Raises ``Unwritable`` where a file could not be written.
+
+    Asked before work begins that would be lost. access(2) knows modes and read-only file systems.
+    """
+    if path.is_dir():
+        raise _unwritable(path, path, "is a folder")
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise _unwritable(path, folder, "there is no such folder")
+    at = path if path.exists() else folder
+    if not os.access(at, os.W_OK):
+        raise _unwritable(path, at, "you may not write there")
+
+
+def refuse_closed(folder: Path) -> None:
+    """The same for a folder in which files are made or replaced; it may have to be made."""
+    at = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not at.is_dir():
+        raise _unwritable(folder, at, "is no folder")
+    if not os.access(at, os.W_OK | os.X_OK):
+        raise _unwritable(folder, at, "you may not write there")
+
+
+def _unwritable(path: Path, at: Path, why: str) -> Unwritable:
+    return Unwritable(
+        f"can't be written: {why}" if at == path else f"can't be written: {at}: {why}",
+        where=str(path),
+        kept="nothing was done",
+        do=f"another place, or see who may write there: ls -ld {at}",
+    )
+
+
 @contextlib.contextmanager
 def exclusively(path: Path, patience: float = PATIENCE) -> Iterator[None]:
     """Keep others away from ``path`` meanwhile; they must ask here as well.

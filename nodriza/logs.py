@@ -19,6 +19,7 @@ from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationE
 from nodriza import foreign
 from nodriza.agent.host import PATH
 from nodriza.errors import TargetError
+from nodriza.inventory.wording import did_you_mean
 from nodriza.plan import Plan
 from nodriza.remote import Everywhere
 from nodriza.resources import Service
@@ -120,6 +121,25 @@ def since(text: str, now: float) -> float | None:
             kept="nothing was done",
             do='--since 15m (s, m, h, d), or --since "2026-11-21 08:15" in UTC',
         ) from None
+
+
+def refuse_unit(unit: str, plans: Sequence[Plan]) -> None:
+    """Raises ``TargetError`` for a service that none of the plans has."""
+    services = [
+        planned.resource
+        for plan in plans
+        for planned in plan.resources
+        if isinstance(planned.resource, Service)
+    ]
+    if not unit or any(unit in (each.unit, each.full_unit) for each in services):
+        return
+    names = sorted({each.unit for each in services})
+    raise TargetError(
+        f"--unit {unit[:60]}: no such service on these nodes{did_you_mean(unit, names)}",
+        kept="nothing was done",
+        do=f"choose from {', '.join(names)};"
+        " of another unit: fab run 'journalctl --unit UNIT --lines 200' --target NODE",
+    )
 
 
 def command(plan: Plan, wish: Wish) -> str:
