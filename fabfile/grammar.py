@@ -40,6 +40,8 @@ class Segment:
     flags: ParserContext
     kept: list[str] = field(default_factory=list)
     """For Invoke as they are."""
+    given: set[str] = field(default_factory=set)
+    """The parameters whose flags stand here."""
     bare: list[str] = field(default_factory=list)
     about: list[tuple[str, str]] = field(default_factory=list)
     """(how it was given, what the command is about)."""
@@ -63,7 +65,7 @@ class Segment:
     def others(self) -> list[str]:
         """What else it must be told, in this order."""
         names = (str(arg.name) for arg in self.flags.positional_args)
-        return [name for name in names if name != self.subject]
+        return [name for name in names if name != self.subject and name not in self.given]
 
     @property
     def needs_subject(self) -> bool:
@@ -125,6 +127,7 @@ class Sentence:
             raise self._no_subject(segment.name)
         else:
             segment.kept.append(word)
+            segment.given |= {str(own.name)} if own else set()
             arg = own or _argument(self.core, name)
             if arg and arg.takes_value and not arg.optional and value is None and words:
                 segment.kept.append(words.pop(0))

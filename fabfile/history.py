@@ -56,8 +56,8 @@ def history(c: Context, target: Nodes = "", run: Text = "", json: bool = False) 
 )
 def rollback(
     c: Context,
+    run: Text,
     target: Nodes = "",
-    run: Text = "",
     force: bool = False,
     check: bool = False,
     diff: bool = False,
@@ -65,15 +65,10 @@ def rollback(
 ) -> None:
     """Put the files of a run back as they were, and reload what depends on them."""
     from nodriza import history as engine
-    from nodriza.errors import TargetError
     from nodriza.inventory import resolve_target
     from nodriza.report import make_report
     from nodriza.rollout import exit_code
 
-    if not run:
-        raise TargetError(
-            "which run?", kept="nothing was done", do=f"{fab(c)} history, then --run ID"
-        )
     cluster = reachable_cluster(c)
     store, password = vault(cluster), sudo_password(c)
     found = engine.read(cluster, resolve_target(cluster, target), sudo_password=password)

@@ -2,46 +2,99 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from invoke import Context, Exit
 
 from .kinds import FromOne, Nodes, Since, Text
 from .session import command, reachable_cluster, redactor, sudo_password
+from .slip import refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nodriza.inventory import Cluster
+    from nodriza.remote import Everywhere
 
 
 @command(
     subject="target",
     connects=True,
     help={
-        "line": "what to run, in quotes",
+        "line": "what to run, in quotes; for one node it reads what is piped or < FILE",
         "sudo": "as root, where the log-in is somebody else",
+        "raw": "of one node: its output to stdout byte for byte, as for a dump",
         "json": "as data, when all have ended",
     },
 )
 def run(
-    c: Context, line: Text, target: Nodes = "", sudo: bool = False, json: bool = False
+    c: Context,
+    line: Text,
+    target: Nodes = "",
+    sudo: bool = False,
+    raw: bool = False,
+    json: bool = False,
 ) -> None:
     """Run a shell command on nodes side by side: run:server-n "uptime"."""
-    import json as js
     import sys
 
     from nodriza.inventory import resolve_target
-    from nodriza.remote import Everywhere, Kept
-    from nodriza.report.clean import Output
-    from nodriza.report.words import duration
+    from nodriza.remote import Everywhere
+
+    from . import pipes
 
     cluster = reachable_cluster(c)
     nodes = resolve_target(cluster, target)
-    out = Output(sys.stdout, redactor(cluster))
+    _refuse_target_as_line(cluster, line, target)
+    if raw:
+        pipes.refuse_raw(len(nodes), json=json)
+    if len(nodes) > 1:
+        pipes.refuse_for_many(len(nodes))
     commands = dict.fromkeys((node.name for node in nodes), line)
-    going = Everywhere(cluster, commands, sudo=sudo, sudo_password=sudo_password(c))
-    kept = {name: Kept() for name in commands}
-    width = max(map(len, commands))
+    options: dict[str, Any] = {
+        "sudo": sudo,
+        "sudo_password": sudo_password(c),
+        "stdin": pipes.given() if len(nodes) == 1 else None,
+    }
+    if raw:
+        from nodriza.raw import Raw
+
+        going: Everywhere = Raw(cluster, commands, out=sys.stdout.buffer, **options)
+    else:
+        going = Everywhere(cluster, commands, **options)
+    _show(going, redactor(cluster), raw=raw, json=json)
+    if going.stopped_by_hand:
+        raise Exit(code=130)
+    if len(nodes) > 1 and pipes.waiting():
+        raise Exit("what came on stdin went to no node: it is for one", code=1)
+    if any(end.exit for end in going.ended.values()):
+        raise Exit(code=1)
+
+
+def _refuse_target_as_line(cluster: Cluster, line: str, target: str) -> None:
+    """``fab run server-2``: the command was forgotten, and would be tried on all nodes."""
+    if not target and line in {node.name for node in cluster.nodes}:
+        raise refusal(f"what shall {line} run?", f"fab run:{line} 'COMMAND'")
+
+
+def _show(going: Everywhere, redact: Callable[[str], str], *, raw: bool, json: bool) -> None:
+    """What the nodes say, as it comes, and how each of them ended."""
+    import json as js
+    import sys
+
+    from nodriza.remote import Kept
+    from nodriza.report.clean import Output
+    from nodriza.report.words import duration
+
+    out = Output(sys.stderr if raw else sys.stdout, redact)
+    kept = {name: Kept() for name in going.commands}
+    width = max(map(len, going.commands))
     for heard in going.lines():
         if heard and json:
             kept[heard[0]].add(out.redacted(heard[1]))
         elif heard:
             out.line(f"{heard[0]:<{width}} | {heard[1]}")
-    ended = {name: going.ended[name] for name in commands}
+    ended = {name: going.ended[name] for name in going.commands}
     if json:
         rows = {
             name: {
@@ -58,10 +111,6 @@ def run(
         for name, end in ended.items():
             words = str(end.error) if end.error else f"exit {end.exit}"
             out.line(f"{name:<{width}}  {words} ({duration(end.seconds)})")
-    if going.stopped_by_hand:
-        raise Exit(code=130)
-    if any(end.exit for end in ended.values()):
-        raise Exit(code=1)
 
 
 @command(
@@ -119,12 +168,18 @@ def logs(
 @command(subject="target", connects=True, interactive=True, help={"target": "its name"})
 def console(c: Context, target: Nodes) -> None:
     """Open a shell on a node, known by the same host key as everywhere here."""
+    import sys
+
     from invoke.exceptions import UnexpectedExit
 
     from nodriza.connection import connect
     from nodriza.errors import TargetError
     from nodriza.inventory import resolve_target
 
+    if not sys.stdin.isatty():
+        raise refusal(
+            "console is for people at a terminal", f"fab run:{target} 'COMMAND' reads a pipe"
+        )
     cluster = reachable_cluster(c)
     found = resolve_target(cluster, target)
     if len(found) != 1:

@@ -14,6 +14,7 @@ from invoke.exceptions import ParseError
 from .beside import taken
 from .session import refuse_double
 from .slip import near, refusal, short
+from .task import flag_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -94,7 +95,7 @@ def explained(error: ParseError, program: Program, typed: list[str]) -> Exit:
         flags = [flag for flag in (*own, *program.initial_context.flags) if len(flag) > 2]
         return refusal(f"{of or 'fab'} has no flag {short(word)}", near(word, flags, 0.75) + help_)
     if found := re.match(r"Flag <Argument: (\S+)", str(error)):
-        return refusal(f"--{found[1]} needs a value behind it", help_)
+        return refusal(f"{flag_of(found[1])} needs a value behind it", help_)
     if found := re.search(r"required positional arguments: (.*)", str(error)):
         return refusal(f"{of} needs to be told: {found[1]}".replace("'", ""), help_)
     return refusal(str(error), help_)

@@ -171,12 +171,15 @@ def output(connection: Line, command: str, *, seconds: float, most: int) -> tupl
         return channel.exit_status, text, errors.words
 
 
-def text_lines(channel: paramiko.Channel) -> Iterator[str]:
-    """What a command prints, as lines of clean text; one without end is cut into pieces."""
+def text_lines(receive: Callable[[int], bytes]) -> Iterator[str]:
+    """What a command prints, as lines of clean text; one without end is cut into pieces.
+
+    ``receive``: a channel's ``recv``, or ``recv_stderr``.
+    """
     decode = codecs.getincrementaldecoder("utf-8")("replace").decode
     waiting: list[str] = []
     length = 0
-    while data := channel.recv(65536):
+    while data := receive(65536):
         *ends, rest = decode(data).split("\n")
         for end in ends:
             yield foreign.text("".join([*waiting, end]), 2 * LONGEST)

@@ -86,6 +86,12 @@ class SecretError(NodrizaError):
     """The secret store can't be opened, read or written."""
 
 
+class UnknownSecret(SecretError):
+    """A word on the command line that is no secret's name."""
+
+    exit_code = 2
+
+
 class SshConfigError(NodrizaError):
     """A line of ssh_config that is wrong, or that can't be honoured."""
 

@@ -111,7 +111,7 @@ def since(text: str, now: float) -> float | None:
     """ "15m", "2h", "3d" ago, or a time in UTC, "2026-11-21 08:15". Raises ``TargetError``."""
     if not text:
         return None
-    if span := re.fullmatch(r"(\d+)([smhd])", text):
+    if span := re.fullmatch(r"(\d{1,6})([smhd])", text):
         return now - int(span[1]) * SPANS[span[2]]
     try:
         return datetime.fromisoformat(text).replace(tzinfo=timezone.utc).timestamp()

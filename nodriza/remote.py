@@ -7,6 +7,7 @@ the command on the host is told to end as well.
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import shlex
 import threading
@@ -33,17 +34,35 @@ if TYPE_CHECKING:
 MANY = 200
 """Lines, each of up to 64 kB, that wait to be read here. Hosts wait when it is full."""
 
-# stdin stays open and silent; its end means "stop". setsid(1) makes the command and all that
-# it starts one group, which can be told at once.
-GUARD = """exec 3<&0
-setsid sh -c "$1" </dev/null 3<&- &
+# What a command reads comes in parts, each after a line with its size, and a line that says that
+# it was the last: so the end of the stream itself can go on meaning "stop". setsid(1) makes the
+# command and all that it starts one group, which can be told at once. head(1) reads no byte more
+# than its part has. bash(1), for a process that is written to and has a known number.
+GUARD = """exec bash -c '
+exec 3<&0 4> >(exec setsid sh -c "$1" 3<&- 4>&-)
 child=$!
-{ cat <&3; kill -TERM -$child; } >/dev/null 2>&1 &
+{
+    while read -r word size; do
+        case $word in
+            nodriza-data) head -c "$size" >&4 || break ;;
+            nodriza-end) break ;;
+        esac
+    done
+    exec 4>&-
+    cat >/dev/null
+    kill -TERM -- -$child
+} <&3 2>/dev/null &
 guard=$!
+exec 3<&- 4>&-
 wait $child
 status=$?
 kill $guard 2>/dev/null
-exit $status"""
+exit $status
+' bash "$1"
+"""
+DATA = "nodriza-data {}\n"
+END = b"nodriza-end\n"
+PART = 65536  # bytes
 
 
 @dataclass
@@ -80,8 +99,9 @@ class Kept:
 class Everywhere:
     """A run of ``commands`` (node to shell command); ``ended`` fills while ``lines`` goes on.
 
-    ``deadline``: seconds that each node has. ``waits_for``: what a person who waits is told,
-    where silence is nothing unusual.
+    ``stdin``: the number of an open file that the command reads, for one node; the others
+    have nothing to read. ``deadline``: seconds that each node has. ``waits_for``: what a
+    person who waits is told, where silence is nothing unusual.
     """
 
     def __init__(
@@ -92,6 +112,7 @@ class Everywhere:
         sudo: bool = False,
         sudo_password: str | None = None,
         parallel: int = PARALLEL,
+        stdin: int | None = None,
         deadline: float | None = None,
         waits_for: str = "",
     ) -> None:
@@ -100,6 +121,7 @@ class Everywhere:
         self.sudo = sudo
         self.sudo_password = sudo_password
         self.parallel = parallel
+        self.stdin = stdin
         self.deadline = deadline
         self.waits_for = waits_for
         self.ended: dict[str, Ended] = {}
@@ -175,17 +197,8 @@ class Everywhere:
                     )
 
     def _command(self, name: str, connection: Line) -> int:
-        password = self.sudo_password if self.sudo else None
-        sudo = sudo_words(connection.user, password) if self.sudo else ""
-        script = f"set -- {shlex.quote(self.commands[name])}\n{GUARD}"
-        channel = begin(connection, in_sh(script, sudo))
-        channel.settimeout(None)  # it may be silent for days
-        channel.set_combine_stderr(True)
-        if sudo and password is not None:
-            channel.sendall(f"{password}\n".encode())
-        threading.Thread(target=self._end_with_us, args=(channel,), daemon=True).start()
-        for line in text_lines(channel):
-            self._queue.put((name, line))
+        channel = self._begin(name, connection)
+        self._heard_of(name, channel)
         status: int = channel.recv_exit_status()
         if status == -1 and not self.stopped.is_set():
             raise ConnectionFailed(
@@ -194,6 +207,32 @@ class Everywhere:
                 do=f"see what it left: fab console {name}",
             )
         return status
+
+    def _begin(self, name: str, connection: Line) -> paramiko.Channel:
+        password = self.sudo_password if self.sudo else None
+        sudo = sudo_words(connection.user, password) if self.sudo else ""
+        script = f"set -- {shlex.quote(self.commands[name])}\n{GUARD}"
+        channel = begin(connection, in_sh(script, sudo))
+        channel.settimeout(None)  # it may be silent for days
+        if sudo and password is not None:
+            channel.sendall(f"{password}\n".encode())
+        for target in (self._feed, self._end_with_us):
+            threading.Thread(target=target, args=(channel,), daemon=True).start()
+        return channel
+
+    def _heard_of(self, name: str, channel: paramiko.Channel) -> None:
+        """What the command says, until it says no more."""
+        channel.set_combine_stderr(True)
+        for line in text_lines(channel.recv):
+            self._queue.put((name, line))
+
+    def _feed(self, channel: paramiko.Channel) -> None:
+        """What the command reads; it may end before it has read all."""
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+            # Not with Python's buffer: a thread that waits in it can't be left behind.
+            while self.stdin is not None and (part := os.read(self.stdin, PART)):
+                channel.sendall(DATA.format(len(part)).encode() + part)
+            channel.sendall(END)
 
     def _end_with_us(self, channel: paramiko.Channel) -> None:
         while not (self.stopped.wait(0.2) or channel.closed):

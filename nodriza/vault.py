@@ -21,8 +21,9 @@ from pathlib import Path
 from pyrage import DecryptError, decrypt, encrypt, x25519
 
 from nodriza.agent.redact import Hidden
-from nodriza.errors import SecretError
+from nodriza.errors import SecretError, UnknownSecret
 from nodriza.files import exclusively, write_whole
+from nodriza.inventory.wording import did_you_mean
 from nodriza.pem import private_key
 from nodriza.secret import OTHER
 from nodriza.secret_value import NEXT, OLD, refuse_bad
@@ -82,8 +83,8 @@ class Vault:
         values = self.values()
         if name not in values:
             known = f"choose one of: {', '.join(sorted(values))}"
-            raise SecretError(
-                f"no secret {name}",
+            raise UnknownSecret(
+                f"no secret {name}{did_you_mean(name, values)}",
                 where=str(self.path),
                 do=known if values else "fab provision, which makes those that it needs",
             )

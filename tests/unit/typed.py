@@ -6,6 +6,7 @@ every command can be tried with every mistake.
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import socket
@@ -46,8 +47,11 @@ class Typed(NamedTuple):
     touched: list[str]
 
 
-def typed(*words: str, folder: Path, stdin: bytes = b"", **env: str) -> Typed:
-    """``fab WORDS`` in ``folder``; it reaches no other machine and starts no program."""
+def typed(*words: str, folder: Path, stdin: bytes = b"", user: str = "", **env: str) -> Typed:
+    """``fab WORDS`` in ``folder``; it reaches no other machine and starts no program.
+
+    ``user``: the number of the one who types it.
+    """
     with (
         tempfile.TemporaryFile() as given,
         tempfile.TemporaryFile() as out,
@@ -61,6 +65,8 @@ def typed(*words: str, folder: Path, stdin: bytes = b"", **env: str) -> Typed:
         if child == 0:
             for number, file in enumerate(files):
                 os.dup2(file.fileno(), number)
+            if user:
+                os.setuid(int(user))
             os._exit(_child(words, folder, env, lambda what: os.write(log.fileno(), what)))
         _, status = os.waitpid(child, 0)
         code = os.waitstatus_to_exitcode(status)
@@ -104,7 +110,7 @@ def _run() -> int:
 def _cut_off(log: Callable) -> None:
     def refuse(what: str) -> None:
         log(f"{what}\n".encode())
-        raise OSError(f"a unit test touches {what}")
+        raise FileNotFoundError(errno.ENOENT, "no unit test touches that", what)
 
     def connect(self: socket.socket, address: object, *_: object) -> None:
         refuse(f"connection to {address}")

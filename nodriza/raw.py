@@ -1,0 +1,40 @@
+"""One shell command on one node, byte for byte: for dumps, archives and pipes."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, BinaryIO
+
+import paramiko
+
+from nodriza.channel import text_lines
+from nodriza.remote import Everywhere
+
+PART = 65536  # bytes
+
+
+class Raw(Everywhere):
+    """What it prints goes to ``out`` as it is; its errors are lines, as everywhere.
+
+    No secret and no control character is taken out: other bytes would not be the same file.
+    So ``out`` must not be a terminal.
+    """
+
+    def __init__(self, *args: Any, out: BinaryIO, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.out = out
+
+    def _heard_of(self, name: str, channel: paramiko.Channel) -> None:
+        errors = threading.Thread(target=self._errors, args=(name, channel), daemon=True)
+        errors.start()
+        while data := channel.recv(PART):
+            try:
+                self.out.write(data)
+                self.out.flush()
+            except BrokenPipeError:  # as with ``| head``: the command is told to end
+                self.stopped.set()
+        errors.join()
+
+    def _errors(self, name: str, channel: paramiko.Channel) -> None:
+        for line in text_lines(channel.recv_stderr):
+            self._queue.put((name, line))
