@@ -6,8 +6,10 @@ moment its program is of the class below; ``nodriza`` begins with it.
 
 from __future__ import annotations
 
+import contextlib
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import fabric.main
 from fabric.executor import Executor as FabricExecutor
@@ -27,7 +29,7 @@ from .task import Command, flag_of, is_inventory
 from .words import explained, help_only, refuse_doubles, refuse_inventories, refuse_remainder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 FORMATS = ("flat", "nested", "json")
 
@@ -53,15 +55,43 @@ class Program(fabric.main.Fab):  # type: ignore[misc]
     line: Sequence[str] = ()
     """The commands as a person would type them again."""
 
+    @property
+    def _remainder_only(self) -> bool:
+        """Fabric's way to run a command on hosts that it trusts unseen: never here."""
+        return False
+
+    def print_version(self) -> None:
+        """Ours, and those of what it stands on."""
+        print(f"nodriza {version('nodriza')}")
+        super().print_version()
+
+    def parse_core(self, argv: list[str] | None) -> None:
+        """The flags before the first command."""
+        with _numbers():
+            super().parse_core(argv)
+
+    def load_collection(self) -> None:
+        """The fabfile of this folder, or of one above."""
+        try:
+            super().load_collection()
+        except Exit as error:
+            if not str(error.message).startswith("Can't find any collection"):
+                raise
+            name = self.args.collection.value or self.config.tasks.collection_name
+            raise refusal(
+                f"there is no {short(str(name))}.py in {Path.cwd()}, nor in a folder above it",
+                "cd to the folder of your cluster; nodriza init begins a new one",
+            ) from None
+
     def parse_tasks(self) -> None:
         """All words, with every form of a target spelt out."""
         look_from(self.args["search-root"].value or self.config.tasks.search_root)
         known = inventories()
         self.collection = self.scoped_collection = words_here(self.collection, known)
         typed = self.core.unparsed
-        if typed and not self.args.complete.value:
-            help_only(typed, self)
+        if not self.args.complete.value:
             refuse_remainder(self.core.remainder)
+            help_only(typed, self)
             words = set(self._inventory_words())
             refuse_doubles(typed, set(known) - words, self.collection)
             sentence = Sentence(self.collection, self.initial_context)
@@ -69,14 +99,10 @@ class Program(fabric.main.Fab):  # type: ignore[misc]
             self.line = [segment.again for segment in sentence.segments]
             self.args.hosts._value = sentence.hosts if sentence.own_tasks() else None
         try:
-            super().parse_tasks()
+            with _numbers():
+                super().parse_tasks()
         except ParseError as error:
             raise explained(error, self, typed) from None
-        except ValueError as error:  # the only values that are not text are numbers
-            if "invalid literal for int" not in str(error):
-                raise
-            word = str(error).partition(": ")[2]
-            raise refusal(f"{word} is not a whole number", "fab --help COMMAND") from None
 
     def parse_cleanup(self) -> None:
         """Help, lists and completion; each names something that is there."""
@@ -157,10 +183,23 @@ class Program(fabric.main.Fab):  # type: ignore[misc]
         }
 
 
-def take_over() -> None:
-    """From now on Fabric's own program is of our class; it has no state of its own."""
+@contextlib.contextmanager
+def _numbers() -> Iterator[None]:
+    """The only values of flags that are not text are numbers, which Invoke reads."""
+    try:
+        yield
+    except ValueError as error:
+        if "invalid literal for int" not in str(error):
+            raise
+        word = str(error).partition(": ")[2]
+        raise refusal(f"{word} is not a whole number", "fab --help COMMAND") from None
+
+
+def take_over() -> Program:
+    """From now on Fabric's own program is of our class, which has no state of its own."""
     running = fabric.main.program
     running.__class__ = Program
     running.executor_class, running.config_class = Executor, Config
     if hasattr(running, "config"):  # it reads this project's fabric.yaml next
         object.__setattr__(running.config, "__class__", Config)
+    return cast("Program", running)

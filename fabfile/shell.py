@@ -176,15 +176,15 @@ def console(c: Context, target: Nodes) -> None:
     from nodriza.errors import TargetError
     from nodriza.inventory import resolve_target
 
-    if not sys.stdin.isatty():
-        raise refusal(
-            "console is for people at a terminal", f"fab run:{target} 'COMMAND' reads a pipe"
-        )
     cluster = reachable_cluster(c)
     found = resolve_target(cluster, target)
     if len(found) != 1:
         names = ", ".join(each.name for each in found)
         raise TargetError(f"one node at a time: {target} is {names}", kept="nothing was done")
+    if not sys.stdin.isatty():
+        raise refusal(
+            "console is for people at a terminal", f"fab run:{target} 'COMMAND' reads a pipe"
+        )
     with connect(found[0], cluster) as connection:
         try:
             connection.shell()

@@ -1,14 +1,19 @@
-"""``nodriza``: what can be typed where there is no fabfile yet. All else is ``fab``."""
+"""``nodriza``: what can be typed where there is no fabfile yet, and all that ``fab`` can.
+
+``fab`` is Fabric's own script, which says in a folder without a fabfile only that it finds no
+collection. ``nodriza COMMAND`` is the same program, and says where to go.
+"""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import re
 import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -19,11 +24,17 @@ from nodriza.render import ROOT
 from nodriza.repository.source import Source, projects, read_source
 from nodriza.repository.write import Answers, Written, write
 
+OWN = ("init", "example")
+"""Commands that need no fabfile."""
+
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The console script."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    if words and words[0] not in OWN and words not in (["-h"], ["--help"]):
+        _commands(words)
     parser = _parser()
-    options = parser.parse_args(argv)
+    options = parser.parse_args(words)
     if not hasattr(options, "run"):
         parser.print_help()
         sys.exit(2)
@@ -37,9 +48,19 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(130)
 
 
+def _commands(words: list[str]) -> NoReturn:
+    """As ``fab WORDS``."""
+    # In a checkout that is the folder fabfile; init and example need nothing of it.
+    program: Any = importlib.import_module("nodriza.fabfile.program")
+    program.take_over().run(["nodriza", *words])
+    sys.exit(0)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        "nodriza", description="Begin a repository for a cluster. In it, go on with fab --list."
+        "nodriza",
+        description="Begin a repository for a cluster. In it, nodriza COMMAND is the same as"
+        " fab COMMAND; nodriza --list shows them.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     init = commands.add_parser(

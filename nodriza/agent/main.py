@@ -22,7 +22,7 @@ from nodriza.agent.host import Host, HostError
 from nodriza.agent.journal import HOME, Busy, Journal
 from nodriza.agent.line import Controller, Line
 from nodriza.agent.redact import Redactor
-from nodriza.agent.system import refuse_unknown_system
+from nodriza.agent.system import refuse_unknown_system, untried
 from nodriza.agent.words import told
 
 
@@ -109,6 +109,8 @@ def _serve(
             "clock": began,
         }
     )
+    if words := untried(host):
+        line.emit({"event": "warning", "words": words})
     if request["ask"]:
         from nodriza.agent.answers import ANSWERS  # noqa: PLC0415
 

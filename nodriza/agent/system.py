@@ -6,8 +6,21 @@ from typing import Dict
 
 from nodriza.agent.host import Host
 
-KNOWN = {"debian": ("12", "13"), "ubuntu": ("22.04", "24.04", "26.04")}
-"""Systems whose package names and versions the roles were written for (os-release(5))."""
+TRIED = {"debian": ("12", "13")}
+"""Systems on which every role was run (os-release(5))."""
+UNTRIED = {"ubuntu": ("22.04", "24.04", "26.04")}
+"""Systems with the same packages, on which nobody has run them."""
+KNOWN = {**TRIED, **UNTRIED}
+
+
+def untried(host: Host) -> str:
+    """A warning, or nothing where every role was run on such a system."""
+    system = os_release(host)
+    if system.get("VERSION_ID") in TRIED.get(system.get("ID", ""), ()):
+        return ""
+    known = ", ".join(f"{name} {' and '.join(versions)}" for name, versions in TRIED.items())
+    name = system.get("PRETTY_NAME", "this system")
+    return f"untried: nobody has run the roles on {name}; they were tried on {known}"
 
 
 def refuse_unknown_system(host: Host) -> None:

@@ -25,8 +25,8 @@ project = test_commands.project
 
 COMMANDS = all_commands()
 NEEDS_NO_INVENTORY = {"inventory.schema"}
-AT_A_TERMINAL = {"console", "secrets.edit"}
-"""They say so before they read anything."""
+AT_A_TERMINAL = {"secrets.edit"}
+"""It says so before it reads anything."""
 OTHERS = {"run": ["line"], "rollback": ["run"]}
 """What a command must be told besides what it is about."""
 LONG = "x" * 5_000
