@@ -10,7 +10,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from invoke import Context
@@ -74,6 +74,11 @@ def needed(name: str, *, subject: bool = True) -> list[str]:
     return words
 
 
+def turn(name: str, ways: list[Any]) -> list[Any]:
+    """One of several ways of the same mistake, another one for the next command."""
+    return [ways[sorted(COMMANDS).index(name) % len(ways)]]
+
+
 def right(name: str) -> str:
     """Something that the command could be about."""
     return {"target": "server-2", "name": "newcomer"}[COMMANDS[name].subject]
@@ -93,7 +98,7 @@ def mistakes(name: str) -> Iterator[Mistake]:
     yield Mistake([*needed(name), "mine"], "the inventory comes first")
     yield Mistake(["mine:server-2", *needed(name)], "mine is an inventory")
     yield Mistake(["mine", "other", *needed(name)], "are inventories: one at a time")
-    for word in ("\udcff", "a\nb", "\x1b[31m", "", LONG):
+    for word in turn(name, ["\udcff", "a\nb", "\x1b[31m", "", LONG]):
         yield Mistake([*needed(name), *[word] * 3], "")
     yield from about(name, task)
     yield from values(name, task)
@@ -104,12 +109,14 @@ def about(name: str, task: Command) -> Iterator[Mistake]:
     """What it is about, in every way."""
     rest = needed(name, subject=False)[1:]
     if not task.subject:
-        for words in ([f"{name}:server-2"], [name, "server-2"], [name, "--target", "server-2"]):
+        ways = [[f"{name}:server-2"], [name, "server-2"], [name, "--target", "server-2"]]
+        for words in ways:
             yield Mistake([*words, *rest], f"{name} takes no target")
         yield Mistake(["-H", "server-2", name], f"{name} takes no target")
         return
     flag = flag_of(task.subject)
-    for words in ([f"{name}:"], [name, flag, ""], [name, f"{flag}="], [f"{name}: "]):
+    empty = [[f"{name}:"], [name, flag, ""], [name, f"{flag}="], [f"{name}: "]]
+    for words in turn(name, empty):
         yield Mistake([*words, *rest], f"{name}: there is no {task.subject}")
     yield Mistake([f"{name}:one", flag, "two", *rest], f"{name} has two targets, one and two")
     yield Mistake([name, flag, "one", flag, "two", *rest], f"{name} has two targets")
@@ -120,19 +127,21 @@ def about(name: str, task: Command) -> Iterator[Mistake]:
     if task.subject == "name":
         yield Mistake(["-H", "server-2", name, *rest], f"{name} takes no target")
         return
-    for word, said in (
-        ("nobody", "there is no such node"),
-        ("server_2", "did you mean server-2"),
-        ("SERVER-2", "did you mean server-2?"),
-        ("server-2,,server-3", "nothing between two commas"),
-        ("../../etc", "there is no such node"),
-        ("server-2:server-3", "there is no such node"),
-        ("server-[2:9]", "do not exist"),
-        ("server-[2", ""),
-        (LONG, "there is no such node"),
+    for number, (word, said) in enumerate(
+        [
+            ("nobody", "there is no such node"),
+            ("server_2", "did you mean server-2"),
+            ("SERVER-2", "did you mean server-2?"),
+            ("server-2,,server-3", "nothing between two commas"),
+            ("../../etc", "there is no such node"),
+            ("server-2:server-3", "there is no such node"),
+            ("server-[2:9]", "do not exist"),
+            ("server-[2", ""),
+            (LONG, "there is no such node"),
+        ]
     ):
-        for words in ([f"{name}:{word}"], [name, flag, word], ["-H", word, name]):
-            yield Mistake([*words, *rest], said)
+        ways = [[f"{name}:{word}"], [name, flag, word], ["-H", word, name]]
+        yield Mistake([*ways[number % 3], *rest], said)
 
 
 def values(name: str, task: Command) -> Iterator[Mistake]:
@@ -152,16 +161,22 @@ def values(name: str, task: Command) -> Iterator[Mistake]:
 
 def core(name: str, task: Command) -> Iterator[Mistake]:
     """Fabric's own flags."""
-    for flag in ("--echo", "--pty", "--warn-only", "--hide=out", "--command-timeout=5"):
+    shell = ["--echo", "--pty", "--warn-only", "--hide=out", "--command-timeout=5"]
+    for flag in turn(name, shell):
         yield Mistake([flag, *needed(name)], "is for shell commands of one's own fabfile")
     if not task.connects:
-        for flag in ("--identity=/etc/passwd", "--connect-timeout=5", "--prompt-for-passphrase"):
+        login = ["--identity=/etc/passwd", "--connect-timeout=5", "--prompt-for-passphrase"]
+        for flag in turn(name, login):
             yield Mistake([flag, *needed(name)], f"has no meaning for {name}")
     else:
-        yield Mistake(["--identity=nope", *needed(name)], "the key nope can't be read")
-        yield Mistake(["--ssh-config=nope", *needed(name)], "there is no such file")
-        yield Mistake(["--connect-timeout=0", *needed(name)], "1 to 86400 seconds")
-    yield Mistake(["--config=nope.yaml", *needed(name)], "there is no such file")
+        ways = [
+            ("--identity=nope", "the key nope can't be read"),
+            ("--ssh-config=nope", "there is no such file"),
+            ("--connect-timeout=0", "1 to 86400 seconds"),
+            ("--config=nope.yaml", "there is no such file"),
+        ]
+        for flag, said in turn(name, ways):
+            yield Mistake([flag, *needed(name)], said)
     if not (task.reads or task.checks):
         yield Mistake(["--dry", *needed(name)], f"--dry: {name} can't be tried")
     for param, kind in task.kinds.items():

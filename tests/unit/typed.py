@@ -7,6 +7,7 @@ every command can be tried with every mistake.
 from __future__ import annotations
 
 import errno
+import gc
 import io
 import os
 import socket
@@ -63,6 +64,7 @@ def typed(*words: str, folder: Path, stdin: bytes = b"", user: str = "", **env: 
         files = (given, out, err)
         child = os.fork()
         if child == 0:
+            gc.disable()  # it would copy every page of ours
             for number, file in enumerate(files):
                 os.dup2(file.fileno(), number)
             if user:
