@@ -320,7 +320,9 @@ def test_zone__is_one_on_all_nodes_and_in_all_services(hosts: Hosts) -> None:
         times = [line["time"] for line in lines]
         assert times == sorted(times)
         (error,) = [
-            line for line in lines if f"{missing[7:]}" in line["line"] and "open()" in line["line"]
+            line
+            for line in lines
+            if f"{missing[7:]}" in line["line"] and "failed (2:" in line["line"]
         ]
         assert began - 2 < error["time"] < time.time() + 2
         assert not hosts.fab("provision", "--json").well().changed()
