@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import marshal
 import os
@@ -174,6 +175,56 @@ assert first.getsource.__module__ == "inspect"
 
 def test_command__holds_no_secret_and_no_plan():
     assert len(pack.command("sudo -n")) < 3_500
+
+
+@pytest.fixture
+def bare(tmp_path):
+    """Programs of a host without Python, where apt-get is to be seen when it is called."""
+    (tmp_path / "bin").mkdir()
+    apt = tmp_path / "bin/apt-get"
+    apt.write_text(f"#!/bin/sh\necho $2 >>{tmp_path}/apt\n")
+    apt.chmod(0o755)
+
+    def run(words, *, installed=False):
+        (tmp_path / "list").touch() if installed else (tmp_path / "list").unlink(missing_ok=True)
+        script = words.replace("/var/lib/dpkg/info/python3-minimal.list", f"{tmp_path}/list")
+        env = {"PATH": f"{tmp_path}/bin"}
+        code = subprocess.call(
+            ["/bin/sh", "-c", f"{script}; exit 0"], env=env, stderr=subprocess.DEVNULL
+        )
+        log = tmp_path / "apt"
+        return code, log.read_text().split() if log.exists() else []
+
+    return run
+
+
+def test_look__installs_nothing(bare):
+    assert bare(pack.NEED_PYTHON) == (pack.ABSENT, [])
+    assert pack.NEED_PYTHON in decoded(pack.command("", looks=True))
+    assert "apt" not in decoded(pack.command("sudo -n", looks=True))
+
+
+def test_run__installs_python_where_there_is_none_and_sees_whether_it_starts(bare):
+    code, calls = bare(pack.GET_PYTHON)
+    assert calls == ["update", "--no-install-recommends"]
+    assert code == pack.BROKEN, "apt-get says yes, and there is none"
+
+
+@pytest.mark.parametrize("words", [pack.NEED_PYTHON, pack.GET_PYTHON], ids=["look", "run"])
+def test_python__that_is_installed_and_does_not_start_is_no_work_for_apt(bare, words, tmp_path):
+    (tmp_path / "bin/python3").symlink_to("python3.11")
+    assert bare(words, installed=True) == (pack.BROKEN, [])
+
+
+@pytest.mark.parametrize("words", [pack.NEED_PYTHON, pack.GET_PYTHON], ids=["look", "run"])
+def test_python__that_is_there_is_taken(bare, words, tmp_path):
+    (tmp_path / "bin/python3").symlink_to("/bin/true")
+    assert bare(words) == (0, [])
+
+
+def decoded(command):
+    words = command.partition(" sh ")[2].split()
+    return base64.b64decode("".join(words)).decode()
 
 
 def test_host__keeps_the_agent_and_the_one_before(tmp_path):
