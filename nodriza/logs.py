@@ -34,7 +34,7 @@ _MESSAGES = (
     # sshd(8), and PAM, for whoever came in and left.
     r"Accepted |Postponed |Starting session: |Close session: |User child is on pid "
     r"|Received disconnect from .*: disconnected by user|Disconnected from user "
-    r"|pam_unix\((sshd|systemd-user|sudo):session\): "
+    r"|pam_(unix|env|limits|systemd)\((sshd|systemd-user|sudo):session\): "
     # systemd-logind(8).
     r"|(New session|Session|Removed session) c?[0-9]+"
     # sudo(8), of the command that our agent comes with, in pieces.

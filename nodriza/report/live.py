@@ -48,6 +48,7 @@ class LiveReport:
 
     def start(self, nodes: list[tuple[str, int]]) -> None:
         """Show all nodes, waiting."""
+        self._diffs.order = [name for name, _ in nodes]
         self.began = self.clock()
         self.nodes = {name: Progress(name, total) for name, total in nodes}
         self._live.start()

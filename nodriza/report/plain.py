@@ -26,7 +26,8 @@ class PlainReport:
         self._diffs = Diffs()
 
     def start(self, nodes: list[tuple[str, int]]) -> None:
-        """Only the column's width."""
+        """The column's width, and the order of the nodes."""
+        self._diffs.order = [name for name, _ in nodes]
         self._width = max((len(name) for name, _ in nodes), default=0)
 
     def event(self, node: str, event: Event) -> None:

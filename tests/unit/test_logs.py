@@ -49,6 +49,7 @@ OURS = "COMMAND=/usr/bin/env -i PATH=/usr/local/sbin HOME=/root LC_ALL=C.UTF-8 /
     [
         journal(NOON, "Accepted publickey for root from 198.18.7.1 port 5 ssh2: ED25519", **SSH),
         journal(NOON, "pam_unix(sshd:session): session opened for user root(uid=0)", **SSH),
+        journal(NOON, "pam_env(sshd:session): deprecated reading of user environment", **SSH),
         journal(NOON, "Received disconnect from 198.18.7.1 port 5:11: disconnected by user"),
         journal(NOON, "Disconnected from user root 198.18.7.1 port 57682", **SESSION),
         journal(NOON, "pam_unix(sshd:session): session closed for user root", **SESSION),

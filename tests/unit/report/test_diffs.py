@@ -18,10 +18,11 @@ def told(diffs: Diffs) -> list[str]:
 
 def test_equal_diffs__are_one_with_every_node_s_name() -> None:
     diffs = Diffs()
+    diffs.order = ["server-2", "server-3", "server-4"]
+    diffs.add("server-4", "file:/etc/b", "-x\n+y")
+    diffs.add("server-4", "file:/etc/a", "-x\n+y")
     diffs.add("server-2", "file:/etc/a", "-x\n+y")
     diffs.add("server-3", "file:/etc/a", "-x\n+z")
-    diffs.add("server-4", "file:/etc/a", "-x\n+y")
-    diffs.add("server-4", "file:/etc/b", "-x\n+y")
     diffs.add("server-5", "file:/etc/c", "")
     assert told(diffs) == [
         "server-2, server-4: file:/etc/a",
@@ -32,6 +33,7 @@ def test_equal_diffs__are_one_with_every_node_s_name() -> None:
 
 def test_very_many_nodes__are_a_number() -> None:
     diffs = Diffs()
+    diffs.order = [f"server-{number}" for number in range(2, 1002)]
     for number in range(2, 1002):
         diffs.add(f"server-{number}", "file:/etc/a", "+y")
     (head,) = told(diffs)
