@@ -13,15 +13,17 @@ import sys
 import zlib
 from importlib.util import MAGIC_NUMBER
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodriza import pack
+from nodriza import channel, pack
 from nodriza.agent.host import Host
 from nodriza.agent.main import keep_agent
 from nodriza.conversation import Conversation
+from nodriza.errors import ConnectionFailed
 from nodriza.resources import Command, File, to_data
 
 # What a login or a boot may have set on a host; each of them changes what some program does.
@@ -202,6 +204,21 @@ def test_look__installs_nothing(bare):
     assert bare(pack.NEED_PYTHON) == (pack.ABSENT, [])
     assert pack.NEED_PYTHON in decoded(pack.command("", looks=True))
     assert "apt" not in decoded(pack.command("sudo -n", looks=True))
+
+
+@pytest.mark.parametrize(("mode", "installs"), [("check", False), ("apply", True)])
+def test_host_that_is_only_looked_at__is_asked_to_install_nothing(monkeypatch, mode, installs):
+    commands = []
+
+    def begin(connection, command):
+        commands.append(command)
+        raise ConnectionFailed("this is far enough")
+
+    monkeypatch.setattr(channel, "begin", begin)
+    connection = SimpleNamespace(user="root", client=None)
+    with pytest.raises(ConnectionFailed):
+        channel.exchange(connection, {"mode": mode, "resources": []}, lambda _: None)
+    assert ("apt-get" in decoded(commands[0])) == installs
 
 
 def test_run__installs_python_where_there_is_none_and_sees_whether_it_starts(bare):
