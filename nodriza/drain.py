@@ -107,7 +107,8 @@ class Rotation:
 def elsewhere(cluster: Cluster, nodes: Sequence[Node], *, out: bool) -> list[str]:
     """What is still to be done by hand where no node has the role dns."""
     names = ", ".join(node.name for node in nodes)
-    records = "; ".join(f"{cluster.domain} A {node.web_address}" for node in nodes)
+    sites = (cluster.domain, *cluster.aliases)
+    records = "; ".join(f"{site} A {node.web_address}" for site in sites for node in nodes)
     first = f"the name {cluster.domain} is served by no node of this cluster (role dns)"
     if not out:
         return [
