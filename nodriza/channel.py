@@ -77,7 +77,7 @@ def exchange(
                     return
         except NotAnEvent as error:
             raise _not_our_agent(connection, str(error), last) from None
-        except OSError:  # a silence that was too long: explained below
+        except (OSError, EOFError, paramiko.SSHException):  # silence or a broken line: see below
             pass
         if late.is_set():
             raise ConnectionFailed(
