@@ -210,6 +210,12 @@ def test_proxy_jump__leads_through_each_hop_with_what_ssh_config_says_of_it(way:
     ]
 
 
+def test_gateways__are_called_as_people_write_them(way: Way) -> None:
+    jumps = "u@192.0.2.1,192.0.2.2:2200,[2001:db8::1]:22,name"
+    found = [hop.word for hop in way(f"Host 198.18.7.11\n  ProxyJump {jumps}\n")]
+    assert found == ["192.0.2.1", "192.0.2.2:2200", "[2001:db8::1]:22", "name", "server-1"]
+
+
 def test_gateway_of_the_inventory__has_its_own_lines_in_ssh_config(way: Way) -> None:
     config = "Host bastion.test\n  HostName 192.0.2.1\n  User ops\n  ProxyJump outer\n"
     found = [hop.login for hop in way(config, "gateway: bastion.test")]
