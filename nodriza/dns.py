@@ -16,6 +16,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.resolver
 
+from nodriza import foreign
 from nodriza.errors import TargetError
 from nodriza.inventory import resolve_target
 
@@ -145,8 +146,9 @@ def _difference(expected: set[str], found: set[str]) -> str:
 
 
 def _line(who: str, found: set[str], words: str) -> str:
-    answer = ", ".join(sorted(found)) or "no address"
-    return f"{who:<15}  {answer}" + (f"  ({words})" if words else "")
+    # Of thousands of addresses some are enough.
+    answer = foreign.line(", ".join(sorted(found))) or "no address"
+    return f"{who:<15}  {answer}" + (f"  ({foreign.line(words)})" if words else "")
 
 
 def _own_resolvers() -> list[str]:
@@ -163,7 +165,7 @@ def _ask(name: str, server: str, *, recursive: bool) -> tuple[set[str], int, str
     except dns.exception.Timeout:
         return set(), 0, f"no answer within {PATIENCE} s"
     except (OSError, dns.exception.DNSException) as error:
-        return set(), 0, str(error) or type(error).__name__
+        return set(), 0, foreign.reason(error)
     if answer.rcode() != dns.rcode.NOERROR:
         return set(), 0, f"says {dns.rcode.to_text(answer.rcode())}"
     if not recursive and not answer.flags & dns.flags.AA:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from nodriza.inventory import Cluster
 
 
+KIND = 10  # seconds that a host has to end a command that was stopped here
 MANY = 200
 """Lines, each of up to 64 kB, that wait to be read here. Hosts wait when it is full."""
 
@@ -188,9 +189,6 @@ class Everywhere:
         with ends_within(connection, self.deadline) as late:
             try:
                 return self._command(name, connection)
-            except (OSError, EOFError, paramiko.SSHException) as error:
-                words = connection.broken() or f"the line broke: {foreign.reason(error)}"
-                raise ConnectionFailed(words, where=name) from None
             finally:
                 if late.is_set():
                     raise ConnectionFailed(  # whatever the closed line was taken for
@@ -242,3 +240,7 @@ class Everywhere:
             pass
         with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
             channel.shutdown_write()
+        until = time.monotonic() + KIND
+        while not channel.closed and time.monotonic() < until:
+            time.sleep(0.1)
+        channel.close()  # a host that does not end is not waited for

@@ -588,3 +588,22 @@ def test_command__that_breaks_our_side_of_one_node_ends_and_hides_no_other(
     run = Everywhere(cluster, dict.fromkeys((node.name for node in cluster.nodes), "true"))
     assert sorted(each for each in run.lines() if each) == [(node, "fine") for node in HONEST]
     assert "as paramiko has some" in str(run.ended[LIAR].error)
+
+
+def test_host__that_does_not_end_a_command_when_it_is_told_is_left(
+    cluster: Cluster, lying: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def drip(_: Any) -> Iterator[bytes]:
+        while True:
+            time.sleep(0.02)
+            yield b".\n"
+
+    monkeypatch.setattr("nodriza.remote.KIND", 0.2)
+    lying(drip)
+    run = Everywhere(cluster, {LIAR: "true"})
+    lines, began = run.lines(), time.monotonic()
+    assert next(lines) == (LIAR, ".")
+    run.stopped.set()
+    assert all(line == (LIAR, ".") for line in lines)
+    assert time.monotonic() - began < 10
+    assert LIAR in run.ended
