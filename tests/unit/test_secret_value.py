@@ -76,7 +76,7 @@ def test_bare_place__takes_plain_values_only_and_says_which_file_and_role(three_
     with pytest.raises(SecretError) as caught:
         refuse_unfit([plan_node(node, three_node) for node in three_node.nodes], values)
     said = str(caught.value)
-    assert "the value of redis does not fit into /etc/redis/users.acl on server-1" in said
+    assert "the value of redis does not fit into /etc/redis/queue.acl on server-1" in said
     assert "roles/redis.py:" in said
     assert "blanks" not in said
 
@@ -108,7 +108,7 @@ def test_plain_values__fit_everywhere(value):
 def test_uses__names_nodes_and_files(three_node):
     plans = [plan_node(node, three_node) for node in three_node.nodes]
     found = {(use.node, use.id) for use in uses(plans) if use.name == "redis"}
-    assert ("server-1", "file:/etc/redis/users.acl") in found
+    assert ("server-1", "file:/etc/redis/queue.acl") in found
     assert ("video-1", "file:/etc/videoteca/videoteca.env") in found
     assert not [use for use in uses(plans) if use.name == "sentry"]
 

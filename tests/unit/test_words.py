@@ -125,7 +125,7 @@ def test_inventory_check__says_what_it_makes(project):
     assert said[0] == "inventories/mine.yml is right"
     assert said[1].startswith("  three-node serves videoteca.test: 4 nodes, ")
     assert any(line.startswith("  child   server-2, server-3: ") for line in said)
-    assert said[-1] == "  secrets django_secret_key, mysql_app, redis"
+    assert said[-1] == "  secrets django_secret_key, mysql_app, redis, redis_admin"
 
 
 def test_inventory_check__stays_short_for_a_large_cluster(project):
