@@ -165,11 +165,4 @@ FAULTS = (
         "pass",
         ("test_connection.py", "test_hostkeys.py"),
     ),
-    Fault(
-        "Fabric may open a gateway",
-        "nodriza/line.py:Line.get_gateway",
-        '"""None that Fabric could open: see ``open``."""',
-        "return super().get_gateway()",
-        ("test_one_client.py",),
-    ),
 )
