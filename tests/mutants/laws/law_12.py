@@ -148,7 +148,7 @@ FAULTS = (
         "nodriza/resources/database.py:ask",
         "raise CommandFailed(result)",
         "return []",
-        ("resources/test_database.py",),
+        ("resources/test_refusals.py",),
     ),
     Fault(
         "a name of a database can close its quotes",
@@ -176,7 +176,7 @@ FAULTS = (
         "nodriza/resources/package.py:_update",
         "if not done.exit and not failed:",
         "if not done.exit:",
-        ("resources/test_package.py",),
+        ("resources/test_refusals.py",),
     ),
     Fault(
         "an unknown system is changed",
