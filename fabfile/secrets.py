@@ -166,7 +166,8 @@ def readers(c: Context) -> None:
     store = vault(current_cluster(c))
     _who(store)
     if difference := store.difference():
-        print(f"\n{store.recipients.path.name} says otherwise:")
+        words = "is not there:" if store.recipients.read() is None else "says otherwise:"
+        print(f"\n{store.recipients.path.name} {words}")
         print("\n".join(difference.lines("can't open it", "can open it")))
         print(f"  next: {fab(c)} secrets.rekey, if that is meant")
 
@@ -182,7 +183,8 @@ def rekey(c: Context) -> None:
         print("\n".join(difference.lines("can open it from now on", "can't open it any more")))
     if difference.gone:
         print("\nwhoever is gone knew every value, and has them in older commits as well")
-        print(f"  next: {fab(c)} secrets.rotate NAME, for each: {', '.join(store.names())}")
+        names = ", ".join(store.names())
+        print(f"  next: {fab(c)} secrets.rotate NAME, or secrets.set NAME, for each: {names}")
 
 
 def _who(store: Vault) -> None:

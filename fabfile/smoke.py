@@ -20,15 +20,10 @@ from .session import command, reachable_cluster
 )
 def smoke(c: Context, junit: Report = "", reboot: bool = False) -> None:
     """Check from outside that the cluster does what it is for; exit 1 if it does not."""
-    from nodriza.smoke import Site, run
-    from nodriza.smoke.run import all_checks, run_checks
+    from nodriza.smoke import run
 
     cluster = reachable_cluster(c)
-    site = Site(cluster)
-    outcomes = []
-    for outcome in run_checks(site, all_checks(cluster, site, reboot=reboot)):
-        say(str(outcome))
-        outcomes.append(outcome)
+    outcomes = run.smoke(cluster, lambda outcome: say(str(outcome)), reboot=reboot)
     if junit:
         Path(junit).write_bytes(run.junit(outcomes, f"smoke.{cluster.name}"))
     failed = sum(bool(outcome.failed) for outcome in outcomes)

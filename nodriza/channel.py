@@ -48,7 +48,8 @@ def exchange(
     before that, ``HostRefused`` when the host could not take the request, or says what our
     agent does not say.
     """
-    command = pack.command(sudo_words(connection.user, sudo_password))
+    looks = request["mode"] != "apply"
+    command = pack.command(sudo_words(connection.user, sudo_password), looks=looks)
     with ends_within(connection, deadline) as late:
         channel = begin(connection, command)
         errors = Errors(channel)
@@ -76,7 +77,7 @@ def exchange(
                     return
         except NotAnEvent as error:
             raise _not_our_agent(connection, str(error), last) from None
-        except OSError:  # a silence that was too long: explained below
+        except (OSError, EOFError, paramiko.SSHException):  # silence or a broken line: see below
             pass
         if late.is_set():
             raise ConnectionFailed(
@@ -100,7 +101,7 @@ class Last:
 
     def heard(self, event: Event) -> None:
         """Note what an event is about."""
-        self.begun = True
+        self.begun = self.begun or event["event"] != "doing"  # Python, for the agent itself
         if event["event"] in ("resource", "doing", "owed"):
             self.subject = event["id"]
 
@@ -281,6 +282,23 @@ def _where(connection: Line) -> str:
     return f"{connection.user}@{connection.host}"
 
 
+_NO_PYTHON = {
+    pack.ABSENT: (
+        "it has no python3, which our agent is written in, and a look installs nothing",
+        "fab provision:NODE, which installs it; without it nobody can look",
+    ),
+    pack.BROKEN: (
+        "its python3 is installed, and can't be started",
+        "mend it there: apt-get install --reinstall python3-minimal; ls -l /usr/bin/python3*",
+    ),
+    pack.UNINSTALLABLE: (
+        "it has no python3, and apt-get can't install it",
+        "mend what apt-get says (a mirror, the name server, the clock), then the same again",
+    ),
+}
+"""By the exit of the command: what there is to say, and what to do."""
+
+
 def _explain(channel: paramiko.Channel, connection: Line, words: str, last: Last) -> None:
     where = _where(connection)
     channel.status_event.wait(5)  # comes after the end of the output
@@ -290,8 +308,19 @@ def _explain(channel: paramiko.Channel, connection: Line, words: str, last: Last
         raise ConnectionFailed(
             f"{what} before its time (last heard of: {last.subject}) {words}".strip(),
             where=where,
-            kept="what is due on the host is written down there",
-            do="run the same command again: it goes on where this one stopped",
+            kept="what is due on the host is written down there"
+            if last.begun
+            else "nothing was changed on it, but for a package that was being installed",
+            do="run the same command again"
+            + (": it continues where this one stopped" if last.begun else ""),
+        )
+    if channel.exit_status in _NO_PYTHON:
+        what, do = _NO_PYTHON[channel.exit_status]
+        raise HostRefused(
+            f"{what}: {words}" if words else what,
+            where=where,
+            kept="nothing was changed on it",
+            do=do,
         )
     if "sudo:" in words:
         allow = "give the user password-less sudo, or type --prompt-for-sudo-password"

@@ -13,8 +13,7 @@ from nodriza.inventory import load_cluster
 from nodriza.provision import provision
 from nodriza.report import make_report
 from nodriza.rollout import exit_code
-from nodriza.smoke import Site, run_checks
-from nodriza.smoke.run import all_checks
+from nodriza.smoke import smoke as run_smoke
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster
@@ -59,12 +58,8 @@ def run_demo(
 
 
 def _smoke(cluster: Cluster, say: Callable[[str], None]) -> bool:
-    site = Site(cluster)
-    well = True
-    for outcome in run_checks(site, all_checks(cluster, site)):
-        say(str(outcome))
-        well = well and not outcome.failed
-    return well
+    outcomes = run_smoke(cluster, lambda outcome: say(str(outcome)))
+    return not any(outcome.failed for outcome in outcomes)
 
 
 def _tell(cluster: Cluster, times: dict[str, float], say: Callable[[str], None]) -> None:

@@ -53,14 +53,23 @@ class Rotation:
             ttl = self.cluster.dns.ttl
             self.say(f"waiting {ttl} s: so long resolvers may believe the old answer")
             alive.sleep(ttl, "until no resolver believes the old answer")
-        return {**results, **self._children(nodes, out=True)}
+        results = {**results, **self._children(nodes, out=True)}
+        self._say_who_still_comes(nodes, results, out=True)
+        return results
 
     def undrain(self, nodes: Sequence[Node]) -> Results:
         """The children first: one that is not well does not come back into the zone."""
         refuse_others(self.cluster, nodes, "undrain")
         results = self._children(nodes, out=False)
         well = [node for node in nodes if not results[node.name].bad]
-        return {**results, **(self._zone(well, out=False) if well else {})}
+        results = {**results, **(self._zone(well, out=False) if well else {})}
+        self._say_who_still_comes(well, results, out=False)
+        return results
+
+    def _say_who_still_comes(self, nodes: Sequence[Node], results: Results, *, out: bool) -> None:
+        """Where the site's name is somebody else's to serve, the rest is the operator's to do."""
+        if not self.cluster.name_servers and nodes and not bad(results):
+            self.say("\n".join(elsewhere(self.cluster, nodes, out=out)))
 
     def _zone(self, nodes: Sequence[Node], *, out: bool) -> Results:
         names = tuple(node.name for node in nodes)
@@ -93,6 +102,24 @@ class Rotation:
         password = self.sudo_password
         run = Run(self.cluster, self.report(), {}, what, sudo_password=password)
         return roll_out(run, plans)
+
+
+def elsewhere(cluster: Cluster, nodes: Sequence[Node], *, out: bool) -> list[str]:
+    """What is still to be done by hand where no node has the role dns."""
+    names = ", ".join(node.name for node in nodes)
+    sites = (cluster.domain, *cluster.aliases)
+    records = "; ".join(f"{site} A {node.web_address}" for site in sites for node in nodes)
+    first = f"the name {cluster.domain} is served by no node of this cluster (role dns)"
+    if not out:
+        return [
+            f"{first}, so only load balancers know that {names} is back",
+            f"  next: if you have taken them out, give your DNS provider again: {records}",
+        ]
+    return [
+        f"{first}: whoever comes by round-robin DNS still reaches {names}, and is served",
+        f"  next: take these out at your DNS provider, and wait for their TTL: {records}",
+        "        until then, do not stop it; a load balancer that asks /healthz needs no more",
+    ]
 
 
 def zone_plan(cluster: Cluster, out: Names = (), back: Names = ()) -> Plan | None:

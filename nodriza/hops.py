@@ -52,7 +52,7 @@ class Hop:
     """One SSH server on the way. Two that are equal can share a connection."""
 
     word: str
-    """What a person calls it: a node's name, or a gateway as it is written, without its user."""
+    """What a person calls it: a node's name, or a gateway's host and written port."""
     host: str
     port: int
     user: str
@@ -245,7 +245,8 @@ def _gateway(spec: str, hop: Hop, seen: tuple[str, ...], before: Hop | None = No
     ours = (
         hop.known_hosts[0] if len(hop.known_hosts) == 1 else (*hop.known_hosts[0], *_usual_files())
     )
-    word = spec.removeprefix("ssh://").rpartition("@")[2]
+    # ssh -G puts addresses into brackets; a person does so before a port of IPv6 only.
+    word = host if port is None else f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     gateway = _as_typed(_hop(word, host, said, ours))
     if gateway.login in seen or len(seen) > MOST_HOPS:
         raise SshConfigError(

@@ -81,7 +81,8 @@ class Line(fabric.Connection):  # type: ignore[misc]
         """
         for line in self.way:
             transport = line.transport
-            cause = transport and transport.get_exception()
+            # Not get_exception(), which forgets it: others want to know as well.
+            cause = transport and transport.saved_exception
             if cause or not transport or not transport.is_active():
                 end = end if line is self else f"gateway {line.hop.word}"
                 return f"the line to the {end} broke" + (

@@ -30,12 +30,36 @@ if TYPE_CHECKING:
 
 FIELDS = "MESSAGE,UNIT,_SYSTEMD_UNIT,SYSLOG_IDENTIFIER"
 """UNIT is the one that systemd itself speaks of (systemd.journal-fields(7))."""
+_MESSAGES = (
+    # sshd(8), and PAM, for whoever came in and left.
+    r"Accepted |Postponed |Starting session: |Close session: |User child is on pid "
+    r"|Received disconnect from .*: disconnected by user|Disconnected from user "
+    r"|pam_(unix|env|limits|systemd)\((sshd|systemd-user|sudo):session\): "
+    # systemd-logind(8).
+    r"|(New session|Session|Removed session) c?[0-9]+"
+    # sudo(8), of the command that our agent comes with, in pieces.
+    r"|[^ ]+ : [^\"]*COMMAND=/usr/bin/env -i PATH="
+    r"|[^ ]+ : \(command continued\) [A-Za-z0-9+/= ]+\""
+)
+_MANAGER = r'"_SYSTEMD_UNIT":"user@[0-9]+\.service"'
+_ITSELF = r'"SYSLOG_IDENTIFIER":"\(?(systemd|sd-pam)'
+LOGINS = (
+    rf'"MESSAGE":"({_MESSAGES})|{_MANAGER}.*{_ITSELF}|{_ITSELF}.*{_MANAGER}'
+    r'|"UNIT":"(user@|user-runtime-dir@|user-[0-9]+\.slice|session-c?[0-9]+\.scope)'
+)
+"""For grep -E: lines of ``journalctl --output=json`` that a log-in makes which went well.
+
+Every look of ours is one, and makes a dozen of them. Those that failed stay, and so does
+whatever somebody did in a session.
+"""
 SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 DEADLINE = 120  # seconds that a node has for what it has kept; one that follows has all day
 LINE = 8_000
 """Characters of an entry; journald cuts a line at 48 KB (journald.conf(5), LineMax=)."""
 END = 253402300800 - 86400
 """The last day of the year 9999, in seconds since the epoch: nothing later has a date."""
+MOST = 100
+"""Lines of the journal that are looked through for each that is wanted."""
 LATE = 0.7  # seconds that a line may be behind another node's when they are followed
 # nginx (access as in our log_format, error), GlusterFS and most others.
 STAMP = re.compile(
@@ -147,13 +171,16 @@ def command(plan: Plan, wish: Wish) -> str:
     services = [each.resource for each in plan.resources if isinstance(each.resource, Service)]
     journal = ["journalctl", "--output=json", f"--output-fields={FIELDS}", "--no-pager", "--quiet"]
     journal += [f"--unit={wish.unit}"] if wish.unit else []
-    # With --since journalctl takes the first lines instead of the last.
-    late = wish.since is not None
-    journal += [f"--since=@{wish.since:.0f}"] if late else [f"--lines={wish.lines}"]
-    journal += ["--follow"] if wish.follow else []
+    journal += [f"--since=@{wish.since:.0f}"] if wish.since is not None else []
+    # The newest first, of which head takes its part, and ends journalctl with that.
+    last = ["--follow", f"--lines={wish.lines}"] if wish.follow else ["--reverse"]
+    if not wish.follow and wish.since is None:
+        last += [f"--lines={MOST * wish.lines}"]
+    # Who asks for sshd wants to see who came.
+    others = [] if wish.unit else [f"grep -Ev --line-buffered {shlex.quote(LOGINS)}"]
     # Line by line, or two writers to one pipe cut each other's lines in two (pipe(7)).
-    cut = " | sed -u ''" if wish.follow else f" | tail --lines={wish.lines}" if late else ""
-    parts = [shlex.join(journal) + cut]
+    cut = ["sed -u ''"] if wish.follow else [f"head --lines={wish.lines}"]
+    parts = [" | ".join([shlex.join([*journal, *last]), *others, *cut])]
     for service in services:
         if wish.unit in ("", service.unit, service.full_unit):
             parts += [_tail(service.unit, file, wish) for file in service.logs]

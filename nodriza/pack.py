@@ -79,20 +79,32 @@ start(request, stdin.fileno(), (kept, zlib.crc32(data).to_bytes(4, "big") + data
 CLEAN = f"/usr/bin/env -i PATH={PATH} HOME=/root LC_ALL=C.UTF-8"
 UMASK = "umask 022; cd /; "
 
+ABSENT, BROKEN, UNINSTALLABLE = 4, 5, 6
+"""How a command ends that finds no Python: nodriza.channel has the words."""
+# dash passes over a link that leads nowhere. What is installed and can't be started apt-get
+# would leave as it is.
+_BROKEN = f"{{ /bin/ls -l /usr/bin/python3 >&2; exit {BROKEN}; }}"
+_REFUSE_BROKEN = f"test -e /var/lib/dpkg/info/python3-minimal.list && {_BROKEN}"
+NEED_PYTHON = f"command -v python3 >/dev/null 2>&1 || {{ {_REFUSE_BROKEN}; exit {ABSENT}; }}"
 # A host as its provider hands it over may have no Python yet; apt must not eat our stdin.
 GET_PYTHON = (
-    "command -v python3 >/dev/null 2>&1 || {"
+    f"command -v python3 >/dev/null 2>&1 || {{ {_REFUSE_BROKEN};"
     ' printf \'\\036{"event":"doing","id":"package:python3"}\\n\';'
     " export DEBIAN_FRONTEND=noninteractive;"
     " { apt-get -q update && apt-get -qy --no-install-recommends install python3; }"
-    " </dev/null >&2 || exit 4; }"
+    f" </dev/null >&2 || exit {UNINSTALLABLE};"
+    f" command -v python3 >/dev/null 2>&1 || {_BROKEN}; }}"
 )
 
 
-def command(sudo: str) -> str:
-    """The one command of a run. ``sudo``: "" for root, else the words before it."""
+def command(sudo: str, *, looks: bool = False) -> str:
+    """The one command of a run. ``sudo``: "" for root, else the words before it.
+
+    ``looks``: it installs nothing, not even the Python that the agent needs.
+    """
     # -I -S: nothing of the host's own Python set-up takes part; -B: nothing is written.
-    script = f"{UMASK}{GET_PYTHON}; exec python3 -I -S -B -c {shlex.quote(BOOTSTRAP)}"
+    python = NEED_PYTHON if looks else GET_PYTHON
+    script = f"{UMASK}{python}; exec python3 -I -S -B -c {shlex.quote(BOOTSTRAP)}"
     return in_sh(script, f"{sudo} {CLEAN}".strip())
 
 

@@ -189,6 +189,9 @@ class Everywhere:
         with ends_within(connection, self.deadline) as late:
             try:
                 return self._command(name, connection)
+            except (OSError, EOFError, paramiko.SSHException) as error:
+                words = connection.broken() or f"the line broke: {foreign.reason(error)}"
+                raise ConnectionFailed(words, where=name) from None
             finally:
                 if late.is_set():
                     raise ConnectionFailed(  # whatever the closed line was taken for

@@ -274,11 +274,14 @@ def _cut_short(result: NodeResult, run: Run) -> NodrizaError:
     if not result.denied:
         skipped = (event["words"] for event in result.resources if event["status"] == "skipped")
         why = "as you asked" if asked else foreign.line(next(skipped))
+        changed = result.changed and not run.check
         return (Interrupted if asked else HostRefused)(
             f"stopped between two resources: {why}",
             where=result.node,
-            kept="what is due on the host is written down there",
-            do=f"{again}: it goes on where this one stopped",
+            kept="what is due on the host is written down there"
+            if changed or result.failed
+            else "nothing was changed on it",
+            do=f"{again}: it continues where this one stopped" if changed else again,
         )
     kept = "nothing was changed on it" if result.resources else "this node was not touched"
     if result.changed:

@@ -2,7 +2,8 @@
 
 ``ssh -G HOST`` (ssh(1)) reads ~/.ssh/config and the system's file with Include, Match, Host
 and its tokens, and prints every option that holds for a host. It costs 7 ms, so it is asked
-only about hosts that a line of those files may concern, and once for each of them.
+only about hosts that a line of those files may concern, and once for all that the lines
+treat alike.
 
 What an option means here: ``APPLIED`` is honoured, ``NO_MEANING`` has no effect on what this
 program does over SSH, and every other option is refused in words.
@@ -15,7 +16,7 @@ import os
 import pwd
 import re
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nodriza import ssh_config_files as files
@@ -25,7 +26,8 @@ from nodriza.login import typed
 PATIENCE = 20
 """Seconds; a ``Match exec`` runs a program of the operator's."""
 APPLIED = {
-    "where": "addressfamily bindaddress connecttimeout host hostname port proxycommand proxyjump",
+    "where": "addressfamily bindaddress canonicalizehostname connecttimeout host hostname port"
+    " proxycommand proxyjump",
     "who": "certificatefile forwardagent identitiesonly identityagent identityfile"
     " preferredauthentications user",
     "known by": "globalknownhostsfile hostkeyalias revokedhostkeys userknownhostsfile",
@@ -66,11 +68,32 @@ def about(host: str, user: str | None = None, port: int | None = None) -> Said:
     read = files.read(typed().ssh_config)
     if not read.may_concern(host):
         return Said(host, port or 22, user or _local_user())
-    return _about(host, user, port, read)
+    for like in (read.likeness(host), host):
+        key = (like, user, port, read)
+        answer = _answers.get(key) or _answers.setdefault(key, _asked(host, user, port, read))
+        if answer.holds_for(host):
+            break
+    return replace(answer.said, host=host) if answer.said.host == answer.host else answer.said
 
 
-@functools.cache
-def _about(host: str, user: str | None, port: int | None, read: files.Read) -> Said:
+@dataclass(frozen=True)
+class _Answer:
+    """What ssh said when it was asked about ``host``."""
+
+    host: str
+    said: Said
+
+    def holds_for(self, host: str) -> bool:
+        """For another that all lines treat alike, unless its name is in an option's value."""
+        values = (value for name, value in self.said.options if name not in ("host", "hostname"))
+        named = self.said.host != self.host or any(self.host in value for value in values)
+        return host == self.host or not named
+
+
+_answers: dict[tuple[object, ...], _Answer] = {}
+
+
+def _asked(host: str, user: str | None, port: int | None, read: files.Read) -> _Answer:
     given = [*(["-l", user] if user else []), *(["-p", str(port)] if port else [])]
     with files.as_arguments(read) as (where, names):
         printed = _ask([*where, *given, "--", host], names)
@@ -79,13 +102,14 @@ def _about(host: str, user: str | None, port: int | None, read: files.Read) -> S
     found = dict(options)
     _refuse(host, options)
     login = found.get("user", _local_user())
-    return Said(
+    said = Said(
         found.get("hostname", host),
         int(found.get("port", 22)),
         user or login,
         user is not None or _names_user(host, login, read),
         options,
     )
+    return _Answer(host, said)
 
 
 def _names_user(host: str, login: str, read: files.Read) -> bool:

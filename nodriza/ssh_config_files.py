@@ -22,6 +22,8 @@ SYSTEM = tuple(
     for folder in ("/etc", "/usr/etc", "/usr/local/etc", "/opt/homebrew/etc")
 )
 """Where builds of OpenSSH have the system's file."""
+BY_NAME = ("canonicalizehostname", "match")
+"""Keywords by which two hosts differ, whatever their ``Host`` lines say."""
 DEPTH = 16
 """Of files that include others, as ssh has it."""
 NO_MEANING = {
@@ -43,7 +45,7 @@ NO_MEANING = {
     " gssapitrustdns hostbasedacceptedalgorithms hostbasedauthentication"
     " kbdinteractiveauthentication kbdinteractivedevices passwordauthentication",
     "what ssh has applied before it prints the rest": "canonicaldomains"
-    " canonicalizefallbacklocal canonicalizehostname canonicalizemaxdots"
+    " canonicalizefallbacklocal canonicalizemaxdots"
     " canonicalizepermittedcnames casignaturealgorithms ignoreunknown permitlocalcommand tag",
 }
 """Options of ssh_config(5) that have no effect on what is done here, and why."""
@@ -57,12 +59,17 @@ class Line:
     path: str
     number: int
     keyword: str
-    patterns: tuple[str, ...]
-    """Of its ``Host``, without the negated ones; ``*`` where that is not so simple."""
+    patterns: tuple[str, ...] | None
+    """Of its ``Host``; ``None`` where it is not so simple."""
 
     def may_concern(self, host: str) -> bool:
         """In doubt it does."""
-        return any(matches(host.lower(), pattern.lower()) for pattern in self.patterns)
+        if self.patterns is None:
+            return True
+        name = host.lower()
+        if any(matches(name, word[1:].lower()) for word in self.patterns if word[0] == "!"):
+            return False
+        return any(matches(name, word.lower()) for word in self.patterns)
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,14 @@ class Read:
 
     def may_concern(self, host: str) -> bool:
         """Can any line have to do with this host?"""
-        return any(line.may_concern(host) for line in self.lines)
+        said = (line for line in self.lines if line.keyword not in ("host", "match"))
+        return any(line.may_concern(host) for line in said)
+
+    def likeness(self, host: str) -> object:
+        """Two hosts have the same options where this is the same, but for what names them."""
+        if any(each.patterns is None or each.keyword in BY_NAME for each in self.lines):
+            return host
+        return tuple(each.may_concern(host) for each in self.lines if each.keyword == "host")
 
     def says(self, keyword: str) -> bool:
         """For any host."""
@@ -114,13 +128,12 @@ def _read(own: str, typed: bool, paths: tuple[tuple[str, object], ...]) -> Read:
 
 
 def _skim(path: Path, depth: int) -> Iterator[Line]:
-    doubt = ("*",)
     try:
         text = path.read_text("utf-8", "replace")
     except OSError:
-        yield Line(str(path), 0, "", doubt)  # ssh says why
+        yield Line(str(path), 0, "", None)  # ssh says why
         return
-    patterns: tuple[str, ...] = doubt
+    patterns: tuple[str, ...] | None = ("*",)
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
@@ -131,13 +144,12 @@ def _skim(path: Path, depth: int) -> Iterator[Line]:
             or re.search(r"[\"'\\]", value)
             or depth > DEPTH
         ):
-            yield Line(str(path), number, keyword, doubt)
+            yield Line(str(path), number, keyword, None)
             if keyword in ("host", "match"):
-                patterns = doubt
-        elif keyword == "host":
-            patterns = tuple(word for word in value.split() if not word.startswith("!"))
-        elif keyword == "match":
-            patterns = doubt
+                patterns = None
+        elif keyword in ("host", "match"):
+            patterns = tuple(value.split()) if keyword == "host" else None
+            yield Line(str(path), number, keyword, patterns)
         elif keyword == "include":
             for found in _included(path, value):
                 yield from _skim(found, depth + 1)

@@ -32,7 +32,10 @@ COLUMNS = ("release", "up", "load", "mem", "disk", "share", "clock", "last run")
 def show(cluster: Cluster, results: dict[str, NodeResult]) -> None:
     """One screen for the whole cluster."""
     console = Console(highlight=False)
-    console.print(screen(cluster, results, console.width))
+    with console.capture() as shown:
+        console.print(screen(cluster, results, console.width))
+    # rich fills lines up with blanks, which only a terminal has a use for.
+    print("\n".join(line.rstrip() for line in shown.get().splitlines()))  # noqa: T201
 
 
 def watch(cluster: Cluster, nodes: Sequence[Node], pause: float, **options: Any) -> None:
@@ -174,6 +177,6 @@ def _upstream(version: str) -> str:
 
 def _span(seconds: int) -> str:
     if seconds < 3600:
-        return time.strftime("%M:%S", time.gmtime(seconds))
+        return f"{seconds // 60} min" if seconds >= 60 else f"{seconds} s"
     days, hours = seconds // 86400, seconds % 86400 // 3600
     return f"{days} d {hours} h" if days else f"{hours} h"

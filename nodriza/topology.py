@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import jinja2
 
+from nodriza.lettering import cut
 from nodriza.provision import plan_all
 from nodriza.resources import Peers
 
@@ -97,7 +98,7 @@ def draw(cluster: Cluster) -> str:
         others=_words(role for role in cluster.central.roles if role not in WORDS),
         port="HTTPS 443" if cluster.tls.on else "HTTP 80",
         addresses=_several([child.web_address for child in cluster.children], 2),
-        cut=_cut,
+        cut=cut,
     )
 
 
@@ -157,8 +158,3 @@ def _words(roles: Iterable[str]) -> str:
 
 def _several(names: Sequence[str], most: int) -> str:
     return ", ".join([*names[:most], *(["…"] if len(names) > most else [])])
-
-
-def _cut(text: str, most: int) -> str:
-    """So that it stays inside its box."""
-    return text if len(text) <= most else text[: most - 1] + "…"

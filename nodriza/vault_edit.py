@@ -8,14 +8,13 @@ import shlex
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
 
 import yaml
 
+from nodriza.ending import in_order
 from nodriza.errors import SecretError
 from nodriza.secret_value import LONGEST, refuse_bad
 from nodriza.vault import Values, Vault
@@ -117,18 +116,11 @@ def _private_folder() -> Iterator[Path]:
     """A folder that nobody else may enter, gone afterwards with all that an editor left."""
     parent = MEMORY if os.access(MEMORY, os.W_OK) else None
     folder = Path(tempfile.mkdtemp(prefix="nodriza-", dir=parent))
-    deadly = (signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, _leave) for number in deadly}
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder)
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _leave(number: int, _frame: FrameType | None) -> None:
-    sys.exit(128 + number)  # through the finally clauses, which a signal alone would not take
+    with in_order():
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder)
 
 
 def _what_changed(before: Values, after: Values) -> str:

@@ -135,7 +135,7 @@ def unread(path: Path, listed: Sequence[Reader] | None, difference: Difference) 
     if listed is None:
         head = f"{path.name} is gone; who can open the secrets stays as it was"
     else:
-        head = f"{path.name} is not who can open the secrets; that stays as it was"
+        head = f"{path.name} lists others than can open the secrets; who can, stays as it was"
     lines = difference.lines("can't open it yet", gone)
     return "\n".join([head, *lines, "  next: fab secrets.rekey, if that is meant"])
 

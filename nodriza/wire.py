@@ -7,11 +7,15 @@ OpenSSH, which every real host keeps.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import socket
-import weakref
-from typing import Any
+import threading
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import paramiko
+from paramiko.common import MSG_CHANNEL_CLOSE
 
 IDENTIFICATION = 32 * 1024
 """Bytes up to the end of the line "SSH-2.0-…"; RFC 4253, 4.2, allows other lines before it."""
@@ -24,6 +28,26 @@ WAITING = 8 * 1024 * 1024
 """Bytes that nobody has read yet, over all channels: each was allowed 2 MB (its window)."""
 
 
+def _keep_order(channel: paramiko.Channel) -> None:
+    """Nothing is sent on a channel after its end, whatever other threads are at.
+
+    paramiko looks whether a channel is open, and sends then. sshd hangs up on all nodes behind it
+    when data comes for a channel that was closed in between.
+    """
+    guard = threading.RLock()
+
+    def guarded(act: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(act)
+        def acting(*args: Any, **options: Any) -> Any:
+            with guard:
+                return act(*args, **options)
+
+        return acting
+
+    for name in ("_send", "close", "_handle_close"):
+        setattr(channel, name, guarded(getattr(channel, name)))
+
+
 class TooMuch(paramiko.SSHException):
     """The other end sent more than the protocol allows."""
 
@@ -31,15 +55,21 @@ class TooMuch(paramiko.SSHException):
 class Transport(paramiko.Transport):
     """paramiko's, on a socket that keeps the limits."""
 
+    # By the channel's own method, which _keep_order may have replaced.
+    _channel_handler_table: ClassVar[dict[int, Any]] = {
+        **paramiko.Transport._channel_handler_table,  # type: ignore[attr-defined]
+        MSG_CHANNEL_CLOSE: lambda channel, message: channel._handle_close(message),
+    }
+
     def __init__(self, sock: Any, **options: Any) -> None:
         self._read = 0
-        self._opened: weakref.WeakSet[paramiko.Channel] = weakref.WeakSet()
         super().__init__(_Limited(sock, self), **options)  # type: ignore[arg-type]
 
-    def open_channel(self, *args: Any, **options: Any) -> paramiko.Channel:
-        """One more channel whose unread bytes count."""
-        channel = super().open_channel(*args, **options)
-        self._opened.add(channel)
+    def open_channel(self, kind: str, *args: Any, **options: Any) -> paramiko.Channel:
+        """As paramiko does. One to a node behind this gateway keeps its messages in order."""
+        channel = super().open_channel(kind, *args, **options)
+        if kind == "direct-tcpip":
+            _keep_order(channel)
         return channel
 
     def allow(self, asked: int) -> None:
@@ -50,11 +80,11 @@ class Transport(paramiko.Transport):
             raise TooMuch(NOT_SSH)
         if self._read > STRANGER and not self.is_authenticated():
             raise TooMuch(f"more than {STRANGER >> 20} MB before the log-in was done")
-        unread = sum(
-            len(channel.in_buffer) + len(channel.in_stderr_buffer) for channel in self._opened
-        )
+        # A copy, as others are opened meanwhile.
+        channels = self._channels.values()  # type: ignore[attr-defined]
+        unread = sum(len(one.in_buffer) + len(one.in_stderr_buffer) for one in channels)
         # A gateway has a channel for each node behind it.
-        allowed = sum(channel.in_window_size for channel in self._opened)
+        allowed = sum(one.in_window_size for one in channels)
         if unread > max(WAITING, allowed):
             raise TooMuch("it sends more than it was allowed to (its window)")
 
@@ -75,6 +105,11 @@ class _Limited:
         """As ``socket.recv``."""
         self._transport.allow(size)
         return self._transport.count(self._sock.recv(size))
+
+    def close(self) -> None:
+        """As ``socket.close``; a gateway's channel says good-bye on a line that may be dead."""
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+            self._sock.close()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sock, name)

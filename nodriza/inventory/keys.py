@@ -81,7 +81,7 @@ KEYS = {
     "Ssh.user": "Any other than root needs sudo on the node.",
     "Ssh.port": "Where sshd listens.",
     "Ssh.key": "The private key, relative to this file or below ~.",
-    "Ssh.gateway": "The way in: a node's name, user@host or user@host:port. null: none.",
+    "Ssh.gateway": "The way in: a node, user@host or user@host:port; null: not even ssh_config's.",
     "Ssh.known_hosts": "The file with the keys of the hosts.",
     "Ssh.host": "The address to connect to, if it is not the private one.",
     "KindSettings.ssh": _SSH,

@@ -13,6 +13,7 @@ from rich.text import Text
 from nodriza.events import Event, Resource
 from nodriza.report import words
 from nodriza.report.clean import Output
+from nodriza.report.diffs import Diffs
 from nodriza.report.lines import Progress, node_line, total_line
 from nodriza.report.recap import Restored, recap
 from nodriza.result import NodeResult
@@ -42,10 +43,12 @@ class LiveReport:
         self.nodes: dict[str, Progress] = {}
         self.began = clock()
         self._restored: Restored = {}
+        self._diffs = Diffs()
         self._live = Live(self, console=self.console, refresh_per_second=REFRESH, transient=True)
 
     def start(self, nodes: list[tuple[str, int]]) -> None:
         """Show all nodes, waiting."""
+        self._diffs.order = [name for name, _ in nodes]
         self.began = self.clock()
         self.nodes = {name: Progress(name, total) for name, total in nodes}
         self._live.start()
@@ -77,6 +80,10 @@ class LiveReport:
         """The moving lines make room for the recap."""
         self._live.stop()
         atexit.unregister(self._live.stop)
+        for head, lines in self._diffs.told():
+            self._print(Text(f"\n{head}", style="bold"))
+            for each in lines:
+                self._print(Text(f"    {each}", style=_DIFF.get(each[:1], "dim")))
         for line in recap(
             results,
             seconds,
@@ -115,8 +122,7 @@ class LiveReport:
             text = f"would change {text}"
         self._above(node, mark, style, text)
         if self.diff:
-            for line in event["diff"].splitlines():
-                self._print(Text(f"    {line}", style=_DIFF.get(line[:1], "dim")))
+            self._diffs.add(node, event["id"], event["diff"])
 
     def _above(self, node: str, mark: str, style: str, text: str) -> None:
         width = max(len(name) for name in self.nodes)

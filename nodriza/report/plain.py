@@ -5,6 +5,7 @@ from __future__ import annotations
 from nodriza.events import Event, Resource
 from nodriza.report import words
 from nodriza.report.clean import Output
+from nodriza.report.diffs import Diffs
 from nodriza.report.recap import Restored, recap
 from nodriza.result import NodeResult
 
@@ -22,13 +23,15 @@ class PlainReport:
         self._restored: Restored = {}
         self._skipped: set[str] = set()
         self._width = 0
+        self._diffs = Diffs()
 
     def start(self, nodes: list[tuple[str, int]]) -> None:
-        """Only the column's width."""
+        """The column's width, and the order of the nodes."""
+        self._diffs.order = [name for name, _ in nodes]
         self._width = max((len(name) for name, _ in nodes), default=0)
 
     def event(self, node: str, event: Event) -> None:
-        """At most one line, and the diff below it."""
+        """At most one line."""
         event = self.out.redacted(event)
         if event["event"] == "start":
             self._check[node] = event["check"]
@@ -51,8 +54,13 @@ class PlainReport:
         self._say(node, status, f"{counts} ({words.duration(result.seconds)})")
 
     def finish(self, results: dict[str, NodeResult], seconds: float, check: bool) -> None:
-        """The recap."""
-        for line in recap(
+        """How files change, and the recap."""
+        for head, lines in self._diffs.told():
+            self.out.line()
+            self.out.line(head)
+            for line in lines:
+                self.out.line(f"    {line}".rstrip())
+        for pieces in recap(
             results,
             seconds,
             check=check,
@@ -60,7 +68,7 @@ class PlainReport:
             again=self.again,
             width=WIDTH,
         ):
-            self.out.line("".join(text for _, text in line).rstrip())
+            self.out.line("".join(text for _, text in pieces).rstrip())
 
     def _resource(self, node: str, event: Resource) -> None:
         status = words.status(event, self._check.get(node, False))
@@ -74,8 +82,7 @@ class PlainReport:
             name += " and all after it"
         self._say(node, status, f"{name} ({note})" if note else name)
         if self.diff:
-            for line in event["diff"].splitlines():
-                self.out.line(f"    {line}")
+            self._diffs.add(node, event["id"], event["diff"])
 
     def _say(self, node: str, status: str, text: str) -> None:
         self.out.line(f"{node:<{self._width}}  {status:<7}  {text}")

@@ -65,7 +65,7 @@ def doing(event: Doing) -> str:
 def owed(event: Owed) -> str:
     """What an earlier run left due."""
     since = f", due since {event['since']}" if event["since"] else ""
-    return f"{event['id']} ({event['action']}{since}: an earlier run was cut short)"
+    return f"{event['id']} ({event['action']}{since}: an earlier run left it)"
 
 
 def duration(seconds: float) -> str:

@@ -19,8 +19,9 @@ FOLDERS = frozenset({"bin", "include", "lib", "lib64"})
 
 
 PATIENCE = ("--retries", "1", "--timeout", "15")
-"""A name server that is dead costs ten seconds a try (resolv.conf(5)), and each package has
-its tries: with pip's own five, nobody hears for a minute why nothing happens."""
+RESOLVER = {"RES_OPTIONS": "timeout:3 attempts:2"}
+"""A name server that is dead costs ten seconds a try and more (resolv.conf(5)), and pip tries
+six times: for minutes nobody would hear why nothing happens."""
 LINES = 20
 _UNREACHED = re.compile(
     r"(Temporary failure in name resolution|Name or service not known|No address associated"
@@ -87,7 +88,9 @@ class Venv(Resource):
             pip += ["--disable-pip-version-check", *PATIENCE, "install", "--quiet"]
             requirements, folder = host.at(self.requirements), host.at(self.folder)
             argv = [*pip, "-r", requirements]
-            done = host.run(argv, user=self.user, cwd=folder, timeout=1800, check=False)
+            done = host.run(
+                argv, user=self.user, cwd=folder, env=RESOLVER, timeout=1800, check=False
+            )
             if done.exit:
                 host.refuse(f"pip install: exit {done.exit}\n{reason(done.err or done.out)}")
         owner = self.user or "root"

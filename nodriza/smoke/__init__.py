@@ -1,6 +1,6 @@
 """The smoke test: the running cluster, from outside, as its users reach it."""
 
-from nodriza.smoke.run import Outcome, run_checks
+from nodriza.smoke.run import Outcome, run_checks, smoke
 from nodriza.smoke.site import Failed, Site
 
-__all__ = ["Failed", "Outcome", "Site", "run_checks"]
+__all__ = ["Failed", "Outcome", "Site", "run_checks", "smoke"]

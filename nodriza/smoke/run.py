@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib.util
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nodriza import alive, foreign
+from nodriza.ending import in_order
 from nodriza.errors import SmokeError
 from nodriza.smoke.checks import (
     CHECKS,
@@ -42,18 +43,52 @@ class Outcome:
         return "\n".join(lines)
 
 
-def all_checks(cluster: Cluster, site: Site, *, reboot: bool = False) -> list[Check]:
+@dataclass(frozen=True)
+class Checks:
+    """What to run, in this order; ``last`` whatever happens before, and however it ends."""
+
+    all: list[Check]
+    last: list[Check]
+
+
+def all_checks(cluster: Cluster, site: Site, *, reboot: bool = False) -> Checks:
     """The cluster's own, the application's, and the ones that reboot machines."""
     own = [*CHECKS]
     if cluster.tls.on:
         own.append(children_send_visitors_to_https)
     if cluster.aliases:
         own.append(aliases_lead_to_the_site)
-    checks = [*own, *_application_checks(cluster)]
-    return [*checks, *reboot_checks(site)] if reboot else checks
+    module = _application(cluster)
+    checks: list[Check] = [*own, *(module.CHECKS if module else [])]
+    last = [module.LAST] if hasattr(module, "LAST") else []
+    return Checks([*checks, *reboot_checks(site)] if reboot else checks, last)
 
 
-def run_checks(site: Site, checks: Iterable[Check]) -> Iterable[Outcome]:
+def smoke(
+    cluster: Cluster, say: Callable[[Outcome], None], *, reboot: bool = False
+) -> list[Outcome]:
+    """All checks; what they made is taken away again, however they end.
+
+    ``say`` is handed each outcome as it is known.
+    """
+    site = Site(cluster)
+    checks = all_checks(cluster, site, reboot=reboot)
+    outcomes: list[Outcome] = []
+
+    def run(some: Iterable[Check]) -> None:
+        for outcome in run_checks(site, some):
+            outcomes.append(outcome)
+            say(outcome)
+
+    with in_order():
+        try:
+            run(checks.all)
+        finally:
+            run(checks.last)
+    return outcomes
+
+
+def run_checks(site: Site, checks: Iterable[Check]) -> Iterator[Outcome]:
     """Each outcome as it is known; a check that breaks is a check that failed."""
     for check in checks:
         began = time.monotonic()
@@ -94,15 +129,14 @@ def junit(outcomes: Iterable[Outcome], name: str) -> bytes:
     return bytes(ET.tostring(suite, encoding="utf-8", xml_declaration=True))
 
 
-def _application_checks(cluster: Cluster) -> list[Check]:
-    """``CHECKS`` of the file that the inventory's ``app.smoke`` names."""
+def _application(cluster: Cluster) -> Any:
+    """The file that the inventory's ``app.smoke`` names: ``CHECKS``, and perhaps ``LAST``."""
     if not cluster.app.smoke:
-        return []
+        return None
     path = Path(cluster.app.source_path) / cluster.app.smoke
     spec = importlib.util.spec_from_file_location("application_smoke", path)
     if spec is None or spec.loader is None or not path.is_file():
         raise SmokeError(f"no file {path}", where=f"{cluster.path}: app.smoke")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    checks: list[Check] = module.CHECKS
-    return checks
+    return module

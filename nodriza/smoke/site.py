@@ -140,6 +140,19 @@ class Site:
             raise HostRefused(f"{command}: {words or f'exit {exit}'}", where=node.name)
         return said
 
+    def manage(self, *argv: str) -> str:
+        """The output of ``manage.py`` on the central node: as the application's user, with its
+        variables, in the release that serves; ``HostRefused``.
+        """
+        app = self.cluster.app
+        return self.on(
+            self.cluster.central,
+            *("systemd-run", "--quiet", "--pipe", "--wait", "--collect"),
+            *(f"--uid={app.user}", f"--property=EnvironmentFile={app.environment_file}"),
+            *(f"--working-directory={app.current}/app", f"{app.current}/venv/bin/python"),
+            *("manage.py", *argv),
+        )
+
     def is_open(self, address: str, port: int, seconds: float = 1.5) -> bool:
         """Does anything accept a TCP connection there, from where we stand?"""
         try:

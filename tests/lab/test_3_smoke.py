@@ -26,16 +26,19 @@ def sentence(check: Callable[[Any], None]) -> str:
     return str(check.__doc__).strip().splitlines()[0]
 
 
-def of_the_application() -> list[Callable[[Any], None]]:
+def of_the_application() -> Any:
     spec = importlib.util.spec_from_file_location("example_smoke", EXAMPLE / "smoke.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return list(module.CHECKS)
+    return module
 
 
-SENTENCES = [*map(sentence, [*CHECKS, *of_the_application()]), *REBOOTS]
+APPLICATION = of_the_application()
+LAST = sentence(APPLICATION.LAST)
+"""Which comes after the reboots as well: what the checks made is not for visitors."""
+SENTENCES = [*map(sentence, [*CHECKS, *APPLICATION.CHECKS]), *REBOOTS, LAST]
 
 
 @pytest.fixture(scope="module")

@@ -131,7 +131,8 @@ def test_drained_child__stays_out_and_the_last_one_is_not_drained(mended: Projec
     """Nobody's name server knows who is out: the children do."""
     addresses = [child.web_address for child in mended.cluster.children]
     domain = mended.cluster.domain
-    mended.fab("drain", "server-3").well()
+    drained = mended.fab("drain", "server-3").well()
+    assert "take these out at your DNS provider" in drained.said  # no node has the role dns
     try:
         mended.fab("provision").well()
         refused = mended.fab("drain", "server-2")

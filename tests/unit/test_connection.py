@@ -12,7 +12,7 @@ from pathlib import Path
 
 import paramiko
 import pytest
-from paramiko.common import MSG_GLOBAL_REQUEST
+from paramiko.common import MSG_CHANNEL_CLOSE, MSG_CHANNEL_DATA, MSG_GLOBAL_REQUEST
 
 from nodriza import connection, hops, hostkeys_accept, line, ssh_config_files
 from nodriza.connection import Connections, Gateways
@@ -360,6 +360,33 @@ def test_gateway__sees_one_log_in_for_all_nodes_behind_it(many: Many) -> None:
     assert all(isinstance(each, line.Line) for each in found)
     assert gateway.seen.count("guest") == 1
     assert sum(word.startswith("channel") for word in gateway.seen) == len(nodes)
+
+
+def test_channel__has_nothing_sent_on_it_after_its_end(many: Many) -> None:
+    """Data for a channel that is gone makes sshd hang up on all nodes behind it."""
+    _, nodes, cluster = many
+    hop = hops.to_node(cluster.nodes[1], cluster)
+    assert hop.before is not None
+    transport = connection.gateways.open(hop.before).transport
+    place = ("127.0.0.1", nodes[0].port)
+    channel = transport.open_channel("direct-tcpip", place, ("", 0))
+    sent: list[int] = []
+    really = transport._send_user_message
+
+    def send(message: paramiko.Message) -> None:
+        (kind, *_) = message.asbytes()
+        if kind == MSG_CHANNEL_DATA:
+            time.sleep(0.3)
+        sent.append(kind)
+        really(message)
+
+    transport._send_user_message = send
+    sender = threading.Thread(target=channel.send, args=(b"SSH-2.0-x\r\n",))
+    sender.start()
+    time.sleep(0.1)
+    channel.close()
+    sender.join()
+    assert sent.index(MSG_CHANNEL_DATA) < sent.index(MSG_CHANNEL_CLOSE)
 
 
 def test_gateway_that_turns_guests_away__is_asked_again_after_a_pause(many: Many) -> None:

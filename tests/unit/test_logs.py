@@ -39,6 +39,71 @@ def test_message_that_is_no_text__is_read():
     assert Reader("a").read(journal(NOON, None)).line == ""
 
 
+SSH, SESSION = {"_SYSTEMD_UNIT": "ssh.service"}, {"_SYSTEMD_UNIT": "session-5.scope"}
+SYSTEMD = {"SYSLOG_IDENTIFIER": "systemd", "_SYSTEMD_UNIT": "init.scope"}
+OURS = "COMMAND=/usr/bin/env -i PATH=/usr/local/sbin HOME=/root LC_ALL=C.UTF-8 /bin/sh -c eval"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        journal(NOON, "Accepted publickey for root from 198.18.7.1 port 5 ssh2: ED25519", **SSH),
+        journal(NOON, "pam_unix(sshd:session): session opened for user root(uid=0)", **SSH),
+        journal(NOON, "pam_env(sshd:session): deprecated reading of user environment", **SSH),
+        journal(NOON, "Received disconnect from 198.18.7.1 port 5:11: disconnected by user"),
+        journal(NOON, "Disconnected from user root 198.18.7.1 port 57682", **SESSION),
+        journal(NOON, "pam_unix(sshd:session): session closed for user root", **SESSION),
+        journal(NOON, "New session 5 of user root.", SYSLOG_IDENTIFIER="systemd-logind"),
+        journal(NOON, "Removed session c5.", SYSLOG_IDENTIFIER="systemd-logind"),
+        journal(NOON, "Started session-5.scope - Session 5.", UNIT="session-5.scope", **SYSTEMD),
+        journal(NOON, "Created slice user-0.slice", UNIT="user-0.slice", **SYSTEMD),
+        journal(NOON, "Starting user@0.service", UNIT="user@0.service", **SYSTEMD),
+        journal(
+            NOON,
+            "Reached target basic.target",
+            _SYSTEMD_UNIT="user@0.service",
+            SYSLOG_IDENTIFIER="systemd",
+        ),
+        journal(NOON, f"admin : PWD=/home/admin ; USER=root ; {OURS}", **SESSION),
+        journal(NOON, "admin : (command continued) aW1wb3J0IGdj bWFyc2hhbA==", **SESSION),
+    ],
+)
+def test_logins_of_ours__are_left_out_where_they_are_not_asked_for(line):
+    assert not left_in(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        journal(NOON, "Failed password for root from 203.0.113.9 port 5 ssh2", **SSH),
+        journal(NOON, "Invalid user admin from 203.0.113.9 port 5", **SSH),
+        journal(NOON, "Connection closed by authenticating user root 203.0.113.9 [preauth]"),
+        journal(NOON, "eve : PWD=/ ; USER=root ; COMMAND=/bin/cat /etc/shadow", **SESSION),
+        journal(NOON, "somebody did this", **SESSION),
+        journal(NOON, "a service of hers", _SYSTEMD_UNIT="user@0.service", SYSLOG_IDENTIFIER="x"),
+        journal(NOON, "Started nginx.service", UNIT="nginx.service", **SYSTEMD),
+        journal(NOON, 'said "MESSAGE":"Accepted publickey', _SYSTEMD_UNIT="uwsgi.service"),
+        journal(NOON, "Sessions are kept in the cache", _SYSTEMD_UNIT="uwsgi.service"),
+    ],
+)
+def test_others_and_failed_logins__stay_in(line):
+    assert left_in(line)
+
+
+def left_in(line):
+    # As journalctl writes it: without blanks.
+    packed = json.dumps(json.loads(line), separators=(",", ":"))
+    argv = ["grep", "-Ev", engine.LOGINS]
+    return subprocess.run(argv, input=packed, text=True, capture_output=True, check=False).stdout
+
+
+def test_logins__are_shown_to_who_asks_for_sshd():
+    plan = Plan("server-2", ())
+    assert "Accepted" in engine.command(plan, Wish())
+    assert "Accepted" in engine.command(plan, Wish(follow=True))
+    assert "Accepted" not in engine.command(plan, Wish(unit="ssh"))
+
+
 @pytest.mark.parametrize(
     ("zone", "line", "when"),
     [

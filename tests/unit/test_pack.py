@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import marshal
 import os
@@ -12,15 +13,17 @@ import sys
 import zlib
 from importlib.util import MAGIC_NUMBER
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodriza import pack
+from nodriza import channel, pack
 from nodriza.agent.host import Host
 from nodriza.agent.main import keep_agent
 from nodriza.conversation import Conversation
+from nodriza.errors import ConnectionFailed
 from nodriza.resources import Command, File, to_data
 
 # What a login or a boot may have set on a host; each of them changes what some program does.
@@ -174,6 +177,71 @@ assert first.getsource.__module__ == "inspect"
 
 def test_command__holds_no_secret_and_no_plan():
     assert len(pack.command("sudo -n")) < 3_500
+
+
+@pytest.fixture
+def bare(tmp_path):
+    """Programs of a host without Python, where apt-get is to be seen when it is called."""
+    (tmp_path / "bin").mkdir()
+    apt = tmp_path / "bin/apt-get"
+    apt.write_text(f"#!/bin/sh\necho $2 >>{tmp_path}/apt\n")
+    apt.chmod(0o755)
+
+    def run(words, *, installed=False):
+        (tmp_path / "list").touch() if installed else (tmp_path / "list").unlink(missing_ok=True)
+        script = words.replace("/var/lib/dpkg/info/python3-minimal.list", f"{tmp_path}/list")
+        env = {"PATH": f"{tmp_path}/bin"}
+        code = subprocess.call(
+            ["/bin/sh", "-c", f"{script}; exit 0"], env=env, stderr=subprocess.DEVNULL
+        )
+        log = tmp_path / "apt"
+        return code, log.read_text().split() if log.exists() else []
+
+    return run
+
+
+def test_look__installs_nothing(bare):
+    assert bare(pack.NEED_PYTHON) == (pack.ABSENT, [])
+    assert pack.NEED_PYTHON in decoded(pack.command("", looks=True))
+    assert "apt" not in decoded(pack.command("sudo -n", looks=True))
+
+
+@pytest.mark.parametrize(("mode", "installs"), [("check", False), ("apply", True)])
+def test_host_that_is_only_looked_at__is_asked_to_install_nothing(monkeypatch, mode, installs):
+    commands = []
+
+    def begin(connection, command):
+        commands.append(command)
+        raise ConnectionFailed("this is far enough")
+
+    monkeypatch.setattr(channel, "begin", begin)
+    connection = SimpleNamespace(user="root", client=None)
+    with pytest.raises(ConnectionFailed):
+        channel.exchange(connection, {"mode": mode, "resources": []}, lambda _: None)
+    assert ("apt-get" in decoded(commands[0])) == installs
+
+
+def test_run__installs_python_where_there_is_none_and_sees_whether_it_starts(bare):
+    code, calls = bare(pack.GET_PYTHON)
+    assert calls == ["update", "--no-install-recommends"]
+    assert code == pack.BROKEN, "apt-get says yes, and there is none"
+
+
+@pytest.mark.parametrize("words", [pack.NEED_PYTHON, pack.GET_PYTHON], ids=["look", "run"])
+def test_python__that_is_installed_and_does_not_start_is_no_work_for_apt(bare, words, tmp_path):
+    (tmp_path / "bin/python3").symlink_to("python3.11")
+    assert bare(words, installed=True) == (pack.BROKEN, [])
+
+
+@pytest.mark.parametrize("words", [pack.NEED_PYTHON, pack.GET_PYTHON], ids=["look", "run"])
+def test_python__that_is_there_is_taken(bare, words, tmp_path):
+    (tmp_path / "bin/python3").symlink_to("/bin/true")
+    assert bare(words) == (0, [])
+
+
+def decoded(command):
+    words = command.partition(" sh ")[2].split()
+    return base64.b64decode("".join(words)).decode()
 
 
 def test_host__keeps_the_agent_and_the_one_before(tmp_path):

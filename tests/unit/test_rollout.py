@@ -19,7 +19,7 @@ def cut_short(*, ctrl_c: bool = False, **fields: Any) -> Any:
     stop = threading.Event()
     if ctrl_c:
         stop.set()
-    run: Any = SimpleNamespace(stop=stop, turns=SimpleNamespace(failed=["server-1"]))
+    run: Any = SimpleNamespace(check=False, stop=stop, turns=SimpleNamespace(failed=["server-1"]))
     return _cut_short(NodeResult("server-2", skipped=1, **fields), run)
 
 
@@ -57,8 +57,18 @@ def test_node_whose_turn_had_not_come_before_ctrl_c__is_told_so():
     assert error.what == "its turn had not come"
 
 
+STOPPED = [{"status": "skipped", "words": "the run was interrupted"}]
+
+
 def test_host_that_stopped_by_itself__says_why():
-    error = cut_short(resources=[{"status": "skipped", "words": "the run was interrupted"}])
+    error = cut_short(resources=STOPPED, changed=1)
     assert isinstance(error, HostRefused)
     assert error.what == "stopped between two resources: the run was interrupted"
-    assert "it goes on where this one stopped" in error.do
+    assert error.kept == "what is due on the host is written down there"
+    assert error.do == "run the same command again: it continues where this one stopped"
+
+
+def test_host_that_stopped_before_it_changed_anything__says_nothing_of_going_on():
+    error = cut_short(resources=STOPPED)
+    assert error.kept == "nothing was changed on it"
+    assert error.do == "run the same command again"

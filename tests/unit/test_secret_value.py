@@ -12,11 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nodriza.agent.redact import Redactor
+from nodriza.ask import Silent
 from nodriza.errors import SecretError
 from nodriza.inventory.load import load_cluster
 from nodriza.plan import Plan, Planned, plan_node
 from nodriza.resources import File
 from nodriza.resources.command import parse_environment
+from nodriza.rollout import Run, roll_out
 from nodriza.secret import env, secret
 from nodriza.secret_value import refuse_unfit, uses
 from tests.unit.conftest import ROOT
@@ -103,6 +105,12 @@ def test_places__where_an_odd_value_is_right(line, fits):
 @pytest.mark.parametrize("value", ["wJalr/K7MDENG+bPx=", "https://k@o4.example/77", "a,b:c~d-e_f"])
 def test_plain_values__fit_everywhere(value):
     refuse_unfit(plan("password ‹secret:key›;\n"), {"key": value})
+
+
+def test_run__begins_on_no_host_with_a_value_that_does_not_fit(three_node):
+    run = Run(three_node, Silent(), {"key": "an odd value"}, "test", check=True)
+    with pytest.raises(SecretError, match="does not fit into /etc/x.conf"):
+        roll_out(run, plan("password ‹secret:key›;\n"))
 
 
 def test_uses__names_nodes_and_files(three_node):

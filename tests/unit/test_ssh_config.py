@@ -210,6 +210,12 @@ def test_proxy_jump__leads_through_each_hop_with_what_ssh_config_says_of_it(way:
     ]
 
 
+def test_gateways__are_called_as_people_write_them(way: Way) -> None:
+    jumps = "u@192.0.2.1,192.0.2.2:2200,[2001:db8::1]:22,name"
+    found = [hop.word for hop in way(f"Host 198.18.7.11\n  ProxyJump {jumps}\n")]
+    assert found == ["192.0.2.1", "192.0.2.2:2200", "[2001:db8::1]:22", "name", "server-1"]
+
+
 def test_gateway_of_the_inventory__has_its_own_lines_in_ssh_config(way: Way) -> None:
     config = "Host bastion.test\n  HostName 192.0.2.1\n  User ops\n  ProxyJump outer\n"
     found = [hop.login for hop in way(config, "gateway: bastion.test")]
@@ -304,3 +310,46 @@ def test_ssh__is_asked_once_about_a_host(way: Way, asked: list[list[str]]) -> No
 def test_file_that_has_changed__is_read_again(way: Way) -> None:
     assert way("Host *\n  Port 24\n").port == 24
     assert way("Host *\n  Port 2400\n").port == 2400
+
+
+def test_hosts_that_all_lines_treat_alike__are_asked_about_once(
+    way: Way, asked: list[list[str]]
+) -> None:
+    """A thousand nodes in one network: one question, and not seven seconds."""
+    way("Host 198.18.7.1\n  Port 1\nHost 198.18.7.*\n  Port 24\n  User u\n  ProxyJump gate\n")
+    before = len(asked)
+    found = {ssh_config.about(f"198.18.7.{number}") for number in range(2, 200)}
+    assert len(asked) == before
+    assert {said.port for said in found} == {24}
+    assert len({said.host for said in found}) == 198
+    assert ssh_config.about("198.18.7.1").port == 1
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        "Host 198.18.7.*\n  Hostname %h.example.test\n",
+        "Host *\n  Port 24\nMatch host 198.18.7.3\n  User u\n",
+        "Host *\n  Port 24\nHost 198.18.7.[345]\nHost 198.18.7.3 # x\n  User u\n",
+        'Host *\n  Port 24\nHost "198.18.7.3"\n  User u\n',
+        "Host *\n  Port 24\nHost !198.18.7.3 198.18.7.*\n  User v\n",
+        "Host *\n  Port 24\nInclude inner\n",
+        "Host *\n  Port 24\nHost 198.18.7.3\n  Include inner\n",
+    ],
+)
+def test_hosts_that_lines_tell_apart__are_not_taken_for_one_another(
+    way: Way, home: Path, config: str
+) -> None:
+    (home / "inner").write_text("Host *.3\n  User u\n")
+    way(config)
+    alone = {}
+    for number in (2, 3):
+        ssh_config._answers.clear()
+        alone[number] = ssh_config.about(f"198.18.7.{number}")
+    ssh_config._answers.clear()
+    for number in (2, 3):
+        assert ssh_config.about(f"198.18.7.{number}") == alone[number]
+    assert (alone[2].host, alone[2].user) != (alone[3].host, alone[3].user)
+    assert alone[3].host.startswith("198.18.7.3")
+    different = {(said.user, said.host.removesuffix(".example.test")) for said in alone.values()}
+    assert len(different) == 2

@@ -199,3 +199,18 @@ def test_question_that_hangs__costs_its_patience_once_and_hides_no_other(monkeyp
     assert found["well"] == 7
     assert found["broken"] == {"error": "Transport endpoint is not connected"}
     assert found["0"] == {"error": "no answer within 0.2 s"}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(7, "7 s"), (3361, "56 min"), (3600, "1 h"), (86_399, "23 h"), (90_000, "1 d 1 h")],
+)
+def test_span__can_be_read_in_one_way_only(seconds, words):
+    assert status._span(seconds) == words
+
+
+def test_piped__has_no_blanks_at_the_ends_of_lines(three_node, capsys):
+    status.show(three_node, {"server-2": node(), "server-3": node("server-3")})
+    said = capsys.readouterr().out
+    assert "server-3" in said
+    assert all(line == line.rstrip() for line in said.splitlines())

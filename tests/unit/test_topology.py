@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from nodriza.inventory import Cluster, load_cluster
+from nodriza.lettering import cut, width
 from nodriza.plan import plan_node
 from nodriza.resources import Peers
 from nodriza.topology import draw
@@ -86,3 +87,65 @@ def test_https__is_told(cluster):
 
 def test_same_inventory__is_the_same_picture(three_node):
     assert draw(three_node) == draw(three_node)
+
+
+LETTERS = "wmi-1"
+
+
+@pytest.mark.parametrize("letter", LETTERS)
+@pytest.mark.parametrize("children", [2, 5, 50])
+def test_texts__stay_in_their_boxes_and_overlap_nowhere_however_long_the_names(
+    cluster, letter, children
+):
+    name = ("a" + letter * 59 + "a").replace("-a", "ba")
+    drawn = cluster(
+        ("server-[2:3]", f"{name}[{10}:{9 + children}]"),
+        ("[12:13]", f"[112:{111 + children}]"),
+        ("server-1:", f"{name}-1:"),
+        ("video-1:", f"v{name}1:"),
+        ("videoteca.test", ".".join([letter.replace("-", "a") * 60] * 3) + ".test"),
+        ("engine: nfs", "engine: glusterfs"),
+    )
+    boxes, texts = _places(drawn)
+    assert any("…" in text for _, text, _, _ in texts)
+    for y, text, left, right in texts:
+        (x, end) = min(
+            (
+                (x, end)
+                for top, bottom, x, end in boxes
+                if top <= y <= bottom and x <= (left + right) / 2 <= end
+            ),
+            key=lambda box: box[1] - box[0],
+            default=(0, 10_000),
+        )
+        assert x <= left, text
+        assert right <= end, text
+    for y, text, left, right in texts:
+        for other_y, other, begin, end in texts:
+            if text is not other and abs(y - other_y) < 8:
+                assert right <= begin or end <= left, (text, other)
+
+
+def _places(cluster):
+    """Boxes as top, bottom, left, right; texts as their line, words, left, right."""
+    tree = ET.fromstring(draw(cluster))
+    sizes = {"name": (18, True), "kind": (13, False), "address": (13, False), "port": (14, True)}
+    boxes = []
+    for box in tree.iter(f"{SVG}rect"):
+        x, y, wide, high = (float(box.get(key)) for key in ("x", "y", "width", "height"))
+        boxes.append((y, y + high, x, x + wide))
+    texts = []
+    middles = {id(text) for g in tree.iter(f"{SVG}g") for text in g.iter(f"{SVG}text")}
+    for text in tree.iter(f"{SVG}text"):
+        size, bold = sizes.get((text.get("class") or "").split(" ")[0], (15, False))
+        words = "".join(text.itertext()).strip()
+        wide = width(words, size, bold=bold)
+        anchor = text.get("text-anchor") or ("middle" if id(text) in middles else "start")
+        left = float(text.get("x")) - {"start": 0, "middle": wide / 2, "end": wide}[anchor]
+        texts.append((float(text.get("y")), words, left, left + wide))
+    return boxes, texts
+
+
+def test_cut_name__keeps_the_end_by_which_its_kind_differs():
+    assert cut("a-very-long-name-of-a-node-in-madrid-17", 170, 18, bold=True).endswith("17")
+    assert cut("server-2", 170, 18, bold=True) == "server-2"

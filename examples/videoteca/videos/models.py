@@ -78,6 +78,16 @@ class Video(models.Model):
         """The JPEG, below MEDIA_ROOT."""
         return f"posters/{self.key}.jpg"
 
+    def forget(self) -> None:
+        """Take it away, with its files; a task that is still at them does the same at its end."""
+        self.delete()
+        self.delete_files()
+
+    def delete_files(self) -> None:
+        """Take away the upload and what was made of it; what is not there is no mistake."""
+        for name in (self.original.name, self.film_name, self.poster_name):
+            default_storage.delete(name)
+
     @property
     def ready(self) -> bool:
         return self.state == self.State.READY

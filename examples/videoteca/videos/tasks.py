@@ -68,18 +68,26 @@ def make(self: Task, pk: int, attempt: int) -> str:
     )
     if not claimed:
         return f"video {pk}: attempt {attempt} is no longer wanted"
-    video = Video.objects.get(pk=pk)
+    video = Video.objects.filter(pk=pk).first()
+    if video is None:
+        return f"video {pk}: taken away meanwhile"
     began = time.monotonic()
     try:
         seconds = _make(video)
     except film.Interrupted as error:
         raise Reject(f"video {pk}: interrupted", requeue=True) from error
     except (film.FilmError, OSError) as error:
+        if not Video.objects.filter(pk=pk).exists():
+            video.delete_files()
+            return f"video {pk}: taken away meanwhile"
         log.warning("video %s: %s", pk, error)
         _settle(pk, attempt, state=Video.State.FAILED, words=str(error)[:500])
         return f"video {pk}: failed"
     work = time.monotonic() - began
-    _settle(pk, attempt, state=Video.State.READY, seconds=seconds, work_seconds=work)
+    kept = _settle(pk, attempt, state=Video.State.READY, seconds=seconds, work_seconds=work)
+    if not kept and not Video.objects.filter(pk=pk).exists():
+        video.delete_files()
+        return f"video {pk}: taken away meanwhile"
     return f"video {pk}: {seconds:.1f} s of film in {work:.1f} s"
 
 

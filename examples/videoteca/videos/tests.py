@@ -327,3 +327,57 @@ class Migrations(TestCase):
     def test_the_models_have_no_change_without_a_migration(self):
         with redirect_stdout(StringIO()):
             call_command("makemigrations", check=True, dry_run=True)
+
+
+class SmokeTestIsRemoved(TestCase):
+    """Visitors never see for long what a smoke test made."""
+
+    def make(self, mark, age=timedelta(0)):
+        when = timezone.now() - age
+        Note.objects.create(author=mark, text="x", node="server-2", written=when)
+        file = SimpleUploadedFile("a.mp4", b"not much")
+        video = Video.objects.create(
+            title=mark, original=file, node_received="server-2", uploaded=when
+        )
+        for name in (video.film_name, video.poster_name):
+            path = Path(settings.MEDIA_ROOT) / name
+            path.parent.mkdir(exist_ok=True)
+            path.touch()
+        return video
+
+    def files(self, video):
+        names = (video.original.name, video.film_name, video.poster_name)
+        return [name for name in names if (Path(settings.MEDIA_ROOT) / name).exists()]
+
+    def test_its_own_and_old_ones_go_with_their_files_and_nothing_else(self):
+        mine, other, old = (f"Smoke test {digit * 32}" for digit in "abc")
+        video = self.make(mine)
+        self.make(other)
+        self.make(old, timedelta(hours=2))
+        self.make("Smoke test of my new camera", timedelta(hours=2))
+        with redirect_stdout(StringIO()) as said:
+            call_command("remove_smoke_tests", mine)
+        self.assertEqual(said.getvalue(), "4 removed\n")
+        left = {other, "Smoke test of my new camera"}
+        self.assertEqual({video.title for video in Video.objects.all()}, left)
+        self.assertEqual({note.author for note in Note.objects.all()}, left)
+        self.assertEqual(self.files(video), [])
+
+    def test_a_mark_that_a_visitor_could_have_removes_nothing(self):
+        self.make("Holidays")
+        with redirect_stdout(StringIO()):
+            call_command("remove_smoke_tests", "Holidays")
+        self.assertEqual(Video.objects.count(), 1)
+
+    def test_a_video_that_is_taken_away_while_it_is_made_leaves_no_files(self):
+        video = self.make("Holidays")
+
+        def work(_):
+            Video.objects.all().delete()
+            (Path(settings.MEDIA_ROOT) / video.film_name).touch()
+            return 2.0
+
+        with mock.patch.object(tasks, "_make", work):
+            said = tasks.make(video.pk, video.attempt)
+        self.assertIn("taken away", said)
+        self.assertEqual(self.files(video), [])

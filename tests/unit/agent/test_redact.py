@@ -126,3 +126,17 @@ def test_old_line_of_another_shape__is_hidden_whole():
     shown = diff("pass: OLDVALUE\n", wanted, wanted)
     assert "OLDVALUE" not in shown
     assert f"-{HIDDEN}" in shown
+
+
+def test_old_line_of_a_shown_new_one__is_shown_with_its_name():
+    wanted = 'MAX="300"\nPASSWORD="‹secret:db›"\n'
+    shown = diff('MAX="200"\nPASSWORD="‹secret:db›"\nOTHER="200"\n', wanted, wanted)
+    assert f'-MAX={HIDDEN}\n+MAX="300"' in shown
+    assert f"-{HIDDEN}" in shown
+    assert "200" not in shown
+
+
+def test_token__is_shown_alike_in_both_lines_of_a_diff():
+    wanted = 'PASSWORD="‹secret:db:env›"\nX="2"\n'
+    shown = diff('PASSWORD="OLDVALUE"\n', 'PASSWORD="‹secret:db›"\nX="2"\n', wanted)
+    assert '-PASSWORD="‹secret:db›"\n+PASSWORD="‹secret:db›"' in shown

@@ -168,3 +168,11 @@ def test_range__says_each_thing_that_is_wrong_with_it_and_each_once(write):
     assert "10.0.0.16 is already the address of b" in said
     many = BASE.replace("10.0.0.[13:16]", "10.9.0.[13:16]")
     assert told(write, many).count("is not in the private network") == 1
+
+
+def test_range_that_overlaps_two_others__says_both(write):
+    nodes = "  server-4: {kind: child, private: 10.0.0.31}\n"
+    nodes += "  server-6: {kind: child, private: 10.0.0.32}\n"
+    said = told(write, BASE.replace("  server-[3:6]", f"{nodes}  server-[3:6]"))
+    assert '"server-4" is already made by "server-4"' in said
+    assert '"server-6" is already made by "server-6"' in said

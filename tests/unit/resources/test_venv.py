@@ -1,6 +1,5 @@
 """Virtual environments, made by the real venv and pip, from a wheel made here."""
 
-import time
 import zipfile
 
 import pytest
@@ -79,15 +78,14 @@ def test_venv__takes_relative_requirements_from_its_folder(host):
     assert imported(host) == "1.0"
 
 
-def test_venv__says_first_that_the_index_can_not_be_reached_and_soon(host):
+def test_venv__says_first_that_the_index_can_not_be_reached_and_tries_once_more_only(host):
     host.write("/requirements.txt", "--index-url http://127.0.0.1:9/simple\ntiny\n")
-    began = time.monotonic()
     with pytest.raises(HostError) as caught:
         VENV.fix(host, None)
     first, second = str(caught.value).splitlines()[:2]
     assert first.startswith("pip install: exit 1")
     assert second == "the package index can't be reached from this host: Connection refused"
-    assert time.monotonic() - began < 20
+    assert str(caught.value).count("WARNING: Retrying") == 1
 
 
 DEAD = """\
