@@ -229,3 +229,18 @@ def test_command__reads_what_logrotate_has_just_moved_away_as_well(three_node, t
 
 def test_command__quotes_what_was_typed():
     assert "'--unit=x; reboot'" in engine.command(Plan("a", ()), Wish(unit="x; reboot"))
+
+
+@pytest.mark.parametrize("unit", ["nope", "ngnix", "nginx.servic", ""])
+def test_unit_that_no_node_has__is_refused_with_those_that_are_there(three_node, unit):
+    plans = [plan_node(node, three_node) for node in three_node.nodes]
+    if not unit:
+        engine.refuse_unit(unit, plans)
+        return
+    with pytest.raises(TargetError) as refused:
+        engine.refuse_unit(unit, plans)
+    assert refused.value.exit_code == 2
+    assert f"--unit {unit}: no such service on these nodes" in str(refused.value)
+    assert ('did you mean "nginx"?' in str(refused.value)) == (unit != "nope")
+    assert "uwsgi" in refused.value.do
+    engine.refuse_unit("nginx", plans)
