@@ -216,3 +216,9 @@ def test_clock_that_is_wrong__is_a_warning(hosts, monkeypatch):
     words = [event["words"] for _, event in hosts.report.events if event["event"] == "warning"]
     assert len(words) == len(hosts.cluster.nodes)
     assert "behind this computer's" in words[0]
+
+
+@pytest.mark.parametrize(("check", "mode"), [(True, "check"), (False, "apply")])
+def test_request__says_whether_anything_may_change(hosts, check, mode):
+    run = Run(hosts.cluster, hosts.report, {}, "provision", check=check)
+    assert run.request(plan("server-2"))["mode"] == mode
