@@ -40,8 +40,8 @@ FAULTS = (
     Fault(
         "the plan and its secrets stand in a command line",
         "nodriza/channel.py:exchange",
-        "command = pack.command(sudo_words(connection.user, sudo_password))",
-        "command = pack.command(sudo_words(connection.user, sudo_password)) + f' #{request}'",
+        "sudo_password), looks=looks)",
+        "sudo_password), looks=looks) + f' #{request}'",
         ("test_line_to_a_host.py",),
     ),
     Fault(
