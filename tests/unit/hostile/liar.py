@@ -136,7 +136,7 @@ class Channel:
         return self.exit_status
 
     def _request(self) -> dict[str, Any]:
-        if self.command == pack.command(""):
+        if self.command in (pack.command(""), pack.command("", looks=True)):
             assert self._asked.wait(10)
             body = self._heard.partition(b"\n")[2]
             request: dict[str, Any] = json.loads(zlib.decompress(body))
