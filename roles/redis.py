@@ -77,7 +77,8 @@ def _instance(
 ) -> Iterator[Resource | Template]:
     drop_ins = f"/etc/systemd/system/{instance.unit}.service.d"
     yield Directory(drop_ins)
-    yield Directory(instance.folder, owner="redis", group="redis", mode="0750")
+    if "@" in instance.unit:  # the package brings the folder of its own instance
+        yield Directory(instance.folder, owner="redis", group="redis", mode="0750")
     unit = template("redis/service.conf.j2", to=f"{drop_ins}/cluster.conf", instance=instance)
     conf = template(
         "redis/redis.conf.j2",
