@@ -180,9 +180,10 @@ def _open_gateway(hop: Hop) -> None:
     try:
         gateways.open(hop.before)
     except NodrizaError as error:
-        of_it = f", the gateway to {hop.word}"
-        where = error.where if ", the gateway to" in error.where else error.where + of_it
-        raise type(error)(error.what, where=where, kept=error.kept, do=error.do) from None
+        # In the words themselves: a table has room for these only, below the node's name.
+        what = f"its gateway {hop.before.word} ({hop.before.login}): {error.what}"
+        where = f"{hop.word} ({hop.login})"
+        raise type(error)(what, where=where, kept=error.kept, do=error.do) from None
 
 
 def _failure(hop: Hop, error: BaseException, late: bool, tries: int) -> ConnectionFailed:

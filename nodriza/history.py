@@ -54,8 +54,10 @@ class History:
         if len(found) == 1:
             return found[0]
         names = [entry.id for entry in found or self.entries][:5]
+        unasked = [f"\n  {name}: {error.what}" for name, error in self.errors.items()]
+        none = f'no run "{word}" here' + (" on the nodes that answer" if unasked else "")
         raise TargetError(
-            f'{len(found)} runs have "{word}" in their id' if found else f'no run "{word}" here',
+            f'{len(found)} runs have "{word}" in their id' if found else none + "".join(unasked),
             kept="nothing was changed",
             do=f"one of: {', '.join(names)}" if names else "fab history",
         )

@@ -84,6 +84,14 @@ def test_run__is_found_by_a_part_of_its_id():
     assert "2-bcd, 1-bce" in error.value.do
 
 
+def test_run_that_is_not_found__may_be_on_the_nodes_that_did_not_answer():
+    """An error is no empty answer."""
+    away = NodeResult(node="server-3", error=ConnectionFailed("its gateway does not answer"))
+    with pytest.raises(TargetError, match="server-3: its gateway does not answer") as error:
+        history(node("server-1", record("1-abc")), away).find("xyz")
+    assert 'no run "xyz" here on the nodes that answer' in error.value.what
+
+
 def refusal(found: engine.History, word: str, **options) -> HostRefused | TargetError:
     with pytest.raises((HostRefused, TargetError)) as error:
         engine.rollback(None, found, found.find(word), None, None, **options)
