@@ -182,6 +182,8 @@ def test_command__goes_no_further_than_a_gateway_with_a_bad_key(
     target = {"target": f":{NODE}", "name": ":redis"}.get(task.subject, "")
     words = WORDS.get(command, [])
     typed = [chained, f"{command}{target}", *words]
+    if task.subject == "name":  # there is no secret before the first plan was to be carried out
+        assert lab.fab(chained, "provision", inside=True).exit != 0
     if task.interactive:
         terminal = replace(lab, program=Path("script"))  # script(1)
         typed = ["-qec", shlex.join([str(lab.program), *typed]), "/dev/null"]
