@@ -30,7 +30,7 @@ LONG = 3600
 """Seconds for ``up`` and ``destroy`` of all machines, the download of a box among them."""
 SHORT = 300
 NO_BOX = "fab lab.box makes one on this computer; box: in the inventory's lab names another"
-AGAIN = "type the same command again: it goes on where this one stopped"
+AGAIN = "type the same command again: it continues where this one stopped"
 
 
 class Vagrant:

@@ -101,7 +101,9 @@ def test_laptop_that_sleeps_mid_run__holds_no_host_and_tells_when_it_wakes(
     assert "file:/etc/nginx/conf.d/videoteca.conf" in other.changed()["server-2"]
     assert process.returncode == 1, out + err
     assert "no sign of the controller for 90 s" in out
-    assert "run the same command again: it continues where this one stopped" in out
+    # Its turn had not come: nothing had begun that could be continued.
+    assert "kept  nothing was changed on it" in out
+    assert "next  run the same command again\n" in out
     assert project.fab("provision:server-2", "--json").well().changed() == {}
 
 

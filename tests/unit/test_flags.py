@@ -8,6 +8,7 @@ import shlex
 
 import fabric.main
 import pytest
+from invoke import Config, Context, Exit
 from invoke.parser import Argument
 
 from fabfile.flags import DRY, HOSTS, INVOKES, LOGIN, REFUSED, refuse_flags
@@ -61,8 +62,6 @@ def test_dry__means_nothing_to_a_command_that_only_looks(project, line):
 
 
 def test_dry__is_check_where_a_command_has_one(monkeypatch):
-    from invoke import Config, Context
-
     from fabfile import session
 
     seen = []
@@ -78,8 +77,6 @@ def test_dry__is_check_where_a_command_has_one(monkeypatch):
 
 def test_dry__is_kept_by_a_task_of_ones_own_that_calls_a_command():
     """Whoever calls it: the promise is kept where a command begins."""
-    from invoke import Config, Context, Exit
-
     from fabfile import session
 
     @session.command
