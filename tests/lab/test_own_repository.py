@@ -102,7 +102,7 @@ def test_own_repository__serves_its_pages_and_static_files(served: Project) -> N
     found = re.search(r'href="(/static/css/welcome_page\.[0-9a-f]{12}\.css)"', page)
     assert found, page
     status, headers, _ = get(address, found[1], cluster.domain)
-    assert (status, headers["Content-Type"]) == (200, "text/css")
+    assert (status, headers["Content-Type"]) == (200, "text/css; charset=utf-8")
     assert "immutable" in headers["Cache-Control"]
 
 
