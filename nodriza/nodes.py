@@ -14,8 +14,6 @@ from nodriza.plan import Plan, Planned, plan_node
 from nodriza.resources import Absent, Command, Health, Mount, Service
 from nodriza.resources.mount import unit_name
 
-FIREWALL = "nftables"
-
 
 def add(
     cluster: Cluster, name: str, kind: str, private: str, public: str, memory_mb: int
@@ -77,7 +75,7 @@ def _goes_on(results: Results, node: Node) -> bool:
 
 
 def last_plan(node: Node, cluster: Cluster) -> Plan:
-    """All that it does for the cluster ends, the last to start first; the firewall stays.
+    """All that it does for the cluster ends, the last to start first; ``Service.stays`` stays.
 
     A worker that is connected to the broker would go on taking tasks, and the central node
     would have a stranger on its lines.
@@ -85,11 +83,7 @@ def last_plan(node: Node, cluster: Cluster) -> Plan:
     planned = plan_node(node, cluster).resources
     off, end = [], []
     for it in reversed(planned):
-        if (
-            isinstance(it.resource, Service)
-            and it.resource.running
-            and it.resource.unit != FIREWALL
-        ):
+        if isinstance(it.resource, Service) and it.resource.running and not it.resource.stays:
             unit = it.resource.unit
             off.append(Planned(Service(unit, enabled=False, running=False), it.origin))
         elif isinstance(it.resource, Mount):

@@ -38,26 +38,32 @@ MANY = 200
 # What a command reads comes in parts, each after a line with its size, and a line that says that
 # it was the last: so the end of the stream itself can go on meaning "stop". setsid(1) makes the
 # command and all that it starts one group, which can be told at once. head(1) reads no byte more
-# than its part has. bash(1), for a process that is written to and has a known number.
+# than its part has. bash(1), for a process that is read from (<(…)). The command is an ordinary
+# job, and not that process: bash has been seen to wait for ever for one of those.
 GUARD = """exec bash -c '
-exec 3<&0 4> >(exec setsid sh -c "$1" 3<&- 4>&-)
-child=$!
-{
+child= stopped=
+end() { stopped=1; kill -TERM -- -$child || kill -TERM $child; } 2>/dev/null
+trap end USR1
+exec 3<&0 4< <(
     while read -r word size; do
         case $word in
-            nodriza-data) head -c "$size" >&4 || break ;;
+            nodriza-data) head -c "$size" || break ;;
             nodriza-end) break ;;
         esac
-    done
-    exec 4>&-
-    cat >/dev/null
-    kill -TERM -- -$child
-} <&3 2>/dev/null &
-guard=$!
-exec 3<&- 4>&-
+    done <&3 2>/dev/null
+    exec 1>&-
+    cat <&3 >/dev/null 2>&1
+    kill -USR1 $$ 2>/dev/null
+)
+feeder=$!
+setsid sh -c "$1" <&4 3<&- 4<&- &
+child=$!
+exec 3<&- 4<&-
+[ "$stopped" ] && end
 wait $child
 status=$?
-kill $guard 2>/dev/null
+while [ "$stopped" ]; do stopped=; wait $child; status=$?; done
+kill $feeder 2>/dev/null
 exit $status
 ' bash "$1"
 """

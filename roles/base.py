@@ -75,11 +75,11 @@ def _logs() -> Iterator[Resource | Template]:
     # A minimal Debian has none, and then no file in /var/log ever ends. Each package brings
     # its own rules (/etc/logrotate.d).
     yield Package("logrotate")
-    yield Service("logrotate.timer")
+    yield Service("logrotate.timer", stays=True)
     yield Directory("/etc/systemd/journald.conf.d")
     conf = template("base/journald.conf.j2", to="/etc/systemd/journald.conf.d/nodriza.conf")
     yield conf
-    yield Service("systemd-journald", restart_on=(conf,))
+    yield Service("systemd-journald", restart_on=(conf,), stays=True)
 
 
 def _cloud_init() -> Iterator[Resource | Template]:

@@ -46,7 +46,12 @@ def firewall(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         argv=("nft", "-f", rules.path),
         unless=("nft", "list", "table", "inet", "nodriza"),
     )
-    yield Service("nftables", reload_on=(rules,), check=("nft", "-c", "-f", "/etc/nftables.conf"))
+    yield Service(
+        "nftables",
+        reload_on=(rules,),
+        check=("nft", "-c", "-f", "/etc/nftables.conf"),
+        stays=True,  # a host that left is no more open than before
+    )
     for role, ports, users in doors(node, cluster):
         yield Peers(role, ports=tuple(ports), allow=tuple(users))
 

@@ -27,7 +27,8 @@ class Service(Resource):
     When the checker says no, or the service does not come up, those files go back to
     what they were (``nodriza.agent.transaction``). ``masked``: off, and nothing can start
     it, not even what wants or requires it. ``logs``: files that it writes beside the
-    journal.
+    journal. ``stays``: it looks after the host, and not after the cluster, so it runs on when
+    the node leaves.
     """
 
     unit: str
@@ -38,6 +39,7 @@ class Service(Resource):
     restart_on: Tuple[Any, ...] = ()
     check: Tuple[str, ...] = ()
     logs: Tuple[str, ...] = ()
+    stays: bool = False
     UNDOES: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
