@@ -41,9 +41,15 @@ def nginx(text: str, scratch: Path) -> object:
     parsed = crossplane.parse(str(file), single=True, check_ctx=False, comments=False)
     assert parsed["errors"] == [], text
 
-    def tree(block: list[dict]) -> list:
+    def tree(block: list[dict], inside: str = "") -> list:
+        # What begins a line of a geo or a map is a value, and no directive.
         return [
-            (item["directive"], len(item["args"]), tree(item.get("block", []))) for item in block
+            (
+                "w" if inside in ("geo", "map") else item["directive"],
+                len(item["args"]),
+                tree(item.get("block", []), item["directive"]),
+            )
+            for item in block
         ]
 
     return tree(parsed["config"][0]["parsed"])
