@@ -146,7 +146,8 @@ def test_reload__of_uwsgi_while_workers_are_replaced_is_neither_lost_nor_noticed
             restless.on("server-1", "touch /srv/videoteca/reload")
             time.sleep(pause)
             if configuration:
-                restless.on("server-2", "touch /etc/uwsgi/videoteca.ini")
+                # What is in it counts, and not when it was written.
+                restless.on("server-2", f"echo '# {pause}' >>/etc/uwsgi/videoteca.ini")
             before = processes(restless)
             restless.on("server-2", "systemctl reload uwsgi")
             after = processes(restless)
