@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -187,7 +188,13 @@ def emitted(**more: object) -> bytes:
 
 
 def test_event__is_short_whatever_it_is_about() -> None:
-    assert len(emitted(words="w" * 10**7, diff="d\n" * 10**7)) < 2 * sum(LONGEST.values())
+    for much in (RECORD // 4, 10**7):  # less than a record takes, and more
+        said = emitted(words="w" * much, diff="d\n" * much)
+        assert len(said) < 2 * sum(LONGEST.values())
+        event = json.loads(said[1:])
+        assert (event["event"], event["id"]) == ("resource", "file:/a")
+        assert event["words"].startswith("www")
+        assert event["words"].endswith("www")
     said = emitted(gap={"x": ["v" * 2 * RECORD, ""]})
     assert len(said) < 1000
     assert b'"event": "error"' in said

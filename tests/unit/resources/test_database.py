@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nodriza.agent.host import CommandFailed, Host
@@ -270,6 +270,7 @@ def test_user__with_a_statement_for_a_privilege_is_refused():
 
 
 @given(st.lists(st.text(), min_size=1, max_size=20))
+@example(["'", '"', "\\", "\\'", "\0\n\r\x1a", "'; DROP DATABASE mysql; -- "])
 @settings(max_examples=30, deadline=None)
 def test_string__reaches_the_server_as_it_is(host, texts):
     texts = [text.encode("utf-8", "ignore").decode() for text in texts]
