@@ -42,7 +42,7 @@ LOGIN = {
     "prompt-for-sudo-password",
     "ssh-config",
 }
-"""They reach every connection (nodriza/login.py); only for commands that log in to nodes."""
+"""They reach every connection (nodriza/ssh/login.py); only for commands that log in to nodes."""
 DRY = "dry"
 """The same as ``--check``."""
 HOSTS = "hosts"

@@ -25,19 +25,19 @@ def accept(
     """Get to know a node: fetch its host key, verify it, write it down."""
     import sys
 
-    from nodriza import hostkeys_accept
+    from nodriza.ssh import accept as engine
 
     ask = _ask if sys.stdin.isatty() else None
-    for hop in hostkeys_accept.to_know(reachable_cluster(c), target):
-        print(hostkeys_accept.accept(hop, fingerprint=fingerprint, replace=replace, ask=ask))
+    for hop in engine.to_know(reachable_cluster(c), target):
+        print(engine.accept(hop, fingerprint=fingerprint, replace=replace, ask=ask))
 
 
 @command(name="list", subject="target", reads=True)
 def list_(c: Context, target: Nodes = "") -> None:
     """List the host keys that nodes and gateways are known by."""
-    from nodriza import hostkeys_accept
+    from nodriza.ssh import accept as engine
 
-    print("\n".join(hostkeys_accept.listing(current_cluster(c), target)))
+    print("\n".join(engine.listing(current_cluster(c), target)))
 
 
 def _ask(question: str) -> bool:

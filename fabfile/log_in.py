@@ -1,4 +1,4 @@
-"""From Fabric's flags and settings to ``nodriza.login``, checked."""
+"""From Fabric's flags and settings to ``nodriza.ssh.login``, checked."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from fabric import Config
 
-from nodriza import login
+from nodriza.ssh import login
 
 from .flags import LONGEST
 from .slip import refusal, short

@@ -32,8 +32,8 @@ def provision(
     max_failures: FromNought = -1,
 ) -> None:
     """Bring nodes to what the inventory asks for: all of them, or provision:TARGET."""
-    from nodriza.connection import Connections
     from nodriza.inventory import resolve_target
+    from nodriza.ssh.connection import Connections
 
     cluster = reachable_cluster(c)
     nodes = resolve_target(cluster, target)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nodriza.inventory import Cluster
-    from nodriza.remote import Everywhere
+    from nodriza.ssh.commands import Everywhere
 
 
 @command(
@@ -39,7 +39,7 @@ def run(
     import sys
 
     from nodriza.inventory import resolve_target
-    from nodriza.remote import Everywhere
+    from nodriza.ssh.commands import Everywhere
 
     from . import pipes
 
@@ -57,7 +57,7 @@ def run(
         "stdin": pipes.given() if len(nodes) == 1 else None,
     }
     if raw:
-        from nodriza.raw import Raw
+        from nodriza.ssh.raw_command import Raw
 
         going: Everywhere = Raw(cluster, commands, out=sys.stdout.buffer, **options)
     else:
@@ -82,9 +82,9 @@ def _show(going: Everywhere, redact: Callable[[str], str], *, raw: bool, json: b
     import json as js
     import sys
 
-    from nodriza.remote import Kept
     from nodriza.report.clean import Output
     from nodriza.report.words import duration
+    from nodriza.ssh.commands import Kept
 
     out = Output(sys.stderr if raw else sys.stdout, redact)
     kept = {name: Kept() for name in going.commands}
@@ -172,9 +172,9 @@ def console(c: Context, target: Nodes) -> None:
 
     from invoke.exceptions import UnexpectedExit
 
-    from nodriza.connection import connect
     from nodriza.errors import TargetError
     from nodriza.inventory import resolve_target
+    from nodriza.ssh.connection import connect
 
     cluster = reachable_cluster(c)
     found = resolve_target(cluster, target)

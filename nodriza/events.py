@@ -2,7 +2,7 @@
 
 One declaration is both the schema that a host's JSON has to fit and the type that
 everything further in reads. Texts in it are clean and bounded (``nodriza.foreign``).
-What a host adds to an event is dropped. ``nodriza.conversation`` checks the order.
+What a host adds to an event is dropped. ``nodriza.ssh.conversation`` checks the order.
 """
 
 from __future__ import annotations

@@ -21,9 +21,9 @@ from nodriza.agent.host import PATH
 from nodriza.errors import TargetError
 from nodriza.inventory.wording import did_you_mean
 from nodriza.plan import Plan
-from nodriza.remote import Everywhere
 from nodriza.resources import Service
 from nodriza.rollout import patience
+from nodriza.ssh.commands import Everywhere
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster

@@ -50,7 +50,7 @@ class NodeResult:
     @property
     def state(self) -> State:
         """How a node is that was asked, and has answered: only where there is no ``error``."""
-        return self.facts["state"]  # nodriza.conversation has seen to it
+        return self.facts["state"]  # nodriza.ssh.conversation has seen to it
 
     def after(self, first: NodeResult | None) -> NodeResult:
         """This one, with what came of a visit before it in the same run."""

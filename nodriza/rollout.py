@@ -18,14 +18,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nodriza import alive, events, foreign
-from nodriza.channel import exchange
-from nodriza.connection import Connections
 from nodriza.errors import ConnectionFailed, HostRefused, Interrupted, NodrizaError
 from nodriza.events import Event
 from nodriza.plan import Plan
 from nodriza.result import NodeResult
 from nodriza.revision import revision
 from nodriza.secret_value import refuse_unfit
+from nodriza.ssh.channel import exchange
+from nodriza.ssh.connection import Connections
 from nodriza.turns import Turns
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ WORDS = 500
 LONGEST = {"words": 20_000, "diff": 64_000}
 """Characters of them that travel: the beginning and the end, and how much is missing."""
 RECORD = 768 * 1024
-"""Bytes of an event; the controller takes no more (nodriza/conversation.py)."""
+"""Bytes of an event; the controller takes no more (nodriza/ssh/conversation.py)."""
 
 
 class Line:

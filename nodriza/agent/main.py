@@ -1,6 +1,6 @@
 """Where the agent begins: a request on stdin, events on stdout.
 
-The request is one zlib-compressed JSON object (see ``nodriza.pack``). Each event is a
+The request is one zlib-compressed JSON object (see ``nodriza.ssh.pack``). Each event is a
 JSON text sequence record, RS JSON LF (RFC 7464), so that whatever a login script prints
 on the same stream is told apart from it.
 """

@@ -5,8 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from nodriza.hops import known_name
 from nodriza.lab import kvm, programs, ssh, state
+from nodriza.ssh.hops import known_name
 
 if TYPE_CHECKING:
     from nodriza.lab.virtual import Lab

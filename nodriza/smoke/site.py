@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import httpx
 
 from nodriza import foreign
-from nodriza.channel import output, sudo_words
-from nodriza.command_line import in_sh
-from nodriza.connection import connect
 from nodriza.errors import HostRefused, SmokeError
 from nodriza.smoke.browser import browser, origin, send
+from nodriza.ssh.channel import output, sudo_words
+from nodriza.ssh.connection import connect
+from nodriza.ssh.login_shell import in_sh
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node

@@ -115,7 +115,7 @@ def _err(channel: paramiko.Channel, process: Any) -> None:
 
 @contextlib.contextmanager
 def logged_in(sshd: Sshd, user: str = "root") -> Iterator[Any]:
-    """What ``nodriza.channel`` needs of a Fabric connection."""
+    """What ``nodriza.ssh.channel`` needs of a Fabric connection."""
     ours, theirs = socket.socketpair()
     server, client = paramiko.Transport(theirs), paramiko.Transport(ours)
     server.add_server_key(KEY)

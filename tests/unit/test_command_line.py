@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from nodriza.command_line import DECODE, WORD, in_sh
+from nodriza.ssh.login_shell import DECODE, WORD, in_sh
 
 SHELLS = [shell for shell in ("sh", "bash", "dash", "zsh", "ksh", "fish", "tcsh", "csh", "bsd-csh")
           if shutil.which(shell)]  # fmt: skip

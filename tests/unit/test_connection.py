@@ -14,10 +14,10 @@ import paramiko
 import pytest
 from paramiko.common import MSG_CHANNEL_CLOSE, MSG_CHANNEL_DATA, MSG_GLOBAL_REQUEST
 
-from nodriza import connection, hops, hostkeys_accept, line, ssh_config_files
-from nodriza.connection import Connections, Gateways
 from nodriza.errors import ConnectionFailed, HostKeyError, NodrizaError
 from nodriza.inventory import Cluster, Node, load_cluster
+from nodriza.ssh import accept, client, connection, hops, ssh_config_files
+from nodriza.ssh.connection import Connections, Gateways
 from tests.ssh_server import Server, servers
 
 OTHER = paramiko.ECDSAKey.generate()
@@ -31,7 +31,7 @@ HOPS = ["first gateway", "second gateway", "node"]
 
 def test_ways__share_no_configuration(three_node: Cluster) -> None:
     """One for all was read half written by other threads: eight of a thousand nodes failed."""
-    ways = [line.Line(hops.to_node(node, three_node), None) for node in three_node.nodes]
+    ways = [client.Connection(hops.to_node(node, three_node), None) for node in three_node.nodes]
     assert len({id(way.config) for way in ways}) == len(ways)
 
 
@@ -57,7 +57,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Way]:
         ways.append(way := Way(node))
         return way
 
-    monkeypatch.setattr("nodriza.connection.connect", connect)
+    monkeypatch.setattr("nodriza.ssh.connection.connect", connect)
     return ways
 
 
@@ -112,14 +112,14 @@ def test_host_that_never_answers__keeps_nobody_waiting(three_node: Cluster) -> N
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An operator with a key, and no configuration of the system's."""
-    opened: list[line.Line] = []
-    real = line.Line.open
+    opened: list[client.Connection] = []
+    real = client.Connection.open
 
-    def noted(self: line.Line) -> None:
+    def noted(self: client.Connection) -> None:
         opened.append(self)
         real(self)
 
-    monkeypatch.setattr(line.Line, "open", noted)
+    monkeypatch.setattr(client.Connection, "open", noted)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     monkeypatch.setattr(ssh_config_files, "SYSTEM", ())
@@ -259,8 +259,8 @@ def test_accept__goes_hop_by_hop_and_pins_each_under_its_own_name(
         with pytest.raises(HostKeyError, match="unknown") as caught:
             connection.connect(cluster.node("server-3"), cluster)
         _, _, word = caught.value.do.rpartition("fab hostkeys.accept ")
-        (hop,) = hostkeys_accept.to_know(cluster, word)
-        hostkeys_accept.accept(hop, fingerprint=server.key.fingerprint, ask=None)
+        (hop,) = accept.to_know(cluster, word)
+        accept.accept(hop, fingerprint=server.key.fingerprint, ask=None)
         pinned = (home / "home.known_hosts").read_text().splitlines()
         assert f"{pinned[-1]}\n" == server.line()
     connection.connect(cluster.node("server-3"), cluster).close()
@@ -275,9 +275,9 @@ def test_gateway_whose_key_is_not_good__shows_no_key_of_those_behind_it(
     bad = {"unknown": "", "changed": chain[1].line(OTHER), "revoked": chain[1].line()}[fault]
     more = f"@revoked {chain[1].line()}" if fault == "revoked" else ""
     knows(home, chain[0].line(), bad, more)
-    (hop,) = hostkeys_accept.to_know(cluster, "server-3")
+    (hop,) = accept.to_know(cluster, "server-3")
     with pytest.raises(HostKeyError, match=SAID[fault]):
-        hostkeys_accept.accept(hop, ask=lambda _: True)
+        accept.accept(hop, ask=lambda _: True)
     assert not chain[2].seen
 
 
@@ -340,10 +340,10 @@ def many(home: Path) -> Iterator[tuple[Server, list[Server], Cluster]]:
         yield gateway, nodes, load(home, "".join(lines))
 
 
-def outcomes(cluster: Cluster) -> list[line.Line | NodrizaError]:
+def outcomes(cluster: Cluster) -> list[client.Connection | NodrizaError]:
     """What connecting to all children at once gives."""
 
-    def one(node: Node) -> line.Line | NodrizaError:
+    def one(node: Node) -> client.Connection | NodrizaError:
         try:
             return connection.connect(node, cluster)
         except NodrizaError as error:
@@ -359,7 +359,7 @@ Many = tuple[Server, list[Server], Cluster]
 def test_gateway__sees_one_log_in_for_all_nodes_behind_it(many: Many) -> None:
     gateway, nodes, cluster = many
     found = outcomes(cluster)
-    assert all(isinstance(each, line.Line) for each in found)
+    assert all(isinstance(each, client.Connection) for each in found)
     assert gateway.seen.count("guest") == 1
     assert sum(word.startswith("channel") for word in gateway.seen) == len(nodes)
 
@@ -394,7 +394,7 @@ def test_channel__has_nothing_sent_on_it_after_its_end(many: Many) -> None:
 def test_gateway_that_turns_guests_away__is_asked_again_after_a_pause(many: Many) -> None:
     gateway, _, cluster = many
     gateway.turns_away = 3
-    assert all(isinstance(each, line.Line) for each in outcomes(cluster))
+    assert all(isinstance(each, client.Connection) for each in outcomes(cluster))
     assert gateway.seen.count("guest") == 4
 
 
@@ -416,7 +416,7 @@ def test_gateway_that_always_turns_guests_away__is_named_and_not_asked_for_each_
 
 def test_gateway_that_dies__fails_every_node_behind_it_in_words(many: Many) -> None:
     gateway, _, cluster = many
-    ways = [way for way in outcomes(cluster) if isinstance(way, line.Line)]
+    ways = [way for way in outcomes(cluster) if isinstance(way, client.Connection)]
     gateway.close()
     until = time.monotonic() + 5
     for way in ways:
@@ -428,11 +428,11 @@ def test_gateway_that_dies__fails_every_node_behind_it_in_words(many: Many) -> N
 
 def test_gateway_that_freezes__is_missed(many: Many, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its kernel still answers; sshd does not."""
-    monkeypatch.setattr(line, "SILENCE", 1)
+    monkeypatch.setattr(client, "SILENCE", 1)
     monkeypatch.setattr(hops, "CONNECT_TIMEOUT", 4)
     gateway, _, cluster = many
     (way, *_) = outcomes(cluster)
-    assert isinstance(way, line.Line)
+    assert isinstance(way, client.Connection)
     for guest in gateway.guests:
         guest._handler_table[MSG_GLOBAL_REQUEST] = lambda _: None
     until = time.monotonic() + 9
@@ -443,11 +443,11 @@ def test_gateway_that_freezes__is_missed(many: Many, monkeypatch: pytest.MonkeyP
 
 def test_gateway_that_was_mended__is_used_again(many: Many) -> None:
     gateway, _, cluster = many
-    assert isinstance(outcomes(cluster)[0], line.Line)
+    assert isinstance(outcomes(cluster)[0], client.Connection)
     for guest in gateway.guests:
         guest.close()
     time.sleep(0.3)
-    assert all(isinstance(each, line.Line) for each in outcomes(cluster))
+    assert all(isinstance(each, client.Connection) for each in outcomes(cluster))
     assert gateway.seen.count("guest") == 2
 
 
@@ -467,7 +467,7 @@ def test_node_that_is_down_behind_a_gateway__is_told_as_the_nodes_failure(many: 
     assert isinstance(error, ConnectionFailed)
     assert error.where.startswith("server-2 (")
     assert f"127.0.0.1:{gateway.port}) can't connect to 127.0.0.1:{nodes[0].port}" in error.what
-    assert all(isinstance(each, line.Line) for each in others)
+    assert all(isinstance(each, client.Connection) for each in others)
 
 
 def test_host_that_turns_guests_away__is_asked_again_without_a_gateway_too(home: Path) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from nodriza import conversation
-from nodriza.conversation import Conversation, Records
 from nodriza.events import NotAnEvent
+from nodriza.ssh import conversation
+from nodriza.ssh.conversation import Conversation, Records
 
 PLAN = [{"id": "file:/a"}, {"id": "service:web"}]
 START = {"event": "start", "resources": 2, "python": "3.11.2", "check": False, "clock": 1.0}

@@ -12,9 +12,9 @@ import pytest
 from nodriza import files
 from nodriza.errors import NodrizaError
 from nodriza.files import exclusively, locked, remove, write_whole
-from nodriza.hostkeys import pin
 from nodriza.inventory.rotating import Rotating
 from nodriza.lab import disk, state
+from nodriza.ssh.hostkeys import pin
 from nodriza.vault import Vault
 
 STRANGER = 65534

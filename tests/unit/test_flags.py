@@ -217,7 +217,7 @@ def test_flag_that_nobody_has_a_rule_for__is_refused():
 
 
 def test_login_flags__reach_every_connection(three_node, monkeypatch, tmp_path):
-    from nodriza import hops, line, login
+    from nodriza.ssh import client, hops, login
 
     config = tmp_path / "ssh_config"
     config.write_text("Host 198.18.7.12\n  ForwardAgent yes\n  Compression yes\n")
@@ -226,7 +226,7 @@ def test_login_flags__reach_every_connection(three_node, monkeypatch, tmp_path):
     node = three_node.nodes[1].model_copy(
         update={"ssh": three_node.nodes[1].ssh.model_copy(update={"gateway": "bastion"})}
     )
-    gateway, way = (line.Line(hop, None) for hop in hops.to_node(node, three_node))
+    gateway, way = (client.Connection(hop, None) for hop in hops.to_node(node, three_node))
     for each in (way, gateway):
         assert each.connect_kwargs["key_filename"] == ["/k1", "/k2"]
         assert each.connect_kwargs["allow_agent"] is False

@@ -11,10 +11,10 @@ import pytest
 from nodriza import history as engine
 from nodriza.agent.line import Line
 from nodriza.agent.redact import HIDDEN, Redactor
-from nodriza.conversation import Conversation
 from nodriza.errors import ConnectionFailed, HostRefused, TargetError
 from nodriza.result import NodeResult
 from nodriza.revision import revision
+from nodriza.ssh.conversation import Conversation
 
 WELL = {"changed": 2, "failed": 0, "skipped": 0}
 

@@ -11,12 +11,12 @@ import paramiko
 import pytest
 from paramiko.hostkeys import HostKeyEntry
 
-from nodriza import hostkeys, line
-from nodriza.connection import fetch_key
 from nodriza.errors import ConnectionFailed, HostKeyError
-from nodriza.hops import Hop, to_node
-from nodriza.hostkeys_accept import accept, listing, to_know
 from nodriza.inventory import Cluster, Node, load_cluster
+from nodriza.ssh import client, hostkeys
+from nodriza.ssh.accept import accept, listing, to_know
+from nodriza.ssh.connection import fetch_key
+from nodriza.ssh.hops import Hop, to_node
 
 ECDSA = paramiko.ECDSAKey.generate()
 OTHER = paramiko.ECDSAKey.generate()
@@ -73,7 +73,7 @@ def hop(cluster: Cluster, server: Server, monkeypatch: pytest.MonkeyPatch) -> Ca
     """The way to a node, where somebody with these keys answers."""
 
     def to(name: str, *keys: paramiko.PKey) -> Hop:
-        monkeypatch.setattr(line, "_dial", lambda _: server.line(*keys))
+        monkeypatch.setattr(client, "_dial", lambda _: server.line(*keys))
         return to_node(cluster.node(name), cluster)
 
     return to
@@ -81,9 +81,9 @@ def hop(cluster: Cluster, server: Server, monkeypatch: pytest.MonkeyPatch) -> Ca
 
 def connect(node: Node, cluster: Cluster, sock: socket.socket) -> None:
     hop = to_node(node, cluster)
-    client = line.Client(hop)
+    ours = client.Client(hop)
     try:
-        client.connect(
+        ours.connect(
             hop.host,
             hop.port,
             username="root",
@@ -93,7 +93,7 @@ def connect(node: Node, cluster: Cluster, sock: socket.socket) -> None:
             look_for_keys=False,
         )
     finally:
-        client.close()
+        ours.close()
 
 
 def no(_question: str) -> bool:
@@ -363,14 +363,14 @@ def test_fetch_key__of_something_that_is_no_ssh_server_says_so(
     hop: Callable[..., Hop], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     way = hop("server-2")
-    monkeypatch.setattr("nodriza.connection.PAUSES", ())
+    monkeypatch.setattr("nodriza.ssh.connection.PAUSES", ())
 
     def dial(_: Hop) -> socket.socket:
         ours, theirs = socket.socketpair()
         theirs.close()
         return ours
 
-    monkeypatch.setattr(line, "_dial", dial)
+    monkeypatch.setattr(client, "_dial", dial)
     with pytest.raises(ConnectionFailed, match=r"server-2 \(root@198\.18\.7\.12:2222\): "):
         fetch_key(way)
 

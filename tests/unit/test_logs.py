@@ -12,8 +12,8 @@ from nodriza import logs as engine
 from nodriza.errors import TargetError
 from nodriza.logs import Entry, Reader, Wish
 from nodriza.plan import Plan, Planned, plan_node
-from nodriza.remote import Ended
 from nodriza.resources import Service
+from nodriza.ssh.commands import Ended
 
 NOON = 1795262400.0  # 2026-11-21 12:00 UTC
 

@@ -1,4 +1,4 @@
-"""Nobody but nodriza/line.py makes an SSH client: so none can accept a key that it does not know.
+"""Only nodriza/ssh/client.py makes SSH clients, so none can accept a key that it does not know.
 
 Law 6 of docs/design.rst holds by construction, and this is the fence around it.
 """
@@ -13,11 +13,11 @@ from typing import Any
 import paramiko
 import pytest
 
-from nodriza.hops import Hop
-from nodriza.line import Client, Line
+from nodriza.ssh.client import Client, Connection
+from nodriza.ssh.hops import Hop
 
 ROOT = Path(__file__).parents[2]
-HOME = ROOT / "nodriza" / "line.py"
+HOME = ROOT / "nodriza" / "ssh" / "client.py"
 MAKERS = {
     "AutoAddPolicy", "Connection", "Group", "SSHClient", "SerialGroup", "ThreadingGroup",
     "Transport", "WarningPolicy",
@@ -25,9 +25,9 @@ MAKERS = {
 """Of paramiko and Fabric: what is a client, or makes one trust everybody."""
 KNOWN = {
     # The class of every connection's transport, which bounds what a stranger sends.
-    "nodriza/wire.py": {"Transport"},
+    "nodriza/ssh/wire.py": {"Transport"},
     # ssh -G reads a configuration and connects to nobody.
-    "nodriza/ssh_config.py": {"the program ssh"},
+    "nodriza/ssh/ssh_config.py": {"the program ssh"},
     # The machines of labs; that each is asked for a known key is looked at below.
     "nodriza/lab/ssh.py": {"the program ssh"},
     "nodriza/lab/logins.py": {"StrictHostKeyChecking"},
@@ -104,13 +104,13 @@ def hop() -> Hop:
     return Hop("x", "127.0.0.1", 22, "root", "127.0.0.1", ())
 
 
-def nobody(_: Hop) -> Line:
+def nobody(_: Hop) -> Connection:
     raise AssertionError
 
 
 @pytest.mark.parametrize("policy", [paramiko.AutoAddPolicy(), paramiko.WarningPolicy()])
 def test_client__takes_no_other_policy(hop: Hop, policy: Any) -> None:
-    line = Line(hop, nobody)
+    line = Connection(hop, nobody)
     with pytest.raises(TypeError):
         line.client.set_missing_host_key_policy(policy)
     assert type(line.client) is Client
@@ -133,6 +133,6 @@ def test_line__has_no_gateway_that_fabric_would_open(
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / ".ssh").mkdir()
     (tmp_path / ".ssh/config").write_text("Host *\n  ProxyJump elsewhere\n")
-    line = Line(hop, nobody)
+    line = Connection(hop, nobody)
     assert line.gateway is None
     assert line.ssh_config == {"hostname": "127.0.0.1"}

@@ -19,12 +19,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodriza import channel, pack
 from nodriza.agent.host import Host
 from nodriza.agent.main import keep_agent
-from nodriza.conversation import Conversation
 from nodriza.errors import ConnectionFailed
 from nodriza.resources import Command, File, to_data
+from nodriza.ssh import channel, pack
+from nodriza.ssh.conversation import Conversation
 
 # What a login or a boot may have set on a host; each of them changes what some program does.
 HOSTILE = {
@@ -161,7 +161,7 @@ def test_module_that_is_loaded_later__is_loaded_once():
     """Python 3.13's dataclasses asks it for each class."""
     ask = f"""
 import sys
-sys.path.insert(0, {str(Path(pack.__file__).parents[1])!r})
+sys.path.insert(0, {str(Path(pack.__file__).parents[2])!r})
 from nodriza.agent.start import Later
 sys.modules["inspect"] = Later("inspect")
 import dataclasses

@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 
-from nodriza.remote import DATA, END, GUARD
+from nodriza.ssh.commands import DATA, END, GUARD
 from tests.running import running
 
 

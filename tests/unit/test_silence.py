@@ -12,10 +12,10 @@ from typing import Any
 import paramiko
 import pytest
 
-from nodriza import hops, line
-from nodriza.connection import connect
 from nodriza.errors import ConnectionFailed
 from nodriza.inventory import Cluster, Node
+from nodriza.ssh import client, hops
+from nodriza.ssh.connection import connect
 from tests.unit.sshd import KEY, Sshd, listening
 
 
@@ -37,9 +37,9 @@ def node(sshd: Sshd, three_node: Cluster, tmp_path: Path, monkeypatch: Any) -> I
         yield node.model_copy(update={"ssh": node.ssh.model_copy(update=here)})
 
 
-def test_open_line__is_tried_all_the_time(sshd, node, three_node, monkeypatch):
+def test_open_connection__is_tried_all_the_time(sshd, node, three_node, monkeypatch):
     """Where nothing is said for minutes (apt at work), the silence alone would not show it."""
-    monkeypatch.setattr(line, "SILENCE", 3)
+    monkeypatch.setattr(client, "SILENCE", 3)
     with connect(node, three_node):
         end = time.monotonic() + 10
         while not sshd.signs:
@@ -48,7 +48,7 @@ def test_open_line__is_tried_all_the_time(sshd, node, three_node, monkeypatch):
     assert sshd.signs[0] == "keepalive@openssh.com"
 
 
-def test_open_line__ends_when_its_host_takes_nothing_any_more(node, three_node):
+def test_open_connection__ends_when_its_host_takes_nothing_any_more(node, three_node):
     """tcp(7): without it the kernel sends again for a quarter of an hour."""
     with connect(node, three_node) as line:
         sock = line.transport.sock

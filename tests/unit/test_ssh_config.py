@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from nodriza import hops, ssh_config, ssh_config_files
 from nodriza.errors import SshConfigError
-from nodriza.hops import Hop
 from nodriza.inventory import load_cluster
+from nodriza.ssh import hops, ssh_config, ssh_config_files
+from nodriza.ssh.hops import Hop
 
 INVENTORY = """
 cluster: home

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from nodriza.errors import LabError
-from nodriza.hops import to_node
 from nodriza.inventory import load_cluster
 from nodriza.lab import driver_of, virtual
 from nodriza.lab.vagrant import Vagrant
+from nodriza.ssh.hops import to_node
 from tests.unit.conftest import ROOT
 
 INVENTORY = ROOT / "inventories" / "vagrant.yml"

@@ -25,7 +25,6 @@ import nodriza.fabfile
 import nodriza.deploy
 import nodriza.dns
 import nodriza.history
-import nodriza.hostkeys_accept
 import nodriza.lab
 import nodriza.logs
 import nodriza.nodes
@@ -33,6 +32,7 @@ import nodriza.provision
 import nodriza.releases
 import nodriza.report
 import nodriza.smoke
+import nodriza.ssh.accept
 import nodriza.status
 import nodriza.topology
 import nodriza.vault  # noqa: F401

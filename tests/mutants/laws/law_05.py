@@ -32,17 +32,17 @@ FAULTS = (
     ),
     Fault(
         "the sudo password stands in a command line",
-        "nodriza/channel.py:sudo_words",
+        "nodriza/ssh/channel.py:sudo_words",
         "\"/usr/bin/sudo -S -p ''\"",
         "f\"echo {password} | /usr/bin/sudo -S -p ''\"",
-        ("test_line_to_a_host.py",),
+        ("test_channel_to_a_host.py",),
     ),
     Fault(
         "the plan and its secrets stand in a command line",
-        "nodriza/channel.py:exchange",
+        "nodriza/ssh/channel.py:exchange",
         "sudo_password), looks=looks)",
         "sudo_password), looks=looks) + f' #{request}'",
-        ("test_line_to_a_host.py",),
+        ("test_channel_to_a_host.py",),
     ),
     Fault(
         "values leave in the names of a dict",

@@ -5,7 +5,7 @@ from tests.mutants.fault import Fault
 FAULTS = (
     Fault(
         "an unknown key is taken",
-        "nodriza/hostkeys.py:check",
+        "nodriza/ssh/hostkeys.py:check",
         """\
     raise HostKeyError(
 """,
@@ -16,49 +16,49 @@ FAULTS = (
     ),
     Fault(
         "the keys of any port count for all",
-        "nodriza/hops.py:known_name",
+        "nodriza/ssh/hops.py:known_name",
         'return host if port == 22 else f"[{host}]:{port}"',
         "return host",
         ("test_hostkeys.py",),
     ),
     Fault(
         "a key at home counts more than the pinned one",
-        "nodriza/hostkeys.py:known",
+        "nodriza/ssh/hostkeys.py:known",
         "for group in hop.known_hosts:",
         "for group in hop.known_hosts[::-1]:",
         ("test_hostkeys.py",),
     ),
     Fault(
         "a node with a file of its own is looked up elsewhere as well",
-        "nodriza/hops.py:known_hosts_files",
+        "nodriza/ssh/hops.py:known_hosts_files",
         "return (node.ssh.known_hosts.expanduser(),)",
         "return (node.ssh.known_hosts.expanduser(), *_usual_files())",
         ("test_hostkeys.py",),
     ),
     Fault(
         "another fingerprint is taken for the right one",
-        "nodriza/hostkeys.py:same_fingerprint",
+        "nodriza/ssh/hostkeys.py:same_fingerprint",
         "return bool(given) and given == ",
         "return bool(given) or given == ",
         ("test_hostkeys.py",),
     ),
     Fault(
         "a changed key is replaced unasked",
-        "nodriza/hostkeys_accept.py:accept",
+        "nodriza/ssh/accept.py:accept",
         "if known and not replace:",
         "if False:",
         ("test_hostkeys.py",),
     ),
     Fault(
         "a key is pinned although another fingerprint was expected",
-        "nodriza/hostkeys_accept.py:accept",
+        "nodriza/ssh/accept.py:accept",
         "if fingerprint and not hostkeys.same_fingerprint(key, fingerprint):",
         "if False:",
         ("test_hostkeys.py",),
     ),
     Fault(
         "nobody is asked before a key is pinned",
-        "nodriza/hostkeys_accept.py",
+        "nodriza/ssh/accept.py",
         """\
     if not fingerprint:
 """,
@@ -69,35 +69,35 @@ FAULTS = (
     ),
     Fault(
         "a no is taken for a yes",
-        "nodriza/hostkeys_accept.py:_ask_a_person",
+        "nodriza/ssh/accept.py:_ask_a_person",
         'raise HostKeyError("not accepted"',
         'HostKeyError("not accepted"',
         ("test_hostkeys.py",),
     ),
     Fault(
         "the old key stays beside the new one",
-        "nodriza/hostkeys.py:pin",
+        "nodriza/ssh/hostkeys.py:pin",
         "lines[line.number - 1] = _without(lines[line.number - 1], line, name)",
         "pass",
         ("test_hostkeys.py",),
     ),
     Fault(
         "a changed key is taken",
-        "nodriza/hostkeys.py:check",
+        "nodriza/ssh/hostkeys.py:check",
         "raise changed(hop, key, found)",
         "return",
         ("test_hostkeys.py",),
     ),
     Fault(
         "a revoked key is taken",
-        "nodriza/hostkeys.py:check",
+        "nodriza/ssh/hostkeys.py:check",
         "refuse_revoked(hop, key)",
         "pass",
         ("test_hostkeys.py",),
     ),
     Fault(
         "a revoked key is accepted",
-        "nodriza/hostkeys_accept.py",
+        "nodriza/ssh/accept.py",
         """\
     hostkeys.refuse_revoked(hop, key)
 """,
@@ -106,28 +106,28 @@ FAULTS = (
     ),
     Fault(
         "a list of revoked keys is not read",
-        "nodriza/hostkeys.py:refuse_revoked",
+        "nodriza/ssh/hostkeys.py:refuse_revoked",
         "if _lists(Path(path), key):",
         "if False:",
         ("test_hostkeys.py",),
     ),
     Fault(
         "a list of revoked keys that can't be read revokes none",
-        "nodriza/hostkeys.py:_lists",
+        "nodriza/ssh/hostkeys.py:_lists",
         "raise _unreadable(path, error.strerror) from None",
         "return False",
         ("test_hostkeys.py",),
     ),
     Fault(
         "a file of known hosts that can't be read is an empty one",
-        "nodriza/hostkeys.py:_text",
+        "nodriza/ssh/hostkeys.py:_text",
         "raise _unreadable(path, error.strerror) from None",
         'return ""',
         ("test_hostkeys.py",),
     ),
     Fault(
         "a damaged line that revokes revokes nothing",
-        "nodriza/hostkeys.py:_blob",
+        "nodriza/ssh/hostkeys.py:_blob",
         """\
         raise HostKeyError(
 """,
@@ -139,28 +139,28 @@ FAULTS = (
     ),
     Fault(
         "a pattern that leaves a host out is not read",
-        "nodriza/hostkeys.py:_is_about",
+        "nodriza/ssh/hostkeys.py:_is_about",
         "return False",
         "pass",
         ("test_hostkeys.py",),
     ),
     Fault(
         "the client's policy can be changed",
-        "nodriza/line.py:Client.set_missing_host_key_policy",
+        "nodriza/ssh/client.py:Client.set_missing_host_key_policy",
         "raise TypeError(",
         "TypeError(",
         ("test_one_client.py",),
     ),
     Fault(
         "the client has a list of keys beside the files",
-        "nodriza/line.py:Client.get_host_keys",
+        "nodriza/ssh/client.py:Client.get_host_keys",
         "return paramiko.HostKeys()",
         "return super().get_host_keys()",
         ("test_one_client.py",),
     ),
     Fault(
         "the client's check is not asked",
-        "nodriza/line.py:_Check.missing_host_key",
+        "nodriza/ssh/client.py:_Check.missing_host_key",
         "hostkeys.check(self.hop, key)",
         "pass",
         ("test_connection.py", "test_hostkeys.py"),

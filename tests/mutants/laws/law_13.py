@@ -131,7 +131,7 @@ FAULTS = (
     ),
     Fault(
         "what a host's Python is set up with runs in the agent",
-        "nodriza/pack.py:command",
+        "nodriza/ssh/pack.py:command",
         "python3 -I -S -B -c",
         "python3 -B -c",
         ("test_pack.py",),
@@ -152,9 +152,9 @@ FAULTS = (
     ),
     Fault(
         "the login's PATH decides which sudo is run",
-        "nodriza/channel.py:sudo_words",
+        "nodriza/ssh/channel.py:sudo_words",
         "\"/usr/bin/sudo -S -p ''\"",
         "\"sudo -S -p ''\"",
-        ("test_line_to_a_host.py",),
+        ("test_channel_to_a_host.py",),
     ),
 )

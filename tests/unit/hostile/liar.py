@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from nodriza import pack
+from nodriza.ssh import pack
 
 Speech = Callable[[dict[str, Any]], Iterable[bytes]]
 """From a request to what is said on stdout."""
@@ -88,7 +88,7 @@ def honest(request: dict[str, Any]) -> Iterator[bytes]:
 
 
 class Channel:
-    """What ``nodriza.channel`` needs of paramiko's; ``stderr`` is said beside the speech."""
+    """What ``nodriza.ssh.channel`` needs of paramiko's; ``stderr`` is said beside the speech."""
 
     def __init__(self, speech: Speech, stderr: Iterable[bytes] = (), exit: int = 0) -> None:
         self._speech, self._stderr = speech, iter(stderr)

@@ -23,8 +23,6 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from nodriza import drift, history, logs, releases, status
-from nodriza.channel import ERRORS, exchange
-from nodriza.conversation import ALL
 from nodriza.drain import out_of_rotation
 from nodriza.errors import NodrizaError
 from nodriza.events import NotAnEvent, read
@@ -32,9 +30,11 @@ from nodriza.inventory import Cluster
 from nodriza.look import look
 from nodriza.plan import Plan
 from nodriza.provision import plan_all
-from nodriza.remote import Everywhere
 from nodriza.report import make_report
 from nodriza.rollout import Run, roll_out
+from nodriza.ssh.channel import ERRORS, exchange
+from nodriza.ssh.commands import Everywhere
+from nodriza.ssh.conversation import ALL
 from tests.memory import Peak
 from tests.unit.hostile import liar
 from tests.unit.hostile.liar import Connection, Speech, honest, record
@@ -68,7 +68,7 @@ def lying(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def lie(speech: Speech, **options: Any) -> None:
         ways = Ways(speech, **options)
         monkeypatch.setattr("nodriza.rollout.Connections", lambda _: ways)
-        monkeypatch.setattr("nodriza.remote.connect", lambda node, _: ways.take(node))
+        monkeypatch.setattr("nodriza.ssh.commands.connect", lambda node, _: ways.take(node))
 
     return lie
 
@@ -557,7 +557,7 @@ def test_odd_lines__are_shown_as_lines_of_their_node_and_hide_no_other(
 
     ways = SimpleNamespace(take=lambda n: Connection(speech if n.name == LIAR else log))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nodriza.remote.connect", lambda node, _: ways.take(node))
+        patch.setattr("nodriza.ssh.commands.connect", lambda node, _: ways.take(node))
         plans = [Plan(node.name, ()) for node in cluster.nodes]
         entries = list(logs.merged(cluster, plans, logs.Wish(lines=500, follow=follow)))
         lines_ = [line for entry in entries for line in shown(str(entry)).splitlines()]
@@ -584,7 +584,7 @@ def test_command__that_breaks_our_side_of_one_node_ends_and_hides_no_other(
             raise AssertionError("as paramiko has some")
         return Connection(lambda _: [b"fine\n"])
 
-    monkeypatch.setattr("nodriza.remote.connect", connect)
+    monkeypatch.setattr("nodriza.ssh.commands.connect", connect)
     run = Everywhere(cluster, dict.fromkeys((node.name for node in cluster.nodes), "true"))
     assert sorted(each for each in run.lines() if each) == [(node, "fine") for node in HONEST]
     assert "as paramiko has some" in str(run.ended[LIAR].error)
@@ -598,7 +598,7 @@ def test_host__that_does_not_end_a_command_when_it_is_told_is_left(
             time.sleep(0.02)
             yield b".\n"
 
-    monkeypatch.setattr("nodriza.remote.KIND", 0.2)
+    monkeypatch.setattr("nodriza.ssh.commands.KIND", 0.2)
     lying(drip)
     run = Everywhere(cluster, {LIAR: "true"})
     lines, began = run.lines(), time.monotonic()

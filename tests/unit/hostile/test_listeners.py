@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator
 import paramiko
 import pytest
 
-from nodriza import connection, hops
 from nodriza.errors import ConnectionFailed
 from nodriza.inventory import Cluster
-from nodriza.wire import Transport
+from nodriza.ssh import connection, hops
+from nodriza.ssh.wire import Transport
 from tests.memory import Peak
 
 MEGABYTE = 2**20
@@ -100,7 +100,7 @@ def listening(talk: Talk) -> Iterator[tuple[int, list[threading.Event]]]:
 
 
 @pytest.mark.parametrize("listener", LISTENERS)
-@pytest.mark.parametrize("act", [connection.open_line, connection.fetch_key])
+@pytest.mark.parametrize("act", [connection.open_connection, connection.fetch_key])
 def test_listener__is_one_nodes_failure_in_words_within_seconds_and_few_megabytes(
     three_node: Cluster, listener: str, act: Callable[[hops.Hop], object]
 ) -> None:

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 import paramiko
 
-from nodriza import foreign, hops
-from nodriza import line as lines
+from nodriza import foreign
 from nodriza.errors import ConnectionFailed, NodrizaError
-from nodriza.hops import Hop
-from nodriza.line import Line
-from nodriza.wire import NOT_SSH
+from nodriza.ssh import client, hops
+from nodriza.ssh.client import Connection
+from nodriza.ssh.hops import Hop
+from nodriza.ssh.wire import NOT_SSH
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
@@ -46,7 +46,7 @@ class Connections:
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
-        self._begun: dict[str, Future[Line]] = {}
+        self._begun: dict[str, Future[Connection]] = {}
 
     def __enter__(self) -> Connections:
         return self
@@ -62,37 +62,37 @@ class Connections:
             # Nobody waits at the end of the program for a host that does not answer.
             threading.Thread(target=self._open, args=(node, way), daemon=True).start()
 
-    def take(self, node: Node) -> Line:
+    def take(self, node: Node) -> Connection:
         """The one that was begun, or one that is opened now; it fails as ``connect`` does."""
         way = self._begun.pop(node.name, None)
         return way.result() if way else connect(node, self.cluster)
 
-    def _open(self, node: Node, way: Future[Line]) -> None:
+    def _open(self, node: Node, way: Future[Connection]) -> None:
         try:
             way.set_result(connect(node, self.cluster))
         except BaseException as error:  # noqa: BLE001  whoever takes it is told
             way.set_exception(error)
 
 
-def _close(way: Future[Line]) -> None:
+def _close(way: Future[Connection]) -> None:
     if way.exception() is None:
         way.result().close()
 
 
-def connect(node: Node, cluster: Cluster) -> Line:
+def connect(node: Node, cluster: Cluster) -> Connection:
     """An open connection.
 
     Raises ``ConnectionFailed``, ``HostKeyError`` or ``SshConfigError``; where it is the gateway
     that fails, with the gateway's name.
     """
-    return open_line(hops.to_node(node, cluster))
+    return open_connection(hops.to_node(node, cluster))
 
 
-def open_line(hop: Hop) -> Line:
+def open_connection(hop: Hop) -> Connection:
     """The same, to any hop."""
 
-    def log_in() -> Line:
-        line = Line(hop, gateways.open)
+    def log_in() -> Connection:
+        line = Connection(hop, gateways.open)
         line.open()
         return line
 
@@ -101,7 +101,7 @@ def open_line(hop: Hop) -> Line:
 
 def fetch_key(hop: Hop) -> paramiko.PKey:
     """The key that a host offers, without logging in; by the same way and as patiently."""
-    return _at(hop, lambda: lines.fetch_key(hop, gateways.open))
+    return _at(hop, lambda: client.fetch_key(hop, gateways.open))
 
 
 class Gateways:
@@ -109,10 +109,10 @@ class Gateways:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._lines: dict[Hop, Future[Line]] = {}
+        self._lines: dict[Hop, Future[Connection]] = {}
         self._failed: dict[Hop, float] = {}
 
-    def open(self, hop: Hop) -> Line:
+    def open(self, hop: Hop) -> Connection:
         """Whoever comes first logs in, the others wait for it; they share a failure as well."""
         with self._lock:
             way = self._lines.get(hop)
@@ -122,13 +122,13 @@ class Gateways:
                 way = mine = self._lines[hop] = Future()
         if mine:
             try:
-                mine.set_result(open_line(hop))
+                mine.set_result(open_connection(hop))
             except BaseException as error:  # noqa: BLE001  each of those who wait is told
                 self._failed[hop] = time.monotonic()
                 mine.set_exception(error)
         return way.result()
 
-    def _is_over(self, hop: Hop, way: Future[Line]) -> bool:
+    def _is_over(self, hop: Hop, way: Future[Connection]) -> bool:
         if not way.done():
             return False
         if error := way.exception():
@@ -137,7 +137,7 @@ class Gateways:
             return not lasting or time.monotonic() - self._failed[hop] > FORGET
         return not way.result().is_connected
 
-    def at(self, hop: Hop) -> Line | None:
+    def at(self, hop: Hop) -> Connection | None:
         """The line that is there, whether it is whole or not."""
         way = self._lines.get(hop)
         return way.result() if way and way.done() and not way.exception() else None

@@ -23,10 +23,10 @@ from paramiko.hostkeys import HostKeyEntry, HostKeys
 
 from nodriza.errors import HostKeyError
 from nodriza.files import exclusively, write_whole
-from nodriza.ssh_config_files import matches
+from nodriza.ssh.ssh_config_files import matches
 
 if TYPE_CHECKING:
-    from nodriza.hops import Hop
+    from nodriza.ssh.hops import Hop
 
 _GONE = "# (removed)"
 

@@ -1,8 +1,8 @@
 """The only place where an SSH client is made, and it accepts known host keys only.
 
 Fabric's connections accept any key, and make further ones of that kind for a ProxyJump.
-``Line`` is made of a ``Hop`` alone: its client asks ``hostkeys.check`` and nobody else, and the
-hops before it are lines too. No other module makes a client; a test sees to that.
+``Connection`` is made of a ``Hop`` alone: its client asks ``hostkeys.check`` and nobody else, and
+so do the clients of the hops before it. No other module makes a client; a test sees to that.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ import fabric
 import paramiko
 from paramiko.agent import AgentSSH
 
-from nodriza import foreign, hostkeys
-from nodriza.hops import Hop
-from nodriza.login import typed
-from nodriza.proxy_command import Program
-from nodriza.wire import Transport, tcp
+from nodriza import foreign
+from nodriza.ssh import hostkeys
+from nodriza.ssh.hops import Hop
+from nodriza.ssh.login import typed
+from nodriza.ssh.proxy_command import Program
+from nodriza.ssh.wire import Transport, tcp
 
 # What it logs arrives as exceptions too, and those are told in words.
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)
@@ -34,11 +35,11 @@ logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 SILENCE = 20  # seconds without a sign of life from the other end
 WINDOW = 256 * 1024
 """Bytes that each node behind a gateway may have on the way to us, unread."""
-Gateway = Callable[[Hop], "Line"]
+Gateway = Callable[[Hop], "Connection"]
 """An open line to the hop before; it is shared, and stays open when others end."""
 
 
-class Line(fabric.Connection):  # type: ignore[misc]
+class Connection(fabric.Connection):  # type: ignore[misc]
     """A connection to one hop, as Fabric has them, with a client that is ours."""
 
     def __init__(self, hop: Hop, gateway: Gateway) -> None:
@@ -91,7 +92,7 @@ class Line(fabric.Connection):  # type: ignore[misc]
         return ""
 
     @property
-    def way(self) -> list[Line]:
+    def way(self) -> list[Connection]:
         """The lines that this one goes through, and this one."""
         return [*(self._before.way if self._before else ()), self]
 
@@ -184,7 +185,7 @@ def fetch_key(hop: Hop, gateway: Gateway) -> paramiko.PKey:
 
 
 @contextlib.contextmanager
-def _reached(hop: Hop, before: Line | None) -> Iterator[Any]:
+def _reached(hop: Hop, before: Connection | None) -> Iterator[Any]:
     """The way to where a hop listens; closed when what is done with it fails."""
     sock = _reach(hop, before)
     try:
@@ -198,7 +199,7 @@ def _reached(hop: Hop, before: Line | None) -> Iterator[Any]:
         raise
 
 
-def _reach(hop: Hop, before: Line | None) -> Any:
+def _reach(hop: Hop, before: Connection | None) -> Any:
     """A socket, or what is like one, to where the hop listens."""
     if before is not None:
         return _channel(hop, before.transport)
@@ -272,7 +273,7 @@ def _is_one(offered: str, known: set[str]) -> bool:
     return ("ssh-rsa" if offered.startswith("rsa-sha2-") else offered) in known
 
 
-def _notice_silence(line: Line) -> None:
+def _notice_silence(line: Connection) -> None:
     """A host that vanished (power, cable, sleep) or froze is missed within half a minute."""
     transport = line.transport
     if sock := tcp(transport):

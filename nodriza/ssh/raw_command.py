@@ -7,8 +7,8 @@ from typing import Any, BinaryIO
 
 import paramiko
 
-from nodriza.channel import text_lines
-from nodriza.remote import Everywhere
+from nodriza.ssh.channel import text_lines
+from nodriza.ssh.commands import Everywhere
 
 PART = 65536  # bytes
 

@@ -19,9 +19,9 @@ import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nodriza import ssh_config_files as files
 from nodriza.errors import SshConfigError
-from nodriza.login import typed
+from nodriza.ssh import ssh_config_files as files
+from nodriza.ssh.login import typed
 
 PATIENCE = 20
 """Seconds; a ``Match exec`` runs a program of the operator's."""

@@ -16,12 +16,13 @@ from typing import Any
 
 import paramiko
 
-from nodriza import foreign, pack
+from nodriza import foreign
 from nodriza.agent.line import HERE, TURN
-from nodriza.conversation import LAST, Conversation, Records
 from nodriza.errors import ConnectionFailed, HostRefused, NodrizaError
 from nodriza.events import Event, NotAnEvent
-from nodriza.line import Line
+from nodriza.ssh import pack
+from nodriza.ssh.client import Connection
+from nodriza.ssh.conversation import LAST, Conversation, Records
 
 SIGN = 15  # seconds between two signs that we are there, for a host that waits for its turn
 SILENCE = 1800  # seconds; longer than the longest command that a plan runs
@@ -30,7 +31,7 @@ LONGEST = 65536  # characters of a line; a program may never end one
 
 
 def exchange(
-    connection: Line,
+    connection: Connection,
     request: dict[str, Any],
     on_event: Callable[[Event], bool | None],
     *,
@@ -107,7 +108,7 @@ class Last:
 
 
 @contextlib.contextmanager
-def ends_within(connection: Line, seconds: float | None) -> Iterator[threading.Event]:
+def ends_within(connection: Connection, seconds: float | None) -> Iterator[threading.Event]:
     """Closes the connection after ``seconds``, whatever waits for it then; says whether it did.
 
     Time-outs of single reads are no bound: a host can send a byte before each of them.
@@ -129,7 +130,7 @@ def ends_within(connection: Line, seconds: float | None) -> Iterator[threading.E
             timer.cancel()
 
 
-def begin(connection: Line, command: str) -> paramiko.Channel:
+def begin(connection: Connection, command: str) -> paramiko.Channel:
     """The channel of a command that has been started; ``ConnectionFailed`` in words."""
     patience = connection.connect_kwargs["timeout"]
     with ends_within(connection, patience) as late:
@@ -150,7 +151,9 @@ def begin(connection: Line, command: str) -> paramiko.Channel:
     return channel
 
 
-def output(connection: Line, command: str, *, seconds: float, most: int) -> tuple[int, str, str]:
+def output(
+    connection: Connection, command: str, *, seconds: float, most: int
+) -> tuple[int, str, str]:
     """Exit status, stdout and stderr of a command, up to ``most`` bytes.
 
     Raises ``HostRefused`` when it is more, or takes more than ``seconds``.
@@ -267,7 +270,7 @@ def _events(channel: paramiko.Channel, request: dict[str, Any]) -> Iterator[Even
             yield from conversation.heard(record)
 
 
-def _not_our_agent(connection: Line, words: str, last: Last) -> NodrizaError:
+def _not_our_agent(connection: Connection, words: str, last: Last) -> NodrizaError:
     return HostRefused(
         f"what it says is not what our agent says: {foreign.line(words)}",
         where=_where(connection),
@@ -278,7 +281,7 @@ def _not_our_agent(connection: Line, words: str, last: Last) -> NodrizaError:
     )
 
 
-def _where(connection: Line) -> str:
+def _where(connection: Connection) -> str:
     return f"{connection.user}@{connection.host}"
 
 
@@ -299,7 +302,7 @@ _NO_PYTHON = {
 """By the exit of the command: what there is to say, and what to do."""
 
 
-def _explain(channel: paramiko.Channel, connection: Line, words: str, last: Last) -> None:
+def _explain(channel: paramiko.Channel, connection: Connection, words: str, last: Last) -> None:
     where = _where(connection)
     channel.status_event.wait(5)  # comes after the end of the output
     ended = channel.exit_status != -1  # -1: no news, or killed by a signal

@@ -23,7 +23,7 @@ from typing import Any
 
 import nodriza
 from nodriza.agent.host import PATH
-from nodriza.command_line import in_sh
+from nodriza.ssh.login_shell import in_sh
 
 MAGIC = b"NODRIZA"
 KEPT = "/var/lib/nodriza/agent"
@@ -80,7 +80,7 @@ CLEAN = f"/usr/bin/env -i PATH={PATH} HOME=/root LC_ALL=C.UTF-8"
 UMASK = "umask 022; cd /; "
 
 ABSENT, BROKEN, UNINSTALLABLE = 4, 5, 6
-"""How a command ends that finds no Python: nodriza.channel has the words."""
+"""How a command ends that finds no Python: nodriza.ssh.channel has the words."""
 # dash passes over a link that leads nowhere. What is installed and can't be started apt-get
 # would leave as it is.
 _BROKEN = f"{{ /bin/ls -l /usr/bin/python3 >&2; exit {BROKEN}; }}"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from nodriza import connection, hops, hostkeys
 from nodriza.errors import HostKeyError
-from nodriza.hops import Hop
 from nodriza.inventory import resolve_target
+from nodriza.ssh import connection, hops, hostkeys
+from nodriza.ssh.hops import Hop
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nodriza import ssh_config
 from nodriza.errors import SshConfigError
-from nodriza.login import typed
+from nodriza.ssh import ssh_config
+from nodriza.ssh.login import typed
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node

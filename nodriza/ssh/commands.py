@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING
 import paramiko
 
 from nodriza import alive, foreign
-from nodriza.channel import begin, ends_within, sudo_words, text_lines
-from nodriza.command_line import in_sh
-from nodriza.connection import connect
 from nodriza.errors import ConnectionFailed, NodrizaError
-from nodriza.line import Line
 from nodriza.rollout import PARALLEL
+from nodriza.ssh.channel import begin, ends_within, sudo_words, text_lines
+from nodriza.ssh.client import Connection
+from nodriza.ssh.connection import connect
+from nodriza.ssh.login_shell import in_sh
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster
@@ -191,7 +191,7 @@ class Everywhere:
         end.seconds = time.monotonic() - began
         self._queue.put((name, end))
 
-    def _within(self, name: str, connection: Line) -> int:
+    def _within(self, name: str, connection: Connection) -> int:
         with ends_within(connection, self.deadline) as late:
             try:
                 return self._command(name, connection)
@@ -206,7 +206,7 @@ class Everywhere:
                         do=f"its load, and what it says: fab console {name}",
                     )
 
-    def _command(self, name: str, connection: Line) -> int:
+    def _command(self, name: str, connection: Connection) -> int:
         channel = self._begin(name, connection)
         self._heard_of(name, channel)
         status: int = channel.recv_exit_status()
@@ -218,7 +218,7 @@ class Everywhere:
             )
         return status
 
-    def _begin(self, name: str, connection: Line) -> paramiko.Channel:
+    def _begin(self, name: str, connection: Connection) -> paramiko.Channel:
         password = self.sudo_password if self.sudo else None
         sudo = sudo_words(connection.user, password) if self.sudo else ""
         script = f"set -- {shlex.quote(self.commands[name])}\n{GUARD}"

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from nodriza import channel, pack, remote
 from nodriza.errors import ConnectionFailed, HostRefused
 from nodriza.resources import Command, File, to_data
+from nodriza.ssh import channel, commands, pack
 from tests.unit.sshd import Sshd, logged_in
 
 ME = {"owner": Path.home().owner(), "group": Path.home().group()}
@@ -44,7 +44,7 @@ def request(*resources: object, **more: object) -> dict:
 
 
 def read(commands: list[str]) -> str:
-    """As somebody reads them who knows how they are coded (``nodriza.command_line``)."""
+    """As somebody reads them who knows how they are coded (``nodriza.ssh.login_shell``)."""
     coded = "".join(word for line in commands for word in line.split() if len(word) > 99)
     return "\n".join(commands) + base64.b64decode(coded + "===").decode("utf-8", "replace")
 
@@ -74,8 +74,8 @@ def test_sudo_password_of_a_shell_command__goes_down_the_line_too(
     sshd, tmp_path, monkeypatch, three_node
 ):
     with logged_in(sshd, "admin") as connection:
-        monkeypatch.setattr(remote, "connect", lambda *_: Entered(connection))
-        everywhere = remote.Everywhere(
+        monkeypatch.setattr(commands, "connect", lambda *_: Entered(connection))
+        everywhere = commands.Everywhere(
             three_node, {"server-2": "echo done"}, sudo=True, sudo_password=PASSWORD
         )
         lines = list(everywhere.lines())
@@ -161,8 +161,8 @@ def test_line_that_never_ends__is_cut_and_the_rest_is_read(sshd, three_node, mon
     monkeypatch.setattr(channel, "LONGEST", 1000)
     words = "head -c 200000 /dev/zero | tr '\\0' .; echo; echo last"
     with logged_in(sshd) as connection:
-        monkeypatch.setattr(remote, "connect", lambda *_: Entered(connection))
-        lines = [line for _, line in remote.Everywhere(three_node, {"server-2": words}).lines()]
+        monkeypatch.setattr(commands, "connect", lambda *_: Entered(connection))
+        lines = [line for _, line in commands.Everywhere(three_node, {"server-2": words}).lines()]
     assert lines[-1] == "last"
     assert max(len(line) for line in lines) < 3000
     assert len(lines) > 3, "it comes in pieces, and nobody waits for its end"
