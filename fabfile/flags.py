@@ -14,7 +14,7 @@ from typing import Any
 from fabric import Config
 from invoke.parser import Argument
 
-from .slip import refusal
+from .refusal import refusal
 from .task import Command
 
 INVOKES = {

@@ -19,7 +19,7 @@ from invoke import Collection
 from invoke.parser import Argument, ParserContext
 from invoke.tasks import Task as AnyTask
 
-from .slip import near, refusal, short
+from .refusal import near, refusal, short
 from .task import Command, flag_of, is_inventory
 
 SUBJECT = "--target"

@@ -16,7 +16,7 @@ from typing import Annotated, ClassVar
 from nodriza.errors import NodrizaError
 from nodriza.files import refuse_closed, refuse_unwritable
 
-from .slip import near, refusal, short
+from .refusal import near, refusal, short
 
 
 class Kind:

@@ -11,7 +11,7 @@ from fabric import Config
 from nodriza.ssh import login
 
 from .flags import LONGEST
-from .slip import refusal, short
+from .refusal import refusal, short
 
 
 def remember(config: Config) -> None:

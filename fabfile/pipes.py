@@ -10,7 +10,7 @@ import stat
 import sys
 import termios
 
-from .slip import refusal
+from .refusal import refusal
 
 STDIN = 0
 SOON = 0.2  # seconds; what is piped by another program needs a moment to begin

@@ -22,9 +22,9 @@ from nodriza.errors import NodrizaError
 from . import flags
 from .beside import words_here
 from .grammar import Sentence
+from .refusal import near, refusal, short
 from .session import inventories, look_from
 from .settings import Config
-from .slip import near, refusal, short
 from .task import Command, flag_of, is_inventory
 from .words import explained, help_only, refuse_doubles, refuse_inventories, refuse_remainder
 

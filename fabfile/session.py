@@ -17,7 +17,7 @@ from nodriza.files import refuse_closed
 
 from .flags import refuse_dry
 from .output import GONE, is_read
-from .slip import near, refusal, short
+from .refusal import near, refusal, short
 from .task import Command
 
 if TYPE_CHECKING:

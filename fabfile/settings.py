@@ -10,7 +10,7 @@ import fabric
 from invoke import Exit
 from invoke.exceptions import AmbiguousEnvVar, UncastableEnvVar
 
-from .slip import refusal, short
+from .refusal import refusal, short
 
 FILES = "yaml, yml, json or py"
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from invoke import Context, Exit
 
 from .kinds import FromOne, Nodes, Since, Text
+from .refusal import refusal
 from .session import command, reachable_cluster, redactor, sudo_password
-from .slip import refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,14 +12,14 @@ from invoke import Collection, Exit
 from invoke.exceptions import ParseError
 
 from .beside import taken
+from .refusal import near, refusal, short
 from .session import refuse_double
-from .slip import near, refusal, short
 from .task import flag_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from .program import Program
+    from invoke import Program
 
 UNKNOWN = re.compile(r"No idea what '(.*)' is!", re.DOTALL)
 

@@ -256,24 +256,7 @@ class Moment(TypedDict):
     event: Literal["connecting", "connected", "stopping"]
 
 
-Said: TypeAlias = Annotated[
-    Agent
-    | Start
-    | Ok
-    | Resource
-    | Doing
-    | Owed
-    | Turn
-    | Warn
-    | Restored
-    | Busy
-    | Failed
-    | Away
-    | End
-    | Facts,
-    Discriminator("event"),
-]
-Event: TypeAlias = (
+Said: TypeAlias = (
     Agent
     | Start
     | Ok
@@ -288,8 +271,8 @@ Event: TypeAlias = (
     | Away
     | End
     | Facts
-    | Moment
 )
+Event: TypeAlias = Said | Moment
 """What reports are told: what a host said, or a ``Moment``."""
 
 
@@ -313,7 +296,10 @@ def prepare() -> None:
 
 @functools.cache
 def _adapter() -> TypeAdapter[Any]:
-    return TypeAdapter(Said, config=ConfigDict(strict=True, allow_inf_nan=False))
+    return TypeAdapter(
+        Annotated[Said, Discriminator("event")],
+        config=ConfigDict(strict=True, allow_inf_nan=False),
+    )
 
 
 def _words(error: ValidationError) -> str:

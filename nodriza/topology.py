@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import jinja2
 
-from nodriza.lettering import cut
 from nodriza.provision import plan_all
 from nodriza.resources import Peers
+from nodriza.text_width import cut
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node

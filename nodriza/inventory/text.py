@@ -158,16 +158,21 @@ def _address(value: str) -> str:
         raise ValueError(reason) from None
 
 
-def _network(value: str) -> str:
-    if "/" not in value:
-        raise ValueError("is not a network: write it as 192.0.2.0/24")
+def _whole_network(value: str, otherwise: str) -> ipaddress.IPv4Network:
+    """A network without an address in it; ``otherwise`` says what is not even that."""
     try:
-        network = ipaddress.IPv4Network(value)
+        return ipaddress.IPv4Network(value)
     except ValueError as error:
         if "host bits" in str(error):
             whole = ipaddress.IPv4Network(value, strict=False)
             raise ValueError(f"is an address in a network; the network is {whole}") from None
-        raise ValueError("is not an IPv4 network, such as 192.0.2.0/24") from None
+        raise ValueError(otherwise) from None
+
+
+def _network(value: str) -> str:
+    if "/" not in value:
+        raise ValueError("is not a network: write it as 192.0.2.0/24")
+    network = _whole_network(value, "is not an IPv4 network, such as 192.0.2.0/24")
     if not 8 <= network.prefixlen <= 29:
         raise ValueError("must be between /8 and /29 in size")
     if network.is_loopback or network.is_multicast or network.is_unspecified:
@@ -176,13 +181,7 @@ def _network(value: str) -> str:
 
 
 def _proxy(value: str) -> str:
-    try:
-        network = ipaddress.IPv4Network(value)
-    except ValueError as error:
-        if "host bits" in str(error):
-            whole = ipaddress.IPv4Network(value, strict=False)
-            raise ValueError(f"is an address in a network; the network is {whole}") from None
-        raise ValueError(_PROXY_WORDS) from None
+    network = _whole_network(value, _PROXY_WORDS)
     if network.prefixlen < 8:
         raise ValueError("is too large: whoever comes from there is believed; at most a /8")
     return value

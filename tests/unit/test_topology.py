@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from nodriza.inventory import Cluster, load_cluster
-from nodriza.lettering import cut, width
 from nodriza.plan import plan_node
 from nodriza.resources import Peers
+from nodriza.text_width import cut, width
 from nodriza.topology import draw
 from tests.unit.conftest import ROOT
 
