@@ -88,14 +88,14 @@ class Releases:
 def read(cluster: Cluster, **options: Any) -> Releases:
     """What the central node has. Raises what kept it from answering."""
     app = cluster.app
-    patterns = [f"{app.releases}/*", f"{app.releases}/*/app/**/migrations/[0-9]*.py"]
+    patterns = [f"{app.release_folder}/*", f"{app.release_folder}/*/app/**/migrations/[0-9]*.py"]
     about = {"record": app.record, "current": app.current}
     questions = {"listing": patterns, "served": about}
     name = cluster.central.name
     result = ask(cluster, [Plan(name, ())], questions, **options)[name]
     if result.error:
         raise result.error
-    return _releases(result.facts["listing"], result.facts["served"], app.releases)
+    return _releases(result.facts["listing"], result.facts["served"], app.release_folder)
 
 
 def _releases(listing: dict[str, float], served: Sequence[Served], folder: str) -> Releases:

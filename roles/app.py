@@ -43,8 +43,8 @@ def _share(cluster: Cluster) -> Iterator[Resource]:
     for name in app.build_packages:
         yield Package(name)
     # Code is root's: who breaks into the application can't change it.
-    yield Directory(app.releases)
-    yield Directory(app.venvs)
+    yield Directory(app.release_folder)
+    yield Directory(app.venv_folder)
     yield Directory(app.static, owner=app.user, group=app.user)
     yield Directory(app.media, owner=app.user, group=app.user)
     yield Touch(app.reload)

@@ -42,7 +42,7 @@ def release(
     ``commit`` is what people know the release by.
     """
     app = cluster.app
-    folder = f"{app.releases}/{release_id}"
+    folder = f"{app.release_folder}/{release_id}"
     yield from _build(cluster, folder, venv_id, archive) if venv_id else _try(cluster, folder)
 
     current = Link(app.current, folder)
@@ -53,11 +53,11 @@ def release(
     yield Command("caches", argv=("sleep", str(CACHES)), on_change=(current,))
     yield Touch(app.reload, on_change=(current,))
     yield OldReleases(
-        app.releases,
+        app.release_folder,
         keep=KEEP,
         current=app.current,
         record=app.record,
-        venvs=app.venvs,
+        venvs=app.venv_folder,
         on_change=(current,),
     )
 
@@ -73,7 +73,7 @@ def _build(cluster: Cluster, folder: str, venv_id: str, archive: bytes) -> Itera
     tree = Archive(f"{folder}/app", archive)
     requirements = f"{folder}/app/{app.requirements}"
     venv = Venv(
-        f"{app.venvs}/{venv_id}",
+        f"{app.venv_folder}/{venv_id}",
         requirements=requirements,
         digest=venv_id,
         folder=f"{folder}/app",

@@ -96,7 +96,7 @@ class App(AppSettings):
         return f"{self.root}/current"
 
     @property
-    def releases(self) -> str:
+    def release_folder(self) -> str:
         """One folder for each release."""
         return f"{self.root}/releases"
 
@@ -106,7 +106,7 @@ class App(AppSettings):
         return f"/var/lib/nodriza/releases/{self.name}.jsonl"
 
     @property
-    def venvs(self) -> str:
+    def venv_folder(self) -> str:
         """One Python environment for each set of requirements."""
         return f"{self.root}/venvs"
 
