@@ -14,6 +14,7 @@ from .session import command, fab, reachable_cluster, sudo_password, vault
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster
     from nodriza.result import NodeResult
+    from nodriza.switch import Switch
     from nodriza.vault import Vault
 
 
@@ -35,19 +36,23 @@ def deploy(
     release: Text = "",
     ref: Text = "",
 ) -> None:
-    """Put the application's source on the share as a release, and switch to it."""
+    """Make a release of the application's source, and bring every node to it."""
     _refuse_mixed(rollback, release, ref)
     cluster = reachable_cluster(c)
     store, again = vault(cluster), f"{fab(c)} deploy"
     options: dict[str, Any] = {"check": check, "sudo_password": sudo_password(c)}
     if rollback:
-        results = _go_back(cluster, store, again, release, json=json, **options)
+        results, switch = _go_back(cluster, store, again, release, json=json, **options)
     else:
-        results = _put(cluster, store, again, ref, json=json, **options)
+        results, switch = _put(cluster, store, again, ref, json=json, **options)
     from nodriza.rollout import exit_code
 
-    if code := exit_code(results):
-        raise Exit("the old release goes on serving", code=code)
+    code = exit_code(results)
+    if code or not (check or json):
+        for line in switch.words(f"{fab(c)} provision", failed=bool(code), check=check):
+            print(line, file=sys.stderr if code else sys.stdout)
+    if code:
+        raise Exit(code=code)
 
 
 def _refuse_mixed(rollback: bool, release: str, ref: str) -> None:
@@ -63,7 +68,7 @@ def _refuse_mixed(rollback: bool, release: str, ref: str) -> None:
 
 def _put(
     cluster: Cluster, store: Vault, again: str, ref: str, *, json: bool, **options: Any
-) -> dict[str, NodeResult]:
+) -> tuple[dict[str, NodeResult], Switch]:
     from nodriza import deploy as engine
     from nodriza.report import make_report
 
@@ -78,7 +83,8 @@ def _put(
 
 def _go_back(
     cluster: Cluster, store: Vault, again: str, release: str, *, json: bool, **options: Any
-) -> dict[str, NodeResult]:
+) -> tuple[dict[str, NodeResult], Switch]:
+    from nodriza import deploy as engine
     from nodriza import releases
     from nodriza.report import make_report
 
@@ -86,7 +92,7 @@ def _go_back(
     to = there.former(release)
     again += " --rollback"
     report = make_report("json" if json else "auto", again=again, redact=store.redact)
-    results = releases.go_back(cluster, to, store, report, **options)
+    done = engine.go_back(cluster, to, store, report, **options)
     if not json:
         print("\n".join(releases.farewell(there, to)))
-    return results
+    return done

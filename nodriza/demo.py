@@ -41,7 +41,7 @@ def run_demo(
         ),
         "deploy": lambda: (
             not exit_code(
-                deploy(cluster, read(cluster), store, make_report("auto", redact=store.redact))
+                deploy(cluster, read(cluster), store, make_report("auto", redact=store.redact))[0]
             )
         ),
         "smoke": lambda: _smoke(cluster, say),

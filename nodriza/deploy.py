@@ -1,4 +1,6 @@
-"""A release: the application's source as one archive, named by its content.
+"""A deploy: the application's source becomes a release, and every node serves it.
+
+A release is the source as one archive, named by its content.
 
 The same source gives the same release, so deploying it twice changes nothing.
 """
@@ -17,9 +19,12 @@ from typing import TYPE_CHECKING, Any
 from nodriza.errors import SourceError
 from nodriza.git import EXECUTABLE, LINK
 from nodriza.plan import Plan, declared, make_plan
+from nodriza.release import Release
+from nodriza.releases import question
 from nodriza.render import Renderer
 from nodriza.rollout import Run, roll_out
 from nodriza.source import Source, read_source
+from nodriza.switch import Switch
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster
@@ -38,23 +43,48 @@ def deploy(
     source: Source,
     vault: Vault,
     report: Report,
-    *,
-    check: bool = False,
+    **options: Any,
+) -> tuple[dict[str, NodeResult], Switch]:
+    """Make a release of the source on the central node, and bring every node to it.
+
+    ``options`` are fields of ``Run``.
+    """
+    data = archive(source)
+    venv = requirements_id(source, cluster.app.requirements)
+    switch = Switch(cluster, release_id(data), venv, source.commit, "deploy")
+    what = f"deploy of {source.label}" if source.label else "deploy"
+    plan = build_plan(cluster, switch.to, data)
+    return _run(cluster, plan, switch, vault, report, what, **options), switch
+
+
+def go_back(
+    cluster: Cluster, to: Release, vault: Vault, report: Report, **options: Any
+) -> tuple[dict[str, NodeResult], Switch]:
+    """Bring every node to a release that served before."""
+    switch = Switch(cluster, to.id, to.venv, to.commit, "rollback")
+    plan = build_plan(cluster, to)
+    return _run(cluster, plan, switch, vault, report, "deploy --rollback", **options), switch
+
+
+def _run(
+    cluster: Cluster,
+    plan: Plan,
+    switch: Switch,
+    vault: Vault,
+    report: Report,
+    what: str,
     **options: Any,
 ) -> dict[str, NodeResult]:
-    """Bring the source to the central node as a release and switch to it."""
-    plan = release_plan(cluster, source)
-    values = vault.ensure(plan.secrets, keep=not check)
-    what = f"deploy of {source.label}" if source.label else "deploy"
-    return roll_out(Run(cluster, report, values, what, check=check, **options), [plan])
+    values = vault.ensure(plan.secrets, keep=not options.get("check"))
+    asked = question(cluster)
+    run = Run(cluster, report, values, what, ask=asked, waves=switch.waves, **options)
+    return roll_out(run, [plan])
 
 
-def release_plan(cluster: Cluster, source: Source) -> Plan:
-    """The resources of a release, on the central node."""
-    data = archive(source)
+def build_plan(cluster: Cluster, release: Release, data: bytes = b"") -> Plan:
+    """The resources that make a release on the central node, or try one that is there."""
     node = cluster.central
-    venv_id = requirements_id(source, cluster.app.requirements)
-    items = declared("release", node, cluster, release_id(data), venv_id, data, source.commit)
+    items = declared("build", node, cluster, release.id, release.venv, data)
     return make_plan(items, node, cluster, Renderer.of(cluster))
 
 

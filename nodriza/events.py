@@ -230,13 +230,37 @@ class State(TypedDict):
     clock: Number
 
 
+Name: TypeAlias = Annotated[str, Field(pattern=r"^[0-9A-Za-z_][0-9A-Za-z_.-]{0,63}$")]
+"""Of a release or an environment: it becomes a part of paths."""
+Digest: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
 class Served(TypedDict):
     """A release that served; ``at`` in seconds since the epoch (nodriza/resources/served.py)."""
 
-    release: Annotated[str, Field(pattern=r"^[0-9A-Za-z_][0-9A-Za-z_.-]{0,63}$")]
+    release: Name
     at: Number
     how: Literal["deploy", "rollback"]
     commit: Line
+
+
+class Seal(TypedDict):
+    """What a tree holds, and its pack, in bytes (nodriza/resources/sealed.py)."""
+
+    tree: Digest
+    sha256: Digest | Literal[""]
+    size: Annotated[int, Field(ge=0, le=10**15)]
+
+
+class Releases(TypedDict):
+    """What a node has: ``served`` in order, ``current`` or nothing, seals by name, and the
+    environment of each release.
+    """
+
+    served: Annotated[list[Served], Field(max_length=1000)]
+    current: Name | Literal[""]
+    seals: Annotated[dict[Name, Seal], Field(max_length=1000)]
+    venvs: Annotated[dict[Name, Name], Field(max_length=1000)]
 
 
 class Facts(TypedDict):
@@ -246,7 +270,7 @@ class Facts(TypedDict):
     state: NotRequired[State]
     history: NotRequired[Annotated[list[Record], Field(max_length=1000), FailFast()]]
     listing: NotRequired[Annotated[dict[Line, Number], Field(max_length=MANY)]]
-    served: NotRequired[Annotated[list[Served], Field(max_length=1000)]]
+    releases: NotRequired[Releases]
     strays: NotRequired[Lines]
 
 

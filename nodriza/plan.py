@@ -120,7 +120,8 @@ def make_plan(
                 where=origin,
                 kept="no host was touched",
             )
-    _refuse_unknown_references(planned, node)
+    # The release has a plan of its own; what follows it says so by this.
+    _refuse_unknown_references(planned, node, {f"link:{cluster.app.current}"})
     return Plan(node.name, tuple(_in_order(planned.values())))
 
 
@@ -204,8 +205,11 @@ def _gather_packages(planned: Iterable[Planned]) -> list[Planned]:
     return [*planned[:first], *packages, *rest]
 
 
-def _refuse_unknown_references(known: dict[str, Planned], node: Node) -> None:
-    for id, planned in known.items():
+def _refuse_unknown_references(
+    declared: dict[str, Planned], node: Node, elsewhere: set[str]
+) -> None:
+    known = {*declared, *elsewhere}
+    for id, planned in declared.items():
         for field in ("reload_on", "restart_on", "on_change"):
             for reference in getattr(planned.resource, field, ()):
                 if reference not in known:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from nodriza.drain import newcomers
 from nodriza.plan import Plan, plan_node
+from nodriza.releases import question
 from nodriza.render import Renderer
 from nodriza.rollout import Run, roll_out
+from nodriza.switch import Stragglers
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
@@ -47,7 +49,11 @@ def provision(
     names_of = [node.name for node in nodes]
     what = "provision" + ("" if len(nodes) == len(cluster.nodes) else f":{','.join(names_of)}")
 
-    def after(results: dict[str, NodeResult]) -> list[Plan]:
+    behind = Stragglers(cluster, nodes, sudo_password=options.get("sudo_password"))
+
+    def zone(results: dict[str, NodeResult]) -> list[Plan]:
         return [] if check else newcomers(cluster, results)
 
-    return roll_out(Run(cluster, report, values, what, check=check, after=after, **options), plans)
+    waves, asked = (behind.wave, zone), question(cluster)
+    run = Run(cluster, report, values, what, check=check, ask=asked, waves=waves, **options)
+    return roll_out(run, plans)

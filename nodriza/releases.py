@@ -1,42 +1,28 @@
-"""The releases that are still on the share, and the way back to one of them."""
+"""The releases that the central node has, what served when, and the way back to one of them."""
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from nodriza.ask import ask
 from nodriza.errors import TargetError
-from nodriza.plan import Plan, find_role, make_plan, with_origin
-from nodriza.render import Renderer
+from nodriza.plan import Plan
+from nodriza.release import VENV, Release
 from nodriza.report.words import count
-from nodriza.rollout import Run, roll_out
 
 if TYPE_CHECKING:
+    from nodriza.events import Releases as Facts
     from nodriza.events import Served
     from nodriza.inventory import Cluster
-    from nodriza.report import Report
-    from nodriza.result import NodeResult
-    from nodriza.vault import Vault
 
 NAME = re.compile(r"\w[\w.-]*", re.ASCII)
-
-
-@dataclass(frozen=True)
-class Release:
-    """One that is on the share; ``migrations`` as paths in it.
-
-    ``served``: when it began to, the last time, in seconds since the epoch; ``None`` for
-    one that never did. Nobody goes back to such a one.
-    """
-
-    id: str
-    served: float | None
-    migrations: frozenset[str]
+KEEP = 5
+"""Releases to go back to."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +37,15 @@ class Releases:
     current: str
     way: tuple[str, ...]
 
+    def get(self, id: str) -> Release | None:
+        """The one of that id, if it is there."""
+        return next((release for release in self.all if release.id == id), None)
+
+    def kept(self, id: str) -> tuple[str, ...]:
+        """Those that stay when ``id`` serves: itself, and ``KEEP`` that served before."""
+        before = [r.id for r in self.all if r.served is not None and r.id != id]
+        return (id, *before[:KEEP])
+
     def former(self, id: str = "") -> Release:
         """The one to go back to: ``id``, or the one that served before the one in use."""
         there = {release.id: release for release in self.all if release.served is not None}
@@ -59,7 +54,7 @@ class Releases:
         names = ", ".join(map(self._shown, there.values())) or "none"
         if id:
             known = id in {release.id for release in self.all}
-            what = "is not on the share any more"
+            what = "is not there any more"
             if known:
                 what = "serves already" if id == self.current else "has never served"
             raise TargetError(f"the release {id} {what}: {names}", kept="nothing was changed")
@@ -85,34 +80,55 @@ class Releases:
         return f"{release.id} ({since}{', serves' if release.id == self.current else ''})"
 
 
+def question(cluster: Cluster) -> dict[str, Any]:
+    """What nodes are asked for ``of``: a word of ``nodriza.agent.answers``, and what about."""
+    app = cluster.app
+    about = {"record": app.record, "current": app.current, "seals": app.seals}
+    return {"releases": {**about, "folder": app.release_folder}}
+
+
 def read(cluster: Cluster, **options: Any) -> Releases:
     """What the central node has. Raises what kept it from answering."""
-    app = cluster.app
-    patterns = [f"{app.release_folder}/*", f"{app.release_folder}/*/app/**/migrations/[0-9]*.py"]
-    about = {"record": app.record, "current": app.current}
-    questions = {"listing": patterns, "served": about}
+    folder = cluster.app.release_folder
+    patterns = [f"{folder}/*", f"{folder}/*/app/**/migrations/[0-9]*.py"]
     name = cluster.central.name
+    questions = {"listing": patterns, **question(cluster)}
     result = ask(cluster, [Plan(name, ())], questions, **options)[name]
     if result.error:
         raise result.error
-    return _releases(result.facts["listing"], result.facts["served"], app.release_folder)
-
-
-def _releases(listing: dict[str, float], served: Sequence[Served], folder: str) -> Releases:
     migrations: dict[str, set[str]] = {}
-    for path in listing:
+    for path in result.facts["listing"]:
         release, *inside = PurePosixPath(path.removeprefix(f"{folder}/")).parts
-        if not NAME.fullmatch(release):
-            continue  # not one of ours: a name becomes a part of paths
         found = migrations.setdefault(release, set())
         if inside:
             found.add("/".join(inside[1:]))
+    return of(result.facts["releases"], migrations)
+
+
+def of(facts: Facts, migrations: Mapping[str, Iterable[str]] | None = None) -> Releases:
+    """What the central node's answer to ``question`` means."""
     # By the order of the record, and not by its times: a clock may have been wrong.
-    since = {entry["release"]: entry["at"] for entry in served}
-    last = {entry["release"]: number for number, entry in enumerate(served)}
-    every = [Release(id, since.get(id), frozenset(paths)) for id, paths in migrations.items()]
-    every.sort(key=lambda release: (-last.get(release.id, -1), release.id))
-    return Releases(tuple(every), served[-1]["release"] if served else "", _way(served))
+    served = {entry["release"]: (number, entry) for number, entry in enumerate(facts["served"])}
+    there = {name for name in facts["seals"] if not name.startswith(VENV)}
+    there |= {name for name in migrations or () if NAME.fullmatch(name)}
+    every = []
+    for id in there:
+        _, entry = served.get(id, (-1, None))
+        venv = facts["venvs"].get(id, "")
+        every.append(
+            Release(
+                id,
+                served=entry["at"] if entry else None,
+                commit=entry["commit"] if entry else "",
+                venv=venv,
+                tree=facts["seals"].get(id),
+                environment=facts["seals"].get(VENV + venv),
+                migrations=frozenset((migrations or {}).get(id, ())),
+            )
+        )
+    every.sort(key=lambda release: (-served.get(release.id, (-1,))[0], release.id))
+    current = facts["served"][-1]["release"] if facts["served"] else ""
+    return Releases(tuple(every), current, _way(facts["served"]))
 
 
 def _way(served: Sequence[Served]) -> tuple[str, ...]:
@@ -129,17 +145,6 @@ def _way(served: Sequence[Served]) -> tuple[str, ...]:
     return tuple(way)
 
 
-def go_back(
-    cluster: Cluster, to: Release, vault: Vault, report: Report, **options: Any
-) -> dict[str, NodeResult]:
-    """Switch every node to a release that was there before."""
-    node = cluster.central
-    declared = with_origin(find_role("release", cluster)(node, cluster, to.id))
-    plan = make_plan(declared, node, cluster, Renderer.of(cluster))
-    values = vault.ensure(plan.secrets, keep=False)
-    return roll_out(Run(cluster, report, values, "deploy --rollback", **options), [plan])
-
-
 def farewell(releases: Releases, to: Release) -> Sequence[str]:
     """What going back does not undo."""
     left = releases.left_behind(to)
@@ -147,7 +152,7 @@ def farewell(releases: Releases, to: Release) -> Sequence[str]:
         return [f"{to.id} knows every migration that the database may have"]
     return [
         f"not undone: the database. {count(len(left), 'migration')} that {to.id} does not know, of"
-        f" releases on the share: {', '.join(left)}",
+        f" releases that are kept: {', '.join(left)}",
         "  if it can't live with them: undo them with manage.py migrate APP NUMBER, run in"
         f" {releases.current}",
     ]

@@ -65,8 +65,8 @@ class Run:
     without it as the inventory says."""
     max_failures: int | None = None
     """How many of them may fail before the others are left alone; as the inventory says."""
-    after: Callable[[dict[str, NodeResult]], list[Plan]] = lambda results: []  # noqa: ARG005
-    """What follows from the results of all nodes: plans for a last wave."""
+    waves: Sequence[Callable[[dict[str, NodeResult]], list[Plan]]] = ()
+    """What follows from the results so far: each gives the plans of one wave more."""
     connections: Connections | None = None
     """Where some were begun ahead; the threads of all nodes take theirs from it."""
     stop: threading.Event = field(default_factory=threading.Event)
@@ -83,6 +83,7 @@ class Run:
         self._revision = "" if self.check else revision(self.cluster.path)
         self.ways = self.connections or Connections(self.cluster)
         self.turns = Turns.of(self.cluster, self.serial, self.max_failures, self.stop)
+        """Of the wave that is under way: a failure in one keeps nobody from the next."""
 
     def request(self, plan: Plan) -> dict[str, Any]:
         """What one node is sent; only the secrets that its plan names."""
@@ -107,24 +108,25 @@ def roll_out(run: Run, plans: Sequence[Plan]) -> dict[str, NodeResult]:
     """Bring every plan to its node: all are looked at side by side, the central changes first.
 
     One node's failure never hides another's result; when the central fails, the nodes
-    that depend on it are left alone and say so.
+    that depend on it are left alone and say so. Then come the run's further waves, without
+    the nodes on which something went wrong.
     """
     began = time.monotonic()
     results: dict[str, NodeResult] = {}
-    refuse_unfit(plans, run.secrets)
     run.report.start([(plan.node, len(plan.resources)) for plan in plans])
     try:
-        central = run.cluster.central.name
-        ordered = sorted(plans, key=lambda plan: plan.node != central)
-        # A look changes nothing that another node could wait for.
-        if not run.check and any(plan.node == central for plan in plans):
-            run.turns.first = central
-        _wave(run, ordered, results)
-        last = [plan for plan in run.after(results) if not results[plan.node].bad]
-        if last and not run.stop.is_set():
-            _wave(run, last, results)
+        _wave(run, plans, results)
+        for follow in run.waves:
+            nodes = follow(results)
+            well = [
+                plan for plan in nodes if plan.node not in results or not results[plan.node].bad
+            ]
+            if well and not run.stop.is_set():
+                _wave(run, well, results)
     finally:  # the recap comes whatever happens, also after Ctrl-C
-        results = {plan.node: results[plan.node] for plan in plans if plan.node in results}
+        order = {node.name: number for number, node in enumerate(run.cluster.nodes)}
+        order |= {plan.node: number for number, plan in enumerate(plans, -len(plans))}
+        results = dict(sorted(results.items(), key=lambda item: order[item[0]]))
         run.report.finish(results, time.monotonic() - began, run.check)
     return results
 
@@ -142,6 +144,12 @@ def exit_code(results: dict[str, NodeResult]) -> int:
 
 
 def _wave(run: Run, plans: Sequence[Plan], results: dict[str, NodeResult]) -> None:
+    refuse_unfit(plans, run.secrets)
+    central = run.cluster.central.name
+    # A look changes nothing that another node could wait for.
+    first = central if not run.check and any(plan.node == central for plan in plans) else ""
+    run.turns = Turns.of(run.cluster, run.serial, run.max_failures, run.stop, first)
+    plans = sorted(plans, key=lambda plan: plan.node != central)
     heard: Events = queue.Queue()
     pool = ThreadPoolExecutor(min(run.parallel, len(plans)))
     doing = dict.fromkeys((plan.node for plan in plans), "waits")

@@ -59,7 +59,12 @@ class Turns:
 
     @classmethod
     def of(
-        cls, cluster: Cluster, serial: str, max_failures: int | None, stop: threading.Event
+        cls,
+        cluster: Cluster,
+        serial: str,
+        max_failures: int | None,
+        stop: threading.Event,
+        first: str = "",
     ) -> Turns:
         """What was typed, else what the inventory says."""
         rollout = cluster.rollout
@@ -67,6 +72,7 @@ class Turns:
             how_many(serial or rollout.serial, len(cluster.children)),
             rollout.max_failures if max_failures is None else max_failures,
             stop,
+            first,
         )
 
     def begin(self, node: str) -> bool:

@@ -19,6 +19,11 @@ def app(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     yield Package("python3")
     for name in application.packages:
         yield Package(name)
+    yield Directory(application.own)
+    if node.kind == "central" or application.releases == "local":
+        # Code is root's: who breaks into the application can't change it.
+        yield Directory(application.release_folder)
+        yield Directory(application.venv_folder)
     yield Directory(application.home, owner=application.user, group=application.user, mode="0750")
     yield template(
         "app/app.env.j2",
@@ -42,9 +47,7 @@ def _share(cluster: Cluster) -> Iterator[Resource]:
     yield Package("python3-venv")  # only here: the other nodes run what was built here
     for name in app.build_packages:
         yield Package(name)
-    # Code is root's: who breaks into the application can't change it.
-    yield Directory(app.release_folder)
-    yield Directory(app.venv_folder)
+    yield Directory(app.packs, owner=app.user, group=app.user, mode="0755")
     yield Directory(app.static, owner=app.user, group=app.user)
     yield Directory(app.media, owner=app.user, group=app.user)
     yield Touch(app.reload)

@@ -42,7 +42,12 @@ def celery(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     yield from watching
     yield Service(
         "celery",
-        restart_on=(*files, f"file:{app.environment_file}", *node.zone),
+        restart_on=(
+            *files,
+            f"file:{app.environment_file}",
+            f"link:{app.current}",
+            *node.zone,
+        ),
         check=("sh", "-n", worker),
     )
     yield Service("celery-reload", restart_on=watching, check=("sh", "-n", watcher))

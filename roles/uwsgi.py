@@ -48,7 +48,13 @@ def uwsgi(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     yield socket
     yield Service(
         "uwsgi",
-        reload_on=(ini, release, follow, f"file:{app.environment_file}"),
+        reload_on=(
+            ini,
+            release,
+            follow,
+            f"file:{app.environment_file}",
+            f"link:{app.current}",
+        ),
         restart_on=(unit, *node.zone),
         # Reads everything, refuses what it doesn't know (strict), and goes.
         check=("uwsgi-core", "--ini", f"/etc/uwsgi/{app.name}.ini", "--hook-asap", "exit:0"),

@@ -88,18 +88,32 @@ def strays(host: Host, journal: Journal, plan: Sequence[Resource], about: Any) -
     ]
 
 
-def served(host: Host, journal: Journal, plan: Sequence[Resource], about: Any) -> Any:
-    """The entries of a ``record`` of releases, whose link is ``current``."""
-    from nodriza.resources.served import read_record  # noqa: PLC0415  for few questions
+def releases(host: Host, journal: Journal, plan: Sequence[Resource], about: Any) -> Any:
+    """Which releases there are, and which served: ``record``, ``current``, ``seals`` and
+    ``folder`` are paths. A node that only serves has a current one, and nothing else.
+    """
+    from nodriza.resources.sealed import read_seal  # noqa: PLC0415  for few questions
+    from nodriza.resources.served import in_use, read_record  # noqa: PLC0415
 
-    return read_record(host, about["record"], about["current"])
+    seals = {
+        name[: -len(".json")]: read_seal(host, f"{about['seals']}/{name}")
+        for name in host.list(about["seals"])
+        if name.endswith(".json")
+    }
+    links = {name: host.readlink(f"{about['folder']}/{name}/venv") for name in seals}
+    return {
+        "served": read_record(host, about["record"], about["current"]),
+        "current": in_use(host, about["current"]),
+        "seals": seals,
+        "venvs": {name: os.path.basename(link) for name, link in links.items() if link},
+    }
 
 
 ANSWERS: Dict[str, Callable[..., Any]] = {
     "state": state,
     "history": history,
     "listing": listing,
-    "served": served,
+    "releases": releases,
     "strays": strays,
 }
 """By the word in a request's ``ask``."""

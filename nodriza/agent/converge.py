@@ -100,7 +100,7 @@ class Converge:
         How a node is after all of it needs none; nor does what takes nothing of another
         node, where visitors are not served: it takes no time of its turn so.
         """
-        if self.check or self.gate.open or isinstance(group[0], Health):
+        if self.check or self.gate.open or group[0].AHEAD or isinstance(group[0], Health):
             return False
         if not any(gap_between(r, states[r.id]) or self._owed(r) for r in group):
             return False

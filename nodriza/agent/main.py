@@ -111,14 +111,6 @@ def _serve(
     )
     if words := untried(host):
         line.emit({"event": "warning", "words": words})
-    if request["ask"]:
-        from nodriza.agent.answers import ANSWERS  # noqa: PLC0415
-
-        answers = {
-            name: ANSWERS[name](host, journal, resources, about)
-            for name, about in request["ask"].items()
-        }
-        line.emit({"event": "facts", **answers})
     converge = Converge(
         host,
         journal,
@@ -130,6 +122,14 @@ def _serve(
         ask=controller.ask,
     )
     counts = converge.run()
+    if request["ask"]:
+        from nodriza.agent.answers import ANSWERS  # noqa: PLC0415
+
+        answers = {
+            name: ANSWERS[name](host, journal, resources, about)
+            for name, about in request["ask"].items()
+        }
+        line.emit({"event": "facts", **answers})
     if not check:
         seconds = round(time.time() - began, 3)
         journal.remember({"counts": counts, "seconds": seconds}, line.told)

@@ -17,6 +17,7 @@ from nodriza.inventory.model import (
     LabOverlay,
     Node,
     NodeSettings,
+    Placement,
     Share,
     Ssh,
 )
@@ -45,7 +46,10 @@ def build(
         proxies=settings.proxies,
         limits=settings.limits,
         networks=settings.networks,
-        app=App(**settings.app.model_dump(), source_path=source),
+        app=App(
+            **{**settings.app.model_dump(), "releases": _placement(settings, share)},
+            source_path=source,
+        ),
         share=share,
         tls=_tls(settings, base),
         rollout=settings.rollout,
@@ -57,6 +61,13 @@ def build(
         lab=settings.lab,
         lab_overlay=overlay,
     )
+
+
+def _placement(settings: ClusterSettings, share: Share) -> Placement:
+    """With GlusterFS root on any node could change what all the others run."""
+    if share.engine == "glusterfs":
+        return "local"
+    return settings.app.releases or "share"
 
 
 def _tls(settings: ClusterSettings, base: Path) -> Tls:

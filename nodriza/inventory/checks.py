@@ -238,6 +238,9 @@ def _check_tls(draft: Draft, inventory: Path) -> None:
 
 def _check_share(draft: Draft) -> None:
     share = draft.share
+    if share and share.engine == "glusterfs" and draft.app and draft.app.releases == "share":
+        message = "is local with glusterfs: root on any node could change what all the others run"
+        draft.document.complain(("app", "releases"), message)
     if not share or not (share.device or share.size_mb):
         return
     path, complain = ("share", "device"), draft.document.complain

@@ -45,6 +45,10 @@ KEYS = {
     "AppSettings.celery": "The application for `celery -A`. Without it there is no Celery.",
     "AppSettings.requirements": "What pip installs, relative to source.",
     "AppSettings.include": "Files and folders that are deployed although git ignores them.",
+    "AppSettings.releases": (
+        "Where code and environments lie: `share`, on the central node for all (by NFS), or "
+        "`local`, a copy on each node's own disk. Always local with GlusterFS."
+    ),
     "AppSettings.uid": "The number of its unix user and group, the same on all nodes.",
     "AppSettings.processes": "uwsgi workers on each child; else one more than it has cores.",
     "AppSettings.threads": "Threads in each worker.",

@@ -22,6 +22,7 @@ from nodriza.secret import OTHER, Secret
 Kind = Literal["central", "child", "video"]
 Engine = Literal["nfs", "glusterfs"]
 Driver = Literal["nspawn", "vagrant"]
+Placement = Literal["local", "share"]
 Acceleration = Literal["kvm", "emulated"]
 Variables = dict[text.VariableName, Any]
 Roles = Annotated[tuple[text.RoleName, ...], text.Items]
@@ -44,6 +45,7 @@ class AppSettings(Model):
     celery: text.Module | None = None
     requirements: text.InsidePath = "requirements.txt"
     include: Annotated[tuple[text.InsidePath, ...], text.Items] = ()
+    releases: Placement | None = None
     uid: Annotated[int, whole(100, 59999)] = 800
     processes: Annotated[int, whole(1, 512)] | None = None
     threads: Annotated[int, whole(1, 256)] = 2
@@ -59,6 +61,7 @@ class App(AppSettings):
     """The Django application, with the places it gets on every node."""
 
     source_path: Path
+    releases: Placement
 
     @property
     def most_processes(self) -> int:
@@ -91,14 +94,33 @@ class App(AppSettings):
         return f"/var/lib/{self.name}-home"
 
     @property
+    def own(self) -> str:
+        """The folder that each node has for itself, on its own disk."""
+        return f"/opt/{self.name}"
+
+    @property
     def current(self) -> str:
-        """The link to the release that serves."""
-        return f"{self.root}/current"
+        """The link to the release that serves: each node's own, so that they can take turns."""
+        return f"{self.own}/current"
 
     @property
     def release_folder(self) -> str:
         """One folder for each release."""
-        return f"{self.root}/releases"
+        return f"{self._place}/releases"
+
+    @property
+    def venv_folder(self) -> str:
+        """One Python environment for each set of requirements."""
+        return f"{self._place}/venvs"
+
+    @property
+    def _place(self) -> str:
+        return self.own if self.releases == "local" else self.root
+
+    @property
+    def packs(self) -> str:
+        """Where nodes find what is to be on their own disks."""
+        return f"{self.root}/packs"
 
     @property
     def record(self) -> str:
@@ -106,9 +128,9 @@ class App(AppSettings):
         return f"/var/lib/nodriza/releases/{self.name}.jsonl"
 
     @property
-    def venv_folder(self) -> str:
-        """One Python environment for each set of requirements."""
-        return f"{self.root}/venvs"
+    def seals(self) -> str:
+        """What each release holds; beside the record."""
+        return f"/var/lib/nodriza/releases/{self.name}"
 
     @property
     def static(self) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nodriza.resources.absent import Absent
     from nodriza.resources.archive import Archive
     from nodriza.resources.command import Command
+    from nodriza.resources.copy import Copy
     from nodriza.resources.database import Database
     from nodriza.resources.database_access import DatabaseAccess
     from nodriza.resources.database_user import DatabaseUser
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
     from nodriza.resources.gluster_volume import GlusterVolume
     from nodriza.resources.group import Group
     from nodriza.resources.health import Health
+    from nodriza.resources.intact import Intact
     from nodriza.resources.link import Link
     from nodriza.resources.mount import Mount
     from nodriza.resources.nfs_export import NfsExport
     from nodriza.resources.old_releases import OldReleases
     from nodriza.resources.package import Package
     from nodriza.resources.peers import Peers
+    from nodriza.resources.sealed import Sealed
     from nodriza.resources.served import Served
     from nodriza.resources.service import Service
     from nodriza.resources.touch import Touch
@@ -41,6 +44,7 @@ __all__ = [
     "Absent",
     "Archive",
     "Command",
+    "Copy",
     "Database",
     "DatabaseAccess",
     "DatabaseUser",
@@ -51,6 +55,7 @@ __all__ = [
     "GlusterVolume",
     "Group",
     "Health",
+    "Intact",
     "Link",
     "Mount",
     "NfsExport",
@@ -58,6 +63,7 @@ __all__ = [
     "Package",
     "Peers",
     "Resource",
+    "Sealed",
     "Served",
     "Service",
     "State",

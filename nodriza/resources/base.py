@@ -48,6 +48,8 @@ class Resource(abc.ABC):
     """Due after a change of anything else in the plan."""
     FROM_ANOTHER: ClassVar[bool] = False
     """Another node has to be there for it."""
+    AHEAD: ClassVar[bool] = False
+    """Nobody whom the node serves can notice its fix: it waits for no turn."""
     UNDOES: ClassVar[bool] = False
     """Files that it follows are kept, to be put back when it does not like the new ones."""
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, List, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, ClassVar, List, Optional, Sequence, Set, Tuple
 
 from nodriza.agent.host import ASIDE
 from nodriza.resources.base import Resource, State, ids
-from nodriza.resources.served import read_record
 
 if TYPE_CHECKING:
     from nodriza.agent.host import Host
@@ -16,20 +15,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OldReleases(Resource):
-    """The last ``keep`` releases in ``path`` that served, and the one in use; no others.
+    """Of the folders in ``path`` those of ``kept``, and the one that ``current`` links to.
 
-    ``current`` is the link to the one in use, ``record`` what ``Served`` writes. A release
-    that never served is none to go back to: it goes. Names that begin with a dot are
-    somebody's unfinished work and are left alone. In ``venvs``, if given, each release has
-    its environment, by a link ``venv``, and may share it with others; those that no release
-    links to any more go as well.
+    Names that begin with a dot are somebody's unfinished work and are left alone. In
+    ``venvs`` each release has its environment, by a link ``venv``, and may share it with
+    others; those that no release links to any more go as well. So do the packs in ``packs``
+    (removed by ``user``, who wrote them) and the seals in ``seals`` (``Sealed``).
     """
 
     path: str
-    keep: int = 5
-    current: str = ""
-    record: str = ""
-    venvs: str = ""
+    kept: Tuple[str, ...]
+    current: str
+    venvs: str
+    packs: str = ""
+    seals: str = ""
+    user: Optional[str] = None
     on_change: Tuple[Any, ...] = ()
 
     ALONE: ClassVar[bool] = True  # a link switched earlier in the run must count
@@ -39,55 +39,57 @@ class OldReleases(Resource):
         return {"old": 0}
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "kept", tuple(self.kept))
         object.__setattr__(self, "on_change", ids(self.on_change))
 
     @classmethod
     def look(cls, host: Host, many: Sequence[OldReleases]) -> List[State]:
         """Counts them."""
-        return [{"old": len(one._old(host)) + len(one._unlinked(host))} for one in many]
+        return [{"old": sum(map(len, one._too_old(host)))} for one in many]
 
     def fix(self, host: Host, now: State) -> None:
         """Each gets another name before it is taken apart: half a release must not be one."""
-        for name in self._old(host):
+        releases, venvs, packs, seals = self._too_old(host)
+        if packs:
+            paths = [host.at(f"{self.packs}/{name}") for name in packs]
+            host.run(["rm", "--force", "--", *paths], user=self.user)
+        for name in seals:
+            host.remove(f"{self.seals}/{name}")
+        for name in releases:
             _take_apart(host, self.path, name)
-        for name in self._unlinked(host):
+        for name in venvs:
             _take_apart(host, self.venvs, name)
 
-    def _old(self, host: Host) -> List[str]:
-        """The names to remove; the leftovers of a killed run first."""
-        names, used = host.list(self.path), self._used(host)
-        served = [str(entry["release"]) for entry in read_record(host, self.record, self.current)]
-        last = list(dict.fromkeys(name for name in reversed(served) if name != used))
-        kept = {used, *[name for name in last if name in names][: self.keep]}
-        return [name for name in names if _is_aside(name)] + [
-            name
-            for name in names
-            if name not in kept and not name.startswith(".") and self._is_folder(host, name)
-        ]
-
-    def _is_folder(self, host: Host, name: str) -> bool:
-        seen = host.stat(f"{self.path}/{name}")
-        return seen is not None and seen.type == "directory"
-
-    def _unlinked(self, host: Host) -> List[str]:
-        """The environments that only releases which are too old still need."""
-        gone = set(self._old(host))
-        links = [
-            host.readlink(f"{self.path}/{release}/venv") or ""
-            for release in host.list(self.path)
-            if release not in gone
-        ]
+    def _too_old(self, host: Host) -> Tuple[List[str], List[str], List[str], List[str]]:
+        """Releases, environments, packs and seals."""
+        kept = {*self.kept, os.path.basename((host.readlink(self.current) or "").rstrip("/"))}
+        there = _folders(host, self.path)
+        stay = [name for name in there if name in kept or _is_hidden(name)]
+        links = [host.readlink(f"{self.path}/{name}/venv") or "" for name in stay]
         used = {os.path.basename(link) for link in links}
-        names = host.list(self.venvs) if self.venvs else []
-        return [n for n in names if n not in used and (_is_aside(n) or not n.startswith("."))]
+        venvs = [n for n in _folders(host, self.venvs) if n not in used and not _is_hidden(n)]
+        names = {*stay, *(f"venv-{name}" for name in used)}
+        return (
+            [name for name in there if name not in stay],
+            venvs,
+            _files(host, self.packs, ".tar", names),
+            _files(host, self.seals, ".json", names),
+        )
 
-    def _used(self, host: Host) -> str:
-        target = host.readlink(self.current) if self.current else None
-        if target is None:
-            return ""
-        full = os.path.normpath(os.path.join(os.path.dirname(self.current), target))
-        inside = os.path.relpath(full, self.path)
-        return inside.split("/", 1)[0]
+
+def _folders(host: Host, path: str) -> List[str]:
+    seen = ((name, host.stat(f"{path}/{name}")) for name in host.list(path))
+    return [name for name, stat in seen if stat is not None and stat.type == "directory"]
+
+
+def _files(host: Host, path: str, ending: str, names: Set[str]) -> List[str]:
+    """The files of ``path`` that belong to no name; half-written ones as well."""
+    found = host.list(path) if path else []
+    return [n for n in found if n.partition(ending)[0] not in names or not n.endswith(ending)]
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") and not _is_aside(name)
 
 
 def _take_apart(host: Host, folder: str, name: str) -> None:

@@ -21,7 +21,7 @@ def releases(project: Project) -> set[str]:
 
 
 def current(project: Project) -> str:
-    return project.on("server-1", "readlink /srv/videoteca/current").strip().rpartition("/")[2]
+    return project.on("server-1", "readlink /opt/videoteca/current").strip().rpartition("/")[2]
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_new_release__replaces_the_old_one_within_seconds_and_no_visitor_notices
     # a release that is not there yet has migrations, no check can know.
     foretold, changed = set(predicted.changed()["server-1"]), set(done.changed()["server-1"])
     assert changed <= foretold
-    assert f"directory:/srv/videoteca/releases/{current(deployed)}" in changed
+    assert f"directory:/opt/videoteca/releases/{current(deployed)}" in changed
 
 
 def refused(project: Project) -> Result:
@@ -137,7 +137,7 @@ def test_way_back_after_a_deploy_that_failed__leads_to_what_served(
         file.write("# another release\n")
     deployed.fab("deploy").well()
     assert current(deployed) != served
-    deployed.on("server-1", "touch --date=2001-01-01 /srv/videoteca/releases/*")
+    deployed.on("server-1", "touch --date=2001-01-01 /opt/videoteca/releases/*")
     with Visitor(deployed.cluster) as visitor:
         deployed.fab("deploy", "--rollback").well()
         wait_for("the release before", 20, lambda: releases(deployed) == {served})

@@ -73,7 +73,7 @@ celery=$(systemctl show -P MainPID celery)
 test $celery = 0 || tr '\0' '\n' </proc/$celery/environ | grep MAX_UPLOAD
 """
 RELEASE = """
-cd /srv/videoteca && find . -path './venvs/*/*' -prune -o -name '*.nodriza-new' -print \
+cd /opt/videoteca && find . -path './venvs/*/*' -prune -o -name '*.nodriza-new' -print \
     -o -name '*.nodriza-old' -print
 cd current/app && find . -type f ! -name .nodriza-archive -print0 | sort -z | xargs -0 sha256sum
 """

@@ -47,7 +47,7 @@ systemctl daemon-reexec
 OURS = "export PATH=/usr/sbin:/usr/bin LC_ALL=C.UTF-8; unset TZ TMPDIR http_proxy HTTPS_PROXY;"
 OURS += " unset PYTHONPATH PYTHONSTARTUP PYTHONHOME PIP_INDEX_URL BASH_ENV; umask 022;"
 AS_THE_APPLICATION = (
-    "set -a; . /etc/videoteca/videoteca.env; cd /srv/videoteca/current/app; exec setpriv"
+    "set -a; . /etc/videoteca/videoteca.env; cd /opt/videoteca/current/app; exec setpriv"
     " --reuid=800 --regid=800 --clear-groups ../venv/bin/python -B -"
 )
 DJANGO = "import os, django, redis\ndjango.setup()\n"
@@ -129,7 +129,7 @@ def test_login__really_is_hostile(hosts: Hosts) -> None:
 
 def test_files__have_the_modes_that_they_have_everywhere(hosts: Hosts) -> None:
     nobody = "setpriv --reuid=65534 --regid=65534 --clear-groups"
-    shared = "/srv/videoteca/releases /srv/videoteca/venvs /srv/videoteca/static"
+    shared = "/opt/videoteca/releases /opt/videoteca/venvs /srv/videoteca/static"
     closed = hosts.on("server-1", f"{nobody} find {shared} ! -readable", check=False)
     assert closed == ""
     for node in NODES:

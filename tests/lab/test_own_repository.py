@@ -111,7 +111,7 @@ def test_own_repository__lets_its_editor_in(served: Project) -> None:
     served.on(
         "server-1",
         "set -a; . /etc/mysite/mysite.env; DJANGO_SUPERUSER_PASSWORD=a-lab-s-own;"
-        " cd /srv/mysite/current/app && runuser -u mysite --preserve-environment --"
+        " cd /opt/mysite/current/app && runuser -u mysite --preserve-environment --"
         " ../venv/bin/python manage.py createsuperuser --noinput --username ed --email e@x.test",
     )
     address = f"http://{served.cluster.children[0].web_address}"

@@ -53,7 +53,7 @@ except signing.BadSignature:
 """,
 }
 AS_THE_APPLICATION = (
-    "set -a; . /etc/videoteca/videoteca.env; cd /srv/videoteca/current/app &&"
+    "set -a; . /etc/videoteca/videoteca.env; cd /opt/videoteca/current/app &&"
     " exec ../venv/bin/python -B -c '{}' 2>&1"
 )
 # As docs/secrets.rst has it: each secret is in a file of the central node.

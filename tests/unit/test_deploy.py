@@ -9,7 +9,7 @@ import tarfile
 import pytest
 
 from nodriza import deploy
-from nodriza.deploy import release_id, release_plan, requirements_id
+from nodriza.deploy import release_id, requirements_id
 from nodriza.errors import SourceError
 from nodriza.source import read_source
 
@@ -62,13 +62,3 @@ def test_requirements__are_those_that_travel(tmp_path):
     before = requirements_id(read_source(tmp_path), "requirements.txt")
     (tmp_path / "more.txt").write_text("celery<6\n")
     assert requirements_id(read_source(tmp_path), "requirements.txt") != before
-
-
-def test_release__is_switched_to_only_after_everything_else(three_node):
-    ids = [
-        planned.resource.id
-        for planned in release_plan(three_node, deploy.read(three_node)).resources
-    ]
-    switch = ids.index(f"link:{three_node.app.current}")
-    migrate = next(index for index, id in enumerate(ids) if "migrate" in id)
-    assert migrate < switch < ids.index(f"touch:{three_node.app.reload}")

@@ -41,7 +41,7 @@ from nodriza.result import NodeResult
 from nodriza.resources import Health
 
 state = {
-    "links": {"/srv/videoteca/current": "/srv/videoteca/releases/20261121-081500-abcdef"},
+    "links": {"/opt/videoteca/current": "/srv/videoteca/releases/20261121-081500-abcdef"},
     "uptime": 90000, "load": 0.52, "memory": 41, "disk": 12, "owed": [], "clock": 1.0,
     "mounts": {"/srv/videoteca": 40}, "certificates": {}, "marks": {Health.AWAY: []}, "health": {},
     "reboot": "",

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from nodriza.deploy import build_plan
 from nodriza.errors import TargetError
-from nodriza.plan import find_role
-from nodriza.releases import _releases, farewell
-from nodriza.resources import Command, Link
-
-FOLDER = "/srv/shop/releases"
+from nodriza.release import Release
+from nodriza.releases import farewell, of
+from nodriza.resources import Archive, Command, Sealed
 
 
 def releases(
@@ -26,9 +25,14 @@ def releases(
         for name in served
     ]
     there = {entry["release"] for entry in entries} - {gone} | set(failed)
-    listing = {f"{FOLDER}/{name}": 1.0 for name in there}
-    listing.update({f"{FOLDER}/{path}": 1.0 for path in migrations})
-    return _releases(listing, entries, FOLDER)
+    paths: dict[str, set[str]] = {name: set() for name in there}
+    for path in migrations:
+        release, _, inside = path.partition("/app/")
+        paths[release].add(inside)
+    seals = {name: {"tree": "0" * 64, "sha256": "", "size": 0} for name in there}
+    current = entries[-1]["release"] if entries else ""
+    facts = {"served": entries, "current": current, "seals": seals, "venvs": {}}
+    return of(facts, paths)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +73,7 @@ def test_former__may_be_named_the_one_that_was_gone_back_from_too():
     ("id", "words"),
     [
         ("", "no release served before"),
-        ("zzz", "is not on the share"),
+        ("zzz", "is not there any more"),
         ("a", "serves already"),
     ],
 )
@@ -99,7 +103,7 @@ def test_migrations_that_the_database_may_have__are_named():
     )
     first, then = farewell(there, there.former())
     assert first == (
-        "not undone: the database. 2 migrations that aaa does not know, of releases on the share:"
+        "not undone: the database. 2 migrations that aaa does not know, of releases that are kept:"
         " videos/migrations/0002_note.py, videos/migrations/0003_bad.py"
     )
     assert "manage.py migrate" in then
@@ -112,10 +116,31 @@ def test_same_migrations__are_said_to_fit():
     ]
 
 
+def test_kept__are_the_one_that_is_to_serve_and_five_that_served():
+    there = releases("a", "b", "c", "d", "e", "f", "g", failed=("bad",))
+    assert there.kept("new") == ("new", "g", "f", "e", "d", "c")
+    assert there.kept("c") == ("c", "g", "f", "e", "d", "b")
+
+
+def test_release__has_its_environment_and_what_both_hold():
+    seal = {"tree": "1" * 64, "sha256": "2" * 64, "size": 7}
+    facts = {
+        "served": [{"release": "aaa", "at": 1.0, "how": "deploy", "commit": "0815abc"}],
+        "current": "aaa",
+        "seals": {"aaa": {**seal, "size": 8}, "venv-e1": seal},
+        "venvs": {"aaa": "e1"},
+    }
+    (release,) = of(facts).all
+    assert (release.venv, release.environment, release.tree["size"]) == ("e1", seal, 8)
+    assert release.name == "commit 0815abc (release aaa)"
+
+
 def test_way_back__tries_the_release_and_touches_neither_code_nor_database(three_node):
-    role = find_role("release", three_node)
-    declared = list(role(three_node.central, three_node, "aaa"))
-    commands = [each.name for each in declared if isinstance(each, Command)]
-    assert commands == ["import", "caches"]
-    (link,) = [each for each in declared if isinstance(each, Link)]
-    assert link.target.endswith("/releases/aaa")
+    plan = build_plan(three_node, Release("aaa", venv="bbb"))
+    declared = [planned.resource for planned in plan.resources]
+    assert [each.name for each in declared if isinstance(each, Command)] == ["import"]
+    assert not any(isinstance(each, Archive) for each in declared)
+    assert {each.path for each in declared if isinstance(each, Sealed)} == {
+        "/srv/videoteca/venvs/bbb",
+        "/srv/videoteca/releases/aaa",
+    }

@@ -18,7 +18,7 @@ from nodriza.resources import Health
 from nodriza.result import NodeResult
 
 STATE = {
-    "links": {"/srv/videoteca/current": "/srv/videoteca/releases/abc"},
+    "links": {"/opt/videoteca/current": "/srv/videoteca/releases/abc"},
     "uptime": 90000,
     "load": 0.52,
     "memory": 41,

@@ -42,11 +42,11 @@ FAULTS = (
         "a check writes down that it was there",
         "nodriza/agent/main.py:_serve",
         """\
-counts = converge.run()
-    if not check:""",
+    if not check:
+        seconds""",
         """\
-counts = converge.run()
-    if True:""",
+    if True:
+        seconds""",
         ("agent/test_main.py",),
     ),
     Fault(

@@ -5,14 +5,14 @@ from tests.mutants.fault import Fault
 FAULTS = (
     Fault(
         "the others do not wait for the central node",
-        "nodriza/rollout.py:roll_out",
-        "run.turns.first = central",
-        "pass",
+        "nodriza/rollout.py:_wave",
+        "run.stop, first)",
+        "run.stop)",
         ("test_roll_out.py",),
     ),
     Fault(
         "a check waits for the central node",
-        "nodriza/rollout.py:roll_out",
+        "nodriza/rollout.py:_wave",
         "if not run.check and any(",
         "if any(",
         ("test_roll_out.py",),

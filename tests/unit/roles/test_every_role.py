@@ -17,7 +17,8 @@ from tests.unit.roles.test_tls import with_tls
 MODULES = sorted(
     path.stem for path in (ROOT / "roles").glob("*.py") if not path.stem.startswith("_")
 )
-ROLES = [name for name in MODULES if name != "release"]  # that is a plan of its own: a deploy
+DEPLOY = ("build", "release")  # plans of their own
+ROLES = [name for name in MODULES if name not in DEPLOY]
 PURE = {
     "__future__",
     "collections.abc",
@@ -27,7 +28,7 @@ PURE = {
     "nodriza.inventory",
     "nodriza.render",
 }
-PURE |= {"nodriza.resources", "nodriza.secret"}
+PURE |= {"nodriza.release", "nodriza.resources", "nodriza.secret"}
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -95,7 +96,7 @@ def test_files__with_secrets_are_closed_to_the_world(cluster, name):
 
 def test_services__read_their_files_only_after_they_are_written(cluster):
     for node in cluster.nodes:
-        seen = set()
+        seen = {f"link:{cluster.app.current}"}  # a deploy's
         for resource in resources(cluster, node.name):
             if isinstance(resource, Service):
                 assert set(resource.reload_on) | set(resource.restart_on) <= seen

@@ -1,33 +1,86 @@
-"""The deploy, as a plan."""
+"""A release is made on the central node, and taken by all others: as plans."""
 
 from __future__ import annotations
 
-from nodriza.resources import Command
-from tests.unit.roles.made import role
+import pytest
+
+from nodriza.release import Release
+from nodriza.resources import Command, Copy, Sealed
+from tests.unit.roles.made import remake, role
+
+SEAL = {"tree": "a" * 64, "sha256": "b" * 64, "size": 9}
+TO = Release("aaa", venv="bbb", commit="0815", tree=SEAL, environment=SEAL)
 
 
-def test_release__switches_after_everything_else_has_worked(three_node):
-    ids = [r.id for r in role("release")(three_node.central, three_node, "2024", "abc", b"")]
-    switch = ids.index("link:/srv/videoteca/current")
-    for step in ("import", "check", "migrate", "collectstatic"):
-        assert ids.index(f"command:{step}") < switch
-    assert ids.index("touch:/srv/videoteca/reload") > switch
+@pytest.fixture
+def local(three_node):
+    """With copies on each node's own disk."""
+    return remake(three_node, app=remake(three_node.app, releases="local"))
 
 
-def test_release__runs_the_application_as_its_user_and_keeps_its_code_from_it(three_node):
-    plan = list(role("release")(three_node.central, three_node, "2024", "abc", b""))
-    steps = [r for r in plan if isinstance(r, Command) and r.name != "caches"]
+def build(cluster, data=b"data"):
+    return list(role("build")(cluster.central, cluster, "aaa", "bbb", data))
+
+
+def taken(cluster, name):
+    return list(role("release")(cluster.node(name), cluster, TO, "deploy", ("aaa", "old")))
+
+
+def test_build__migrates_after_all_that_may_fail(three_node):
+    ids = [resource.id for resource in build(three_node)]
+    assert ids[-1] == "command:migrate"
+    assert {"command:import", "command:check", "command:collectstatic"} < {*ids}
+
+
+def test_build__runs_the_application_as_its_user_and_keeps_its_code_from_it(three_node):
+    plan = build(three_node)
+    steps = [r for r in plan if isinstance(r, Command) and r.name != "compile"]
     assert {step.user for step in steps} == {"videoteca"}
     assert {r.owner for r in plan if hasattr(r, "owner")} == {"root"}
 
 
-def test_release__is_in_the_record_before_it_serves(three_node):
-    """A run that is killed between the two leaves no release that serves without an entry."""
-    kinds = [type(r).__name__ for r in role("release")(three_node.central, three_node, "2024")]
-    assert kinds.index("Served") < kinds.index("Link")
+def test_build__compiles_by_an_interpreter_that_loads_nothing_of_the_environment(three_node):
+    (step,) = [r for r in build(three_node) if r.id == "command:compile"]
+    assert step.argv[:2] == ("python3", "-I")
+
+
+def test_build__makes_anew_what_somebody_has_changed(three_node):
+    ids = [resource.id for resource in build(three_node)]
+    folder = "/srv/videoteca"
+    assert ids.index(f"intact:{folder}/releases/aaa") < ids.index(
+        f"directory:{folder}/releases/aaa"
+    )
+    assert ids.index(f"intact:{folder}/venvs/bbb") < ids.index(f"venv:{folder}/venvs/bbb")
+
+
+def test_build__packs_for_nodes_that_have_copies_and_never_as_root(three_node, local):
+    assert {r.pack for r in build(three_node) if isinstance(r, Sealed)} == {""}
+    packed = [r for r in build(local) if isinstance(r, Sealed)]
+    assert {r.pack for r in packed} == {
+        "/srv/videoteca/packs/aaa.tar",
+        "/srv/videoteca/packs/venv-bbb.tar",
+    }
+    assert {r.user for r in packed} == {"videoteca"}
 
 
 def test_release_that_is_gone_back_to__is_tried_as_the_application_s_user(three_node):
-    plan = role("release")(three_node.central, three_node, "2024")
-    tried = next(r for r in plan if isinstance(r, Command) and r.name == "import")
-    assert tried.user == "videoteca"
+    tried = next(r for r in build(three_node, b"") if isinstance(r, Command))
+    assert (tried.name, tried.user) == ("import", "videoteca")
+
+
+def test_release__is_in_the_record_before_it_serves(three_node):
+    """A run that is killed between the two leaves no release that serves without an entry."""
+    kinds = [type(r).__name__ for r in taken(three_node, "server-1")]
+    assert kinds == ["Served", "Link", "OldReleases"]
+
+
+def test_release__is_taken_whole_before_it_is_switched_to(local):
+    kinds = [type(r).__name__ for r in taken(local, "server-2")]
+    assert kinds == ["Copy", "Copy", "Link", "OldReleases"]
+    copies = [r for r in taken(local, "server-2") if isinstance(r, Copy)]
+    assert {(c.tree, c.sha256, c.size) for c in copies} == {("a" * 64, "b" * 64, 9)}
+
+
+def test_release_on_the_share__is_only_switched_to(three_node):
+    (link,) = taken(three_node, "server-2")
+    assert (link.path, link.target) == ("/opt/videoteca/current", "/srv/videoteca/releases/aaa")

@@ -1,0 +1,55 @@
+"""What a tree of files holds, in one number."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from typing import TYPE_CHECKING, Iterator, Optional, Tuple
+
+if TYPE_CHECKING:
+    from nodriza.agent.host import Host
+
+
+def digest(host: Host, path: str) -> Optional[str]:
+    """The SHA-256 of a directory: names, kinds, who may execute, contents, where links point.
+
+    Owners and times are no part of it. ``None`` where no directory is. Two trees with the same
+    digest are the same to whoever runs what is in them.
+    """
+    root = host.at(path)
+    if not os.path.isdir(root) or os.path.islink(root):
+        return None
+    found = hashlib.sha256()
+    for name, kind, what in _walk(os.fsencode(root), b""):
+        for part in (name, kind, what):
+            found.update(b"%d:%s" % (len(part), part))
+    return found.hexdigest()
+
+
+def _walk(root: bytes, inside: bytes) -> Iterator[Tuple[bytes, bytes, bytes]]:
+    with os.scandir(os.path.join(root, inside)) as entries:
+        ordered = sorted(entries, key=lambda entry: entry.name)
+    for entry in ordered:
+        name = os.path.join(inside, entry.name)
+        if entry.is_symlink():
+            yield name, b"link", os.readlink(entry.path)
+        elif entry.is_dir():
+            yield name, b"folder", b""
+            yield from _walk(root, name)
+        else:
+            yield name, *_file(entry.path)
+
+
+def _file(path: bytes) -> Tuple[bytes, bytes]:
+    # A pipe in the place of a file would wait for a writer.
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(fd, "rb", buffering=0) as file:
+        seen = os.fstat(fd)
+        if not stat.S_ISREG(seen.st_mode):
+            return b"other", b""
+        content = hashlib.sha256()
+        while piece := file.read(1024 * 1024):
+            content.update(piece)
+        kind = b"program" if seen.st_mode & 0o111 else b"file"
+        return kind, content.digest()

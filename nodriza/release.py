@@ -1,0 +1,36 @@
+"""One release, as roles and reports know it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nodriza.events import Seal
+
+VENV = "venv-"
+"""Before the name of an environment, among the names of releases."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """One that the central node has.
+
+    ``served``: when it began to, the last time, in seconds since the epoch; ``None`` for
+    one that never did. Nobody goes back to such a one. ``venv``: the name of its environment.
+    ``tree`` and ``environment``: what they hold; ``None`` until both are finished.
+    ``migrations``, where they were asked for, as paths in it.
+    """
+
+    id: str
+    served: float | None = None
+    commit: str = ""
+    venv: str = ""
+    tree: Seal | None = None
+    environment: Seal | None = None
+    migrations: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        """What people call it: "commit 1a2b3c4 (release 0f1e2d3c4b5a)"."""
+        return f"commit {self.commit} (release {self.id})" if self.commit else f"release {self.id}"

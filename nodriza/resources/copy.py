@@ -1,0 +1,83 @@
+"""Trees that another node has made, on this node's own disk."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, List, Sequence
+
+from nodriza.agent import tree
+from nodriza.agent.host import ASIDE, TEMPORARY
+from nodriza.resources.base import Resource, State
+
+if TYPE_CHECKING:
+    from nodriza.agent.host import Host
+
+ROOM = 64 * 1024 * 1024
+"""Bytes that stay free on the disk."""
+UNPACKING = 3600  # seconds
+
+
+@dataclass(frozen=True)
+class Copy(Resource):
+    """``path`` holds what ``tree`` says, out of the tar ``pack`` (``Sealed`` on the other node).
+
+    The pack lies where others can write. So it is first copied to the node's own disk,
+    ``size`` bytes and no more, and not unpacked unless its SHA-256 is ``sha256``. All of it is
+    root's. Unpacked beside its place, compared and renamed: complete, or not there.
+    """
+
+    path: str
+    tree: str
+    pack: str = ""
+    sha256: str = ""
+    size: int = 0
+
+    FROM_ANOTHER: ClassVar[bool] = True
+    AHEAD: ClassVar[bool] = True
+
+    def wanted(self) -> State:
+        """What the other node has."""
+        return {"tree": self.tree}
+
+    @classmethod
+    def look(cls, host: Host, many: Sequence[Copy]) -> List[State]:
+        """Reads every file: a copy that somebody has changed is none."""
+        found = [tree.digest(host, one.path) for one in many]
+        return [None if each is None else {"tree": each} for each in found]
+
+    def fix(self, host: Host, now: State) -> None:
+        """Between the two renames there is no tree, for an instant; never half of one."""
+        folder, name = os.path.split(self.path.rstrip("/"))
+        new, old = (f"{folder}/{pattern.format(name)}" for pattern in (TEMPORARY, ASIDE))
+        pack = f"{folder}/{TEMPORARY.format(name + '.tar')}"
+        host.mkdirs(folder)
+        self._refuse_full(host, folder)
+        host.remove(new)
+        try:
+            host.copy(self.pack, pack, sha256=self.sha256, size=self.size)
+            host.mkdir(new)
+            argv = ["tar", "--extract", "--file", host.at(pack), "--directory", host.at(new)]
+            options = ["--strip-components=1", "--no-same-owner", "--preserve-permissions"]
+            host.run([*argv, *options], timeout=UNPACKING)
+            found = tree.digest(host, new)
+            if found != self.tree:
+                host.refuse(f"{self.pack} holds something else than {self.path} shall be")
+            host.own(new, "root", "root", "0755")
+        except BaseException:
+            host.remove(new)
+            raise
+        finally:
+            host.remove(pack)
+        if now is not None:
+            host.remove(old)
+            host.rename(self.path, old)
+        host.rename(new, self.path)
+        host.remove(old)
+
+    def _refuse_full(self, host: Host, folder: str) -> None:
+        disk = os.statvfs(host.at(folder))
+        free, needed = disk.f_bavail * disk.f_frsize, 2 * self.size + ROOM
+        if free < needed:
+            words = f"{free >> 20} MB are free, {needed >> 20} MB are needed"
+            host.refuse(f"{self.path} has no room on this node: {words}")

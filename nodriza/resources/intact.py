@@ -1,0 +1,47 @@
+"""Trees that nobody has changed since they were finished."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, List, Sequence
+
+from nodriza.agent import tree
+from nodriza.resources.base import Resource, State
+from nodriza.resources.sealed import read_seal
+
+if TYPE_CHECKING:
+    from nodriza.agent.host import Host
+
+
+@dataclass(frozen=True)
+class Intact(Resource):
+    """The tree ``path`` holds what its ``seal`` says, or is not there (``Sealed``).
+
+    It stands before what makes the tree. A tree that somebody has changed is taken away with
+    its seal, and is then made anew by what follows.
+    """
+
+    path: str
+    seal: str
+
+    ALONE: ClassVar[bool] = True
+
+    def wanted(self) -> State:
+        """Unchanged."""
+        return {"intact": True}
+
+    @classmethod
+    def look(cls, host: Host, many: Sequence[Intact]) -> List[State]:
+        """Reads every file of the tree: half a second for an environment of 200 MB."""
+        return [{"intact": one._is_intact(host)} for one in many]
+
+    def _is_intact(self, host: Host) -> bool:
+        seal = read_seal(host, self.seal)
+        if seal is None:
+            return True
+        return host.stat(self.path) is None or tree.digest(host, self.path) == seal["tree"]
+
+    def fix(self, host: Host, now: State) -> None:
+        """The tree first: a seal without a tree says nothing."""
+        host.remove(self.path)
+        host.remove(self.seal)

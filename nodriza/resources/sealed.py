@@ -1,0 +1,85 @@
+"""Finished trees: what is in them is written down, and they are packed for other nodes."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Optional, Sequence
+
+from nodriza.agent import tree
+from nodriza.resources.base import Resource, State
+
+if TYPE_CHECKING:
+    from nodriza.agent.host import Host
+
+PACKING = 3600
+"""Seconds for a pack to be written to a share, or read from it."""
+
+
+@dataclass(frozen=True)
+class Sealed(Resource):
+    """The file ``seal`` says what the tree ``path`` holds; the tar ``pack`` has all of it.
+
+    The seal is root's, and on no share: it is what copies are compared with. The pack lies
+    on a share that other nodes can write, so ``user``, who has no rights there that matter,
+    writes it. Nobody believes a pack whose SHA-256 is not that of the seal. Without ``pack``
+    the tree is not packed.
+    """
+
+    path: str
+    seal: str
+    pack: str = ""
+    user: Optional[str] = None
+
+    ALONE: ClassVar[bool] = True
+
+    def wanted(self) -> State:
+        """Both are there, and about this tree."""
+        return {"sealed": True, "packed": True}
+
+    @classmethod
+    def look(cls, host: Host, many: Sequence[Sealed]) -> List[State]:
+        """The seal is read, the pack is read whole. The tree is ``Intact``'s to compare."""
+        return [one._look(host) for one in many]
+
+    def _look(self, host: Host) -> State:
+        if host.stat(self.path) is None:
+            return None
+        seal = read_seal(host, self.seal)
+        packed = not self.pack or (seal is not None and self._sum(host) == seal["sha256"])
+        return {"sealed": seal is not None, "packed": packed}
+
+    def fix(self, host: Host, now: State) -> None:
+        """The pack first, so that a run that was cut short does both again."""
+        found = tree.digest(host, self.path)
+        if found is None:
+            host.refuse(f"{self.path} is not there")
+        seal = read_seal(host, self.seal)
+        if seal is not None and seal["tree"] != found:
+            host.refuse(f"{self.path} has been changed since it was made: deploy it anew")
+        packed = self._pack(host) if self.pack else {"sha256": "", "size": 0}
+        host.mkdirs(os.path.dirname(self.seal))
+        host.write(self.seal, json.dumps({"tree": found, **packed}) + "\n", mode="0600")
+
+    def _pack(self, host: Host) -> Dict[str, Any]:
+        folder, name = os.path.split(host.at(self.path))
+        pack = host.at(self.pack)
+        new = f"{pack}.new"
+        argv = ["tar", "--create", "--file", new, "--directory", folder, name]
+        host.run(argv, user=self.user, timeout=PACKING)
+        size = host.run(["stat", "--format=%s", new], user=self.user).out.strip()
+        host.run(["mv", "--no-target-directory", new, pack], user=self.user)
+        return {"sha256": self._sum(host), "size": int(size)}
+
+    def _sum(self, host: Host) -> str:
+        """Of the pack, read as ``user``: empty where there is none."""
+        argv = ["sha256sum", "--", host.at(self.pack)]
+        done = host.run(argv, user=self.user, check=False, timeout=PACKING)
+        return "" if done.exit else done.out.lstrip("\\").partition(" ")[0]
+
+
+def read_seal(host: Host, path: str) -> Optional[Dict[str, Any]]:
+    """``tree`` (``nodriza.agent.tree``), ``sha256`` and ``size`` of the pack; or ``None``."""
+    data = host.read(path)
+    return None if data is None else json.loads(data)

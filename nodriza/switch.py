@@ -1,0 +1,184 @@
+"""A release to every node: taken, switched to in turns, and written down, or gone back from.
+
+Nodes have a link each, so that one child after the other can take the release, be asked how
+it is, and go back if it is not well. What served before is what they go back to. The central
+node writes down what serves when all of them do; a deploy that ends before that is no deploy,
+and the next provision brings every node back to what is written down.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from nodriza.errors import ConnectionFailed
+from nodriza.plan import Declared, Plan, declared, make_plan, plan_node
+from nodriza.release import Release
+from nodriza.releases import Releases, of, question, read
+from nodriza.render import Renderer
+from nodriza.resources import Health, Service
+
+if TYPE_CHECKING:
+    from nodriza.inventory import Cluster, Node
+    from nodriza.result import NodeResult
+
+Results = dict[str, "NodeResult"]
+UNKNOWN = Release("")
+
+
+class Switch:
+    """The waves that follow once the central node has the release ``id``.
+
+    ``how``: "deploy" or "rollback". After the run ``to`` is the release, ``back`` whether all
+    went back, ``serving`` the children that serve it, and ``away`` the nodes that could not be
+    reached.
+    """
+
+    def __init__(self, cluster: Cluster, id: str, venv: str, commit: str, how: str) -> None:
+        self.cluster = cluster
+        self.renderer = Renderer.of(cluster)
+        self.how = how
+        # As good as it is known: a check may be about a release that is not there yet.
+        self.to = Release(id, commit=commit, venv=venv)
+        self.there = Releases((), "", ())
+        self.back = False
+        self.away: list[str] = []
+        self.serving: list[str] = []
+
+    @property
+    def waves(self) -> Sequence[Any]:
+        """For ``Run.waves``."""
+        return (self.take, self.settle)
+
+    def take(self, results: Results) -> list[Plan]:
+        """Every node but the central one takes the release."""
+        central = results[self.cluster.central.name]
+        if central.bad:
+            return []
+        self.there = of(central.facts["releases"])
+        built = self.there.get(self.to.id) or self.to
+        self.to = dataclasses.replace(built, commit=self.to.commit, venv=self.to.venv)
+        return [self._plan(node, self.to) for node in _others(self.cluster)]
+
+    def settle(self, results: Results) -> list[Plan]:
+        """Written down when those that were reached have it; else everybody goes back."""
+        if results[self.cluster.central.name].bad:
+            return []
+        others = [node for node in _others(self.cluster) if node.name in results]
+        self.away = [node.name for node in others if _is_out_of_reach(results[node.name])]
+        reached = [node for node in others if node.name not in self.away]
+        well = [node for node in reached if not results[node.name].bad]
+        children = [node for node in well if node.kind == "child"]
+        if len(well) < len(reached) or (self.cluster.children and not children):
+            return self._go_back(well, results)
+        self.serving = [node.name for node in children]
+        return [self._plan(self.cluster.central, self.to)]
+
+    def words(self, provision: str, *, failed: bool, check: bool) -> Iterator[str]:
+        """Who serves what now; ``provision`` is the command that brings along those who don't."""
+        all = len(self.cluster.children)
+        if self.serving:
+            yield f"{len(self.serving)} of {all} children serve {self.to.name}"
+            for name in self.away:
+                yield f"  {name} was not reached. Next: {provision}:{name}, once it is there again"
+        elif failed and not check:
+            served = self.there.get(self.there.current)
+            yield f"{served.name} goes on serving" if served else "nothing was served before"
+
+    def _go_back(self, well: Sequence[Node], results: Results) -> list[Plan]:
+        former = self.there.get(self.there.current)
+        self.back = True
+        if former is None or former.id == self.to.id:
+            return []
+        link = f"link:{self.cluster.app.current}"
+        switched = [node for node in well if _changed(results[node.name], link)]
+        return [self._plan(node, former) for node in switched]
+
+    def _plan(self, node: Node, to: Release) -> Plan:
+        kept = self.there.kept(to.id)
+        return release_plan(self.cluster, node, self.renderer, to, self.how, kept)
+
+
+def release_plan(
+    cluster: Cluster,
+    node: Node,
+    renderer: Renderer,
+    to: Release,
+    how: str,
+    kept: Sequence[str],
+) -> Plan:
+    """What the role release asks for, and what follows it on this node."""
+
+    def items() -> Iterator[tuple[Declared, str]]:
+        yield from declared("release", node, cluster, to, how, kept)
+        yield from followers(cluster, node, renderer)
+
+    return make_plan(items(), node, cluster, renderer)
+
+
+def followers(cluster: Cluster, node: Node, renderer: Renderer) -> Iterator[tuple[Declared, str]]:
+    """The services of the node's roles that name the link, and how it is asked whether it is well.
+
+    Of all that such a service follows only the link is in this plan.
+    """
+    link = f"link:{cluster.app.current}"
+    for planned in plan_node(node, cluster, renderer).resources:
+        it = planned.resource
+        if isinstance(it, Health):
+            yield it, planned.origin
+        elif isinstance(it, Service) and link in {*it.reload_on, *it.restart_on}:
+            reload_on, restart_on = _only(link, it.reload_on), _only(link, it.restart_on)
+            follows = dataclasses.replace(it, reload_on=reload_on, restart_on=restart_on)
+            yield follows, planned.origin
+
+
+class Stragglers:
+    """Nodes of a provision that have another release than the one that is written down.
+
+    Those that were down during a deploy, new ones, and all of them after a deploy that did not
+    come to its end.
+    """
+
+    def __init__(self, cluster: Cluster, nodes: Sequence[Node], **options: Any) -> None:
+        self.cluster = cluster
+        self.nodes = nodes
+        self.options = options
+
+    def wave(self, results: Results) -> list[Plan]:
+        """For ``Run.waves``; the run asks ``question``."""
+        well = [n for n in self.nodes if n.kind != "central" and not results[n.name].bad]
+        there = self._there(results) if well else None
+        to = there.get(there.current) if there else None
+        if not (there and to and to.tree and to.environment):
+            return []  # nothing was deployed yet
+        behind = [n for n in well if results[n.name].facts["releases"]["current"] != to.id]
+        renderer = Renderer.of(self.cluster)
+        kept = there.kept(to.id)
+        return [release_plan(self.cluster, node, renderer, to, "deploy", kept) for node in behind]
+
+    def _there(self, results: Results) -> Releases | None:
+        central = self.cluster.central.name
+        if central in results:
+            return None if results[central].bad else of(results[central].facts["releases"])
+        return read(self.cluster, **self.options)
+
+
+def _others(cluster: Cluster) -> list[Node]:
+    """Those that run the application."""
+    return [node for node in cluster.nodes if node.kind != "central"]
+
+
+def _only(link: str, ids: Sequence[str]) -> tuple[str, ...]:
+    return (link,) if link in ids else ()
+
+
+def _is_out_of_reach(result: NodeResult) -> bool:
+    return isinstance(result.error, ConnectionFailed) and not result.resources
+
+
+def _changed(result: NodeResult, id: str) -> bool:
+    return any(e["id"] == id and e["status"] == "changed" for e in result.resources)
+
+
+__all__ = ["Stragglers", "Switch", "followers", "question", "release_plan"]

@@ -1,0 +1,96 @@
+"""build: one release, made and tried on the central node. Nobody serves it yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nodriza.inventory import Cluster, Node
+from nodriza.release import VENV
+from nodriza.resources import Archive, Command, Directory, Intact, Link, Resource, Sealed, Venv
+
+
+def build(
+    node: Node, cluster: Cluster, release_id: str, venv_id: str, archive: bytes = b""
+) -> Iterator[Resource]:
+    """Make it beside those that are there, try it, pack it, and last of all migrate.
+
+    Each step needs the one before; whichever fails, what serves goes on serving.
+
+    ``archive`` is a tar.gz of the application's source, ``venv_id`` names its environment.
+    Releases with the same requirements share one environment. Without an archive it is a
+    release that is there already: it is tried, and nobody touches the database.
+    """
+    made = _made(cluster, release_id, venv_id, archive)
+    yield from made if archive else _again(cluster, release_id, venv_id)
+
+
+def _made(cluster: Cluster, release_id: str, venv_id: str, archive: bytes) -> Iterator[Resource]:
+    app = cluster.app
+    folder, venv_folder = f"{app.release_folder}/{release_id}", f"{app.venv_folder}/{venv_id}"
+    python = f"{folder}/venv/bin/python"
+    yield Intact(folder, seal=f"{app.seals}/{release_id}.json")
+    yield Intact(venv_folder, seal=f"{app.seals}/{VENV}{venv_id}.json")
+    yield Directory(folder)
+    # Root's, both: the application can't change its own code.
+    tree = Archive(f"{folder}/app", archive)
+    requirements = f"{folder}/app/{app.requirements}"
+    venv = Venv(venv_folder, requirements=requirements, digest=venv_id, folder=f"{folder}/app")
+    yield tree
+    yield venv
+    yield Link(f"{folder}/venv", venv.path)
+    # Its user may not write here, so each of its processes would compile everything anew.
+    # By Debian's Python: what the environment's own would load is somebody else's.
+    argv = ("python3", "-I", "-m", "compileall", "-q", "-f", f"{folder}/app")
+    yield Command("compile", argv=argv, on_change=(tree,))
+
+    built = (tree, venv)
+
+    def step(name: str, *argv: str) -> Command:
+        # As the application's user, in its place, with its variables: as on a child.
+        return Command(
+            name,
+            argv=(python, *argv),
+            on_change=built,
+            user=app.user,
+            cwd=f"{folder}/app",
+            env_file=app.environment_file,
+        )
+
+    yield step("import", "-c", f"from {app.wsgi} import application")
+    yield step("check", "manage.py", "check")
+    # Adds to what is there: pages of the old release still ask for the old files.
+    yield step("collectstatic", "manage.py", "collectstatic", "--noinput")
+    yield from _sealed(cluster, release_id, venv_id)
+    # For every release, also when there is nothing to migrate: then it says so at once.
+    yield step("migrate", "manage.py", "migrate", "--noinput")
+
+
+def _sealed(cluster: Cluster, release_id: str, venv_id: str) -> Iterator[Sealed]:
+    """What the release and its environment hold, and their packs where nodes have copies."""
+    app = cluster.app
+    for folder, name, pack in (
+        (app.venv_folder, venv_id, VENV + venv_id),
+        (app.release_folder, release_id, release_id),
+    ):
+        yield Sealed(
+            f"{folder}/{name}",
+            seal=f"{app.seals}/{pack}.json",
+            pack=f"{app.packs}/{pack}.tar" if app.releases == "local" else "",
+            user=app.user,
+        )
+
+
+def _again(cluster: Cluster, release_id: str, venv_id: str) -> Iterator[Resource]:
+    """It is packed as well, where its pack is gone."""
+    app = cluster.app
+    folder = f"{app.release_folder}/{release_id}"
+    imports = (f"{folder}/venv/bin/python", "-c", f"from {app.wsgi} import application")
+    yield Command(
+        "import",
+        argv=imports,  # when it does not, a second time for its words
+        unless=imports,
+        user=app.user,
+        cwd=f"{folder}/app",
+        env_file=app.environment_file,
+    )
+    yield from _sealed(cluster, release_id, venv_id)

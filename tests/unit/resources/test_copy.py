@@ -1,0 +1,164 @@
+"""A tree that was made on one node arrives on another as it was, or not at all."""
+
+import os
+import tarfile
+
+import pytest
+
+from nodriza.agent import tree
+from nodriza.agent.host import Host, HostError
+from nodriza.resources import Copy, Intact, Sealed
+from nodriza.resources.sealed import read_seal
+
+SEALED = Sealed("/made/abc", seal="/var/seals/abc.json", pack="/share/abc.tar")
+COPY_OF = "/own/abc"
+
+
+@pytest.fixture
+def host(tmp_path):
+    host = Host(str(tmp_path))
+    for folder in ("/made/abc/app/empty", "/share", "/own"):
+        host.mkdirs(folder)
+    host.write("/made/abc/app/file", "text")
+    host.write("/made/abc/app/program", "#!/bin/sh", mode="0755")
+    host.write("/made/abc/app/\u00f1 \n name", "odd")
+    host.symlink("/made/abc/venv", "/own/venvs/xyz")
+    return host
+
+
+def look(host, one):
+    return type(one).look(host, [one])[0]
+
+
+def fix(host, one):
+    one.fix(host, look(host, one))
+    assert look(host, one) == one.wanted()
+
+
+def sealed(host):
+    fix(host, SEALED)
+    seal = read_seal(host, SEALED.seal)
+    return Copy(COPY_OF, pack=SEALED.pack, **seal)
+
+
+def test_copy__is_what_was_sealed(host):
+    copy = sealed(host)
+    assert look(host, copy) is None
+    fix(host, copy)
+    assert host.read(f"{COPY_OF}/app/file") == b"text"
+    assert os.access(host.at(f"{COPY_OF}/app/program"), os.X_OK)
+    assert host.readlink(f"{COPY_OF}/venv") == "/own/venvs/xyz"
+    assert host.list("/own") == ["abc"], "nothing is left beside it"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda host: host.write("/own/abc/app/file", "other"),
+        lambda host: host.write("/own/abc/app/more", ""),
+        lambda host: host.remove("/own/abc/app/file"),
+        lambda host: host.remove("/own/abc/app/empty"),
+        lambda host: host.own("/own/abc/app/file", *_me(), "0755"),
+        lambda host: host.symlink("/own/abc/venv", "/elsewhere"),
+        lambda host: host.rename("/own/abc/app/file", "/own/abc/app/fil"),
+    ],
+    ids=["content", "one more", "one less", "folder", "executable", "link", "name"],
+)
+def test_copy_that_somebody_changed__is_seen_and_mended(host, change):
+    copy = sealed(host)
+    fix(host, copy)
+    change(host)
+    assert look(host, copy) != copy.wanted()
+    fix(host, copy)
+
+
+def _me():
+    me = str(os.geteuid())
+    return me, str(os.getegid())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda path: path.write_bytes(path.read_bytes()[:-1] + b"x"),
+        lambda path: path.write_bytes(path.read_bytes() + b"x"),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.unlink(),
+        lambda path: (path.rename(f"{path}.real"), path.symlink_to(f"{path}.real")),
+        lambda path: (path.unlink(), os.mkfifo(path)),
+        lambda path: (path.unlink(), path.mkdir()),
+    ],
+    ids=["a byte", "longer", "empty", "gone", "a link", "a pipe", "a folder"],
+)
+def test_pack_that_another_node_changed__is_not_unpacked(host, tmp_path, change, monkeypatch):
+    copy = sealed(host)
+    change(tmp_path / "share/abc.tar")
+    monkeypatch.setattr(host, "run", None)  # no program may see it
+    with pytest.raises(HostError, match="/share/abc.tar"):
+        copy.fix(host, None)
+    assert host.list("/own") == []
+
+
+def test_pack_with_something_else__is_refused_and_the_old_copy_stays(host, tmp_path):
+    copy = sealed(host)
+    fix(host, copy)
+    with tarfile.open(tmp_path / "share/other.tar", "w") as tar:
+        tar.add(__file__, "abc/file")
+    fix(host, other := Sealed("/made/abc", seal="/var/seals/o.json", pack="/share/o.tar"))
+    seal = read_seal(host, other.seal)
+    wrong = Copy(
+        COPY_OF, tree="0" * 64, pack="/share/o.tar", sha256=seal["sha256"], size=seal["size"]
+    )
+    with pytest.raises(HostError, match="something else"):
+        wrong.fix(host, look(host, wrong))
+    assert look(host, copy) == copy.wanted()
+
+
+def test_copy_without_room__says_how_much_is_missing(host, monkeypatch):
+    copy = sealed(host)
+    monkeypatch.setattr("nodriza.resources.copy.ROOM", 1 << 60)
+    with pytest.raises(HostError, match=r"no room on this node: \d+ MB are free"):
+        copy.fix(host, None)
+
+
+def test_pack_that_is_gone_or_changed__is_made_again(host, tmp_path):
+    sealed(host)
+    (tmp_path / "share/abc.tar").write_bytes(b"x")
+    assert look(host, SEALED) == {"sealed": True, "packed": False}
+    fix(host, SEALED)
+    (tmp_path / "share/abc.tar").unlink()
+    fix(host, SEALED)
+
+
+def test_tree_that_changed_since_it_was_sealed__is_not_packed_again(host, tmp_path):
+    sealed(host)
+    (tmp_path / "share/abc.tar").unlink()
+    host.write("/made/abc/app/file", "other")
+    with pytest.raises(HostError, match="deploy it anew"):
+        SEALED.fix(host, look(host, SEALED))
+
+
+def test_intact__takes_away_what_somebody_changed_with_its_seal(host):
+    intact = Intact("/made/abc", seal=SEALED.seal)
+    assert look(host, intact) == intact.wanted(), "not finished yet"
+    sealed(host)
+    assert look(host, intact) == intact.wanted()
+    host.write("/made/abc/app/file", "other")
+    assert look(host, intact) == {"intact": False}
+    fix(host, intact)
+    assert host.stat("/made/abc") is None
+    assert host.stat(SEALED.seal) is None
+
+
+def test_digest__is_none_where_no_directory_is(host):
+    host.symlink("/link", "made")
+    assert tree.digest(host, "/nowhere") is None
+    assert tree.digest(host, "/link") is None
+
+
+def test_digest__tells_what_is_next_to_each_other_apart(host):
+    for folder, files in (("/x", {"a": "bc"}), ("/y", {"ab": "c"}), ("/z", {"a": "b", "c": ""})):
+        host.mkdirs(folder)
+        for name, text in files.items():
+            host.write(f"{folder}/{name}", text)
+    assert len({tree.digest(host, folder) for folder in ("/x", "/y", "/z")}) == 3

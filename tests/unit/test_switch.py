@@ -1,0 +1,153 @@
+"""Who takes a release, who goes back, and when it counts."""
+
+from __future__ import annotations
+
+import pytest
+
+from nodriza.errors import ConnectionFailed, HostRefused
+from nodriza.releases import question
+from nodriza.resources import Health, Link, Service
+from nodriza.result import NodeResult
+from nodriza.switch import Stragglers, Switch
+
+SEAL = {"tree": "a" * 64, "sha256": "b" * 64, "size": 9}
+LINK = "link:/opt/videoteca/current"
+EVERYBODY = ["server-2", "server-3", "video-1"]
+
+
+def facts(current="", served=("old",)):
+    return {
+        "event": "facts",
+        "releases": {
+            "served": [
+                {"release": id, "at": 0.0, "how": "deploy", "commit": f"of-{id}"} for id in served
+            ],
+            "current": current,
+            "seals": {"new": SEAL, "old": SEAL, "venv-e": SEAL},
+            "venvs": {"new": "e", "old": "e"},
+        },
+    }
+
+
+def result(node, *, error=None, failed=0, switched=False, **more):
+    one = NodeResult(node, error=error, failed=failed, facts=facts(**more))
+    if switched or failed:
+        status = "changed" if switched else "failed"
+        one.resources.append({"event": "resource", "id": LINK, "status": status})
+    return one
+
+
+@pytest.fixture
+def switch(three_node):
+    return Switch(three_node, "new", "e", "0815", "deploy")
+
+
+def taken(switch, **others):
+    """After the wave in which the nodes take it; ``others``: what came of some of them."""
+    results = {"server-1": result("server-1")}
+    assert [plan.node for plan in switch.take(results)] == EVERYBODY
+    results |= {name: result(name, switched=True) for name in EVERYBODY}
+    results |= {name.replace("_", "-"): one for name, one in others.items()}
+    return results
+
+
+def targets(plans):
+    return {
+        plan.node: planned.resource.target.rpartition("/")[2]
+        for plan in plans
+        for planned in plan.resources
+        if isinstance(planned.resource, Link)
+    }
+
+
+def test_release_that_could_not_be_built__is_offered_to_nobody(switch):
+    assert switch.take({"server-1": result("server-1", failed=1)}) == []
+    assert switch.settle({"server-1": result("server-1", failed=1)}) == []
+
+
+def test_release__is_written_down_when_everybody_serves_it(switch):
+    plans = switch.settle(taken(switch))
+    assert targets(plans) == {"server-1": "new"}
+    assert switch.serving == ["server-2", "server-3"]
+    assert list(switch.words("fab provision", failed=False, check=False)) == [
+        "2 of 2 children serve commit 0815 (release new)"
+    ]
+
+
+def test_release_that_is_not_well_on_one_node__goes_back_on_all_that_had_it(switch):
+    left_alone = result("server-3", error=HostRefused("left alone"))
+    plans = switch.settle(
+        taken(switch, server_2=result("server-2", failed=1), server_3=left_alone)
+    )
+    assert targets(plans) == {"video-1": "old"}
+    assert switch.serving == []
+    assert list(switch.words("fab provision", failed=True, check=False)) == [
+        "commit of-old (release old) goes on serving"
+    ]
+
+
+def test_node_out_of_reach__is_told_and_keeps_nobody_from_the_release(switch):
+    lost = result("server-3", error=ConnectionFailed("no way to the host"))
+    plans = switch.settle(taken(switch, server_3=lost))
+    assert targets(plans) == {"server-1": "new"}
+    assert list(switch.words("fab provision", failed=True, check=False)) == [
+        "1 of 2 children serve commit 0815 (release new)",
+        "  server-3 was not reached. Next: fab provision:server-3, once it is there again",
+    ]
+
+
+def test_node_that_was_lost_on_the_way__may_serve_anything_so_the_others_go_back(switch):
+    lost = result("server-3", error=ConnectionFailed("the line broke"), switched=True)
+    plans = switch.settle(taken(switch, server_3=lost))
+    assert targets(plans) == {"server-2": "old", "video-1": "old"}
+
+
+def test_no_child_in_reach__is_no_deploy(switch):
+    away = {
+        name: result(name.replace("_", "-"), error=ConnectionFailed("no way"))
+        for name in ("server_2", "server_3")
+    }
+    assert targets(switch.settle(taken(switch, **away))) == {"video-1": "old"}
+
+
+def test_first_release_of_all__has_nothing_to_go_back_to(switch):
+    central = NodeResult("server-1", facts=facts(served=()))
+    switch.take({"server-1": central})
+    results = {"server-1": central, "server-2": result("server-2", failed=1)}
+    assert switch.settle(results) == []
+    assert list(switch.words("fab provision", failed=True, check=False)) == [
+        "nothing was served before"
+    ]
+
+
+def test_services__follow_the_link_and_nothing_else_of_what_they_follow(switch):
+    plans = {plan.node: plan for plan in switch.take({"server-1": result("server-1")})}
+    (uwsgi,) = [p.resource for p in plans["server-2"].resources if isinstance(p.resource, Service)]
+    assert (uwsgi.id, uwsgi.reload_on, uwsgi.restart_on) == ("service:uwsgi", (LINK,), ())
+    assert isinstance(plans["server-2"].resources[-1].resource, Health)
+    services = [p.resource for p in plans["video-1"].resources if isinstance(p.resource, Service)]
+    assert [(one.id, one.restart_on) for one in services] == [("service:celery", (LINK,))]
+
+
+def test_nodes_with_another_release__are_brought_along_by_a_provision(three_node):
+    nodes = list(three_node.nodes)
+    current = {"server-1": "old", "server-2": "old", "server-3": "other", "video-1": ""}
+    results = {name: result(name, current=now) for name, now in current.items()}
+    plans = Stragglers(three_node, nodes).wave(results)
+    assert targets(plans) == {"server-3": "old", "video-1": "old"}
+
+
+def test_provision__brings_nobody_along_where_nothing_was_deployed_or_the_central_is_not_well(
+    three_node,
+):
+    nodes = list(three_node.nodes)
+    results = {node.name: NodeResult(node.name, facts=facts(served=())) for node in nodes}
+    assert Stragglers(three_node, nodes).wave(results) == []
+    results = {node.name: result(node.name) for node in nodes}
+    results["server-1"] = result("server-1", failed=1)
+    assert Stragglers(three_node, nodes).wave(results) == []
+
+
+def test_question__asks_all_nodes_the_same(three_node):
+    (about,) = question(three_node).values()
+    assert about["current"] == three_node.app.current
