@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from nodriza.result import NodeResult
 
 Results = dict[str, "NodeResult"]
-UNKNOWN = Release("")
+PATIENCE = 20
+"""Seconds within which a child is well that has just switched."""
 
 
 class Switch:
@@ -126,7 +127,8 @@ def followers(cluster: Cluster, node: Node, renderer: Renderer) -> Iterator[tupl
     for planned in plan_node(node, cluster, renderer).resources:
         it = planned.resource
         if isinstance(it, Health):
-            yield it, planned.origin
+            # Workers have begun anew by now, and visitors meet them: what is not well is bad news.
+            yield dataclasses.replace(it, patience=PATIENCE), planned.origin
         elif isinstance(it, Service) and link in {*it.reload_on, *it.restart_on}:
             reload_on, restart_on = _only(link, it.reload_on), _only(link, it.restart_on)
             follows = dataclasses.replace(it, reload_on=reload_on, restart_on=restart_on)

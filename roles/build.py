@@ -6,7 +6,17 @@ from collections.abc import Iterator
 
 from nodriza.inventory import Cluster, Node
 from nodriza.release import VENV
-from nodriza.resources import Archive, Command, Directory, Intact, Link, Resource, Sealed, Venv
+from nodriza.resources import (
+    Archive,
+    Command,
+    Directory,
+    Intact,
+    Link,
+    Resource,
+    Sealed,
+    Trial,
+    Venv,
+)
 
 
 def build(
@@ -56,13 +66,27 @@ def _made(cluster: Cluster, release_id: str, venv_id: str, archive: bytes) -> It
             env_file=app.environment_file,
         )
 
-    yield step("import", "-c", f"from {app.wsgi} import application")
+    yield _imported(cluster, folder)
     yield step("check", "manage.py", "check")
     # Adds to what is there: pages of the old release still ask for the old files.
     yield step("collectstatic", "manage.py", "collectstatic", "--noinput")
     yield from _sealed(cluster, release_id, venv_id)
     # For every release, also when there is nothing to migrate: then it says so at once.
     yield step("migrate", "manage.py", "migrate", "--noinput")
+
+
+def _imported(cluster: Cluster, folder: str) -> Trial:
+    """No page is asked here: the database does not fit the release yet."""
+    app = cluster.app
+    return Trial(
+        folder,
+        current=app.current,
+        wsgi=app.wsgi,
+        host=cluster.domain,
+        asked=(),
+        user=app.user,
+        env_file=app.environment_file,
+    )
 
 
 def _sealed(cluster: Cluster, release_id: str, venv_id: str) -> Iterator[Sealed]:
@@ -83,14 +107,5 @@ def _sealed(cluster: Cluster, release_id: str, venv_id: str) -> Iterator[Sealed]
 def _again(cluster: Cluster, release_id: str, venv_id: str) -> Iterator[Resource]:
     """It is packed as well, where its pack is gone."""
     app = cluster.app
-    folder = f"{app.release_folder}/{release_id}"
-    imports = (f"{folder}/venv/bin/python", "-c", f"from {app.wsgi} import application")
-    yield Command(
-        "import",
-        argv=imports,  # when it does not, a second time for its words
-        unless=imports,
-        user=app.user,
-        cwd=f"{folder}/app",
-        env_file=app.environment_file,
-    )
+    yield _imported(cluster, f"{app.release_folder}/{release_id}")
     yield from _sealed(cluster, release_id, venv_id)

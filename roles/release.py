@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from nodriza.inventory import Cluster, Node
 from nodriza.release import VENV, Release
-from nodriza.resources import Copy, Link, OldReleases, Resource, Served
+from nodriza.resources import Copy, Link, OldReleases, Resource, Served, Trial
 
 
 def release(
@@ -33,7 +33,19 @@ def release(
                 sha256=seal["sha256"] if seal else "",
                 size=seal["size"] if seal else 0,
             )
-    current = Link(app.current, f"{app.release_folder}/{to.id}")
+    folder = f"{app.release_folder}/{to.id}"
+    if node.kind == "child":
+        yield Trial(
+            folder,
+            current=app.current,
+            wsgi=app.wsgi,
+            host=cluster.domain,
+            scheme="https" if cluster.tls.on else "http",
+            asked=(("/healthz", 0), *app.asked),
+            user=app.user,
+            env_file=app.environment_file,
+        )
+    current = Link(app.current, folder)
     yield current
     if central or app.releases == "local":
         yield OldReleases(

@@ -49,6 +49,11 @@ KEYS = {
         "Where code and environments lie: `share`, on the central node for all (by NFS), or "
         "`local`, a copy on each node's own disk. Always local with GlusterFS."
     ),
+    "AppSettings.health": (
+        "Pages that have to answer as expected before a deploy goes on to the next child."
+    ),
+    "HealthCheck.path": "The page, from its first /.",
+    "HealthCheck.expect": "The status of its answer, 200 to 499.",
     "AppSettings.uid": "The number of its unix user and group, the same on all nodes.",
     "AppSettings.processes": "uwsgi workers on each child; else one more than it has cores.",
     "AppSettings.threads": "Threads in each worker.",

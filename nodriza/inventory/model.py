@@ -35,6 +35,13 @@ class Networks(Model):
     public: text.Network | None = None
 
 
+class HealthCheck(Model):
+    """A page that has to answer before a child counts as well after a deploy."""
+
+    path: text.UrlPath
+    expect: Annotated[int, whole(200, 499)] = 200
+
+
 class AppSettings(Model):
     """The Django application, as written."""
 
@@ -46,6 +53,7 @@ class AppSettings(Model):
     requirements: text.InsidePath = "requirements.txt"
     include: Annotated[tuple[text.InsidePath, ...], text.Items] = ()
     releases: Placement | None = None
+    health: Annotated[tuple[HealthCheck, ...], text.Items] = ()
     uid: Annotated[int, whole(100, 59999)] = 800
     processes: Annotated[int, whole(1, 512)] | None = None
     threads: Annotated[int, whole(1, 256)] = 2
@@ -92,6 +100,11 @@ class App(AppSettings):
     def home(self) -> str:
         """Where programs of the application keep what they keep below HOME; on no share."""
         return f"/var/lib/{self.name}-home"
+
+    @property
+    def asked(self) -> tuple[tuple[str, int], ...]:
+        """The pages of ``health``: each path with the status that it has to have."""
+        return tuple((page.path, page.expect) for page in self.health)
 
     @property
     def own(self) -> str:

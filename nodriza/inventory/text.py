@@ -301,6 +301,14 @@ UrlPrefix = Annotated[
     ),
 ]
 """The path of a URL, as far as it is the same for all that is meant."""
+UrlPath = Annotated[
+    str,
+    Shape(
+        r"/([A-Za-z0-9._~%+-]+/?)*(\?[A-Za-z0-9._~%+&=/-]*)?",
+        "must be the path of a page, such as / or /login/?next=/ (ASCII, no // and no #)",
+    ),
+]
+"""What stands in the first line of a request."""
 InsidePath = Annotated[
     str,
     Shape(

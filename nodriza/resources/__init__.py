@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from nodriza.resources.served import Served
     from nodriza.resources.service import Service
     from nodriza.resources.touch import Touch
+    from nodriza.resources.trial import Trial
     from nodriza.resources.user import User
     from nodriza.resources.venv import Venv
     from nodriza.resources.zone import Zone
@@ -68,6 +69,7 @@ __all__ = [
     "Service",
     "State",
     "Touch",
+    "Trial",
     "User",
     "Venv",
     "Zone",

@@ -12,8 +12,6 @@ from nodriza.resources.base import Resource, State
 if TYPE_CHECKING:
     from nodriza.agent.host import Host
 
-PATIENCE = 60  # seconds that a changed node has until it is well; meanwhile visitors may meet it
-
 
 @dataclass(frozen=True)
 class Health(Resource):
@@ -22,18 +20,25 @@ class Health(Resource):
     ``url`` is asked on the node itself, with ``name`` as the Host, past ``AWAY``: 200 is
     well, 404 is "there is nothing to serve yet". A run takes a node that is well out of
     rotation before it changes anything, waits ``pause`` seconds for load balancers to
-    see it, and puts it back when it is well again (``nodriza.agent.gate``).
+    see it, and puts it back when it is well again (``nodriza.agent.gate``). Well is also that
+    each path of ``also`` has the status that stands beside it, from 0 for anything but an
+    error. ``patience``: seconds until then; meanwhile visitors may meet the node.
     """
 
     url: str
     name: str = ""
     pause: int = 0
+    also: Tuple[Tuple[str, int], ...] = ()
+    patience: int = 60
 
     AWAY: ClassVar[str] = "/var/lib/nodriza-away"
     """While a file is in it, load balancers are told to send nobody: ``run`` while the node
     changes, ``operator`` until somebody lifts it."""
     FOLLOWS_ALL: ClassVar[bool] = True
     UNDOES: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "also", tuple(tuple(page) for page in self.also))
 
     def wanted(self) -> State:
         """No run has left it out of rotation."""
@@ -47,15 +52,28 @@ class Health(Resource):
 
     def fix(self, host: Host, now: State) -> None:
         """Wait until it is well, then put it back."""
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + self.patience
         while True:
             status, words = self.ask(host)
-            if status == 200 or (status == 404 and not self.is_away(host)):
+            if status == 404 and not self.is_away(host):
+                break  # there is nothing to serve yet
+            wrong = self._wrong_path(host) if status == 200 else f"{status or 'no answer'} {words}"
+            if not wrong:
                 break
             if time.monotonic() > until:
-                host.refuse(f"not well after {PATIENCE} s: {status or 'no answer'} {words}")
+                host.refuse(f"not well after {self.patience} s: {wrong}")
             time.sleep(0.5)
         self.come_back(host)
+
+    def _wrong_path(self, host: Host) -> str:
+        """The first path that does not answer as expected, in words; empty when all do."""
+        place = "/".join(self.url.split("/", 3)[:3])
+        for path, expected in self.also:
+            status, words = self.ask(host, place + path)
+            if status != expected if expected else not 100 <= status < 500 or status == 400:
+                wanted = f" in the place of {expected}" if expected else ""
+                return f"{path} answers {status or 'nothing'}{wanted} {words}"
+        return ""
 
     def is_away(self, host: Host) -> bool:
         """Whether a run found it well, and has not put it back."""
@@ -71,13 +89,13 @@ class Health(Resource):
         """In rotation again, unless an operator has taken it out."""
         host.remove(f"{self.AWAY}/run")
 
-    def ask(self, host: Host) -> Tuple[int, str]:
-        """Status and words; status 0 when nobody answers."""
+    def ask(self, host: Host, url: str = "") -> Tuple[int, str]:
+        """Status and words of the node's health, or of another ``url`` on it; 0: no answer."""
         # Half of what the agent takes to start; wanted only by a node that changes.
         import http.client  # noqa: PLC0415
         import ssl  # noqa: PLC0415
 
-        scheme, _, rest = self.url.partition("://")
+        scheme, _, rest = (url or self.url).partition("://")
         place, slash, path = rest.partition("/")
         line = http.client.HTTPConnection(place, timeout=15)
         if scheme == "https":

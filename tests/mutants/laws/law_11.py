@@ -6,7 +6,7 @@ FAULTS = (
     Fault(
         "a release is not imported before it is switched to",
         "roles/build.py:_made",
-        'yield step("import", "-c", f"from {app.wsgi} import application")',
+        "yield _imported(cluster, folder)",
         "",
         ("roles/test_release.py",),
     ),
@@ -114,5 +114,26 @@ FAULTS = (
         '["current"] != to.id',
         '["current"] == ""',
         ("test_switch.py",),
+    ),
+    Fault(
+        "a release that answers nobody is switched to",
+        "roles/release.py:release",
+        'if node.kind == "child":',
+        "if False:",
+        ("roles/test_release.py",),
+    ),
+    Fault(
+        "an error counts as an answer",
+        "nodriza/resources/trial.py:Trial._look",
+        "self._ask(host).exit == 0",
+        "self._ask(host).exit is not None",
+        ("resources/test_trial.py",),
+    ),
+    Fault(
+        "a page that the inventory names is not asked after the switch",
+        "nodriza/resources/health.py:Health.fix",
+        "self._wrong_path(host) if",
+        '"" if',
+        ("agent/test_gate.py",),
     ),
 )

@@ -117,7 +117,7 @@ FAULTS = (
     ),
     Fault(
         "a release that is gone back to is tried as root",
-        "roles/build.py:_again",
+        "roles/build.py:_imported",
         "user=app.user,",
         "",
         ("roles/test_release.py",),

@@ -23,7 +23,6 @@ RUN = "var/lib/nodriza-away/run"
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
     monkeypatch.setattr("nodriza.resources.service.SETTLE", 0)
-    monkeypatch.setattr("nodriza.resources.health.PATIENCE", 0)
 
 
 class Node:
@@ -60,7 +59,7 @@ class Node:
             file,
             *more,
             Service("web", reload_on=(file,), check=("checker", "/etc/web.conf")),
-            Health(self.url),
+            Health(self.url, also=self.also, patience=0),
         ]
         self.events: list[dict] = []
         journal = Journal(host, f"run-{self.runs}")
@@ -69,6 +68,8 @@ class Node:
         return loop
 
     url = ""
+    also: tuple[tuple[str, int], ...] = ()
+    page = 200
 
     def statuses(self) -> dict[str, str]:
         return {e["id"]: e["status"] for e in self.events if e["event"] == "resource"}
@@ -83,7 +84,7 @@ def node(tmp_path) -> Iterator[Node]:
 
     class Answer(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            self.send_response(node.status() or 500)
+            self.send_response(node.page if self.path == "/page" else node.status() or 500)
             self.end_headers()
             self.wfile.write(b"said the node")
 
@@ -200,6 +201,17 @@ def test_node_that_is_not_well_after_it__is_put_back_and_serves(node):
     assert loop.journal.all_owed() == []
     restored = [e["paths"] for e in node.events if e["event"] == "restored"]
     assert restored == [["/etc/web.conf"]]
+
+
+def test_node_with_a_page_that_is_not_as_expected__is_put_back(node):
+    node.also = (("/page", 0),)
+    node.run("200")
+    assert node.run("200 b").counts["failed"] == 0
+    node.also, node.page = (("/page", 302),), 404
+    assert node.run("200 c").counts["failed"] == 1
+    assert node.conf() == "200 b"
+    (failed,) = [e for e in node.events if e.get("status") == "failed"]
+    assert "/page answers 404 in the place of 302" in failed["words"]
 
 
 def test_node_that_stays_ill__stays_out_until_a_run_finds_it_well(node):

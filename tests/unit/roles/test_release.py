@@ -29,7 +29,8 @@ def taken(cluster, name):
 def test_build__migrates_after_all_that_may_fail(three_node):
     ids = [resource.id for resource in build(three_node)]
     assert ids[-1] == "command:migrate"
-    assert {"command:import", "command:check", "command:collectstatic"} < {*ids}
+    assert {"command:check", "command:collectstatic"} < {*ids}
+    assert ids.index("trial:/srv/videoteca/releases/aaa") < ids.index("command:check")
 
 
 def test_build__runs_the_application_as_its_user_and_keeps_its_code_from_it(three_node):
@@ -64,8 +65,9 @@ def test_build__packs_for_nodes_that_have_copies_and_never_as_root(three_node, l
 
 
 def test_release_that_is_gone_back_to__is_tried_as_the_application_s_user(three_node):
-    tried = next(r for r in build(three_node, b"") if isinstance(r, Command))
-    assert (tried.name, tried.user) == ("import", "videoteca")
+    tried = build(three_node, b"")[0]
+    assert (type(tried).__name__, tried.user) == ("Trial", "videoteca")
+    assert tried.path == "/srv/videoteca/releases/aaa"
 
 
 def test_release__is_in_the_record_before_it_serves(three_node):
@@ -76,11 +78,18 @@ def test_release__is_in_the_record_before_it_serves(three_node):
 
 def test_release__is_taken_whole_before_it_is_switched_to(local):
     kinds = [type(r).__name__ for r in taken(local, "server-2")]
-    assert kinds == ["Copy", "Copy", "Link", "OldReleases"]
+    assert kinds == ["Copy", "Copy", "Trial", "Link", "OldReleases"]
     copies = [r for r in taken(local, "server-2") if isinstance(r, Copy)]
     assert {(c.tree, c.sha256, c.size) for c in copies} == {("a" * 64, "b" * 64, 9)}
 
 
+def test_release__is_asked_on_each_child_before_it_is_switched_to(three_node):
+    trial, link = taken(three_node, "server-2")
+    assert type(trial).__name__ == "Trial"
+    assert (trial.path, trial.user) == (link.target, "videoteca")
+    assert trial.asked == (("/healthz", 0),)
+
+
 def test_release_on_the_share__is_only_switched_to(three_node):
-    (link,) = taken(three_node, "server-2")
+    (link,) = taken(three_node, "video-1")
     assert (link.path, link.target) == ("/opt/videoteca/current", "/srv/videoteca/releases/aaa")

@@ -1,0 +1,122 @@
+"""An application that is asked whether it works, before anybody is sent to it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, List, Optional, Sequence, Tuple
+
+from nodriza.agent.host import Result
+from nodriza.resources.base import Resource, State
+from nodriza.resources.command import parse_environment
+
+if TYPE_CHECKING:
+    from nodriza.agent.host import Host
+
+PATIENCE = 300
+"""Seconds for the import and all answers."""
+SCRIPT = """
+import importlib, json, os, sys, traceback
+from wsgiref.util import setup_testing_defaults
+
+about = json.loads(sys.argv[1])
+
+
+def ask(application, path):
+    path, _, query = path.partition("?")
+    said = []
+    environ = {
+        "REQUEST_METHOD": "GET", "PATH_INFO": path, "QUERY_STRING": query,
+        "REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": about["host"], "SERVER_NAME": about["host"],
+        "wsgi.url_scheme": about["scheme"], "HTTP_X_FORWARDED_PROTO": about["scheme"],
+        "SERVER_PORT": "443" if about["scheme"] == "https" else "80",
+    }
+    setup_testing_defaults(environ)
+    body = application(environ, lambda status, *rest: said.append(status))
+    text = b"".join(body)
+    if hasattr(body, "close"):
+        body.close()
+    return (said or ["no answer"])[-1], text
+
+
+def is_well():
+    application = importlib.import_module(about["wsgi"]).application
+    for path, expected in about["asked"]:
+        status, text = ask(application, path)
+        number = status[:3]
+        if number != str(expected) if expected else number == "400" or number[:1] not in "1234":
+            wanted = f", and {expected} is expected" if expected else ""
+            print(f"{path} answers {status}{wanted}", file=sys.stderr)
+            if not text.lstrip().startswith(b"<"):  # a page is for browsers
+                print(text[:500].decode("utf-8", "replace"), file=sys.stderr)
+            return False
+    return True
+
+
+try:
+    well = is_well()
+except BaseException:
+    traceback.print_exc()
+    well = False
+sys.stderr.flush()
+os._exit(0 if well else 1)  # threads of the application may never end
+"""
+
+
+@dataclass(frozen=True)
+class Trial(Resource):
+    """The release ``path`` answers, in a process of its own that no visitor reaches.
+
+    Once it is the one that ``current`` links to it serves, and ``Health`` asks it. Before, its
+    ``wsgi`` module is imported as on a child, and ``asked``: a path each, with the status that
+    is expected, or 0 for anything that is no error. ``host`` and ``scheme`` are the site's.
+    """
+
+    path: str
+    current: str
+    wsgi: str
+    host: str
+    scheme: str = "http"
+    asked: Tuple[Tuple[str, int], ...] = (("/healthz", 0),)
+    user: Optional[str] = None
+    env_file: str = ""
+
+    ALONE: ClassVar[bool] = True  # the release has to be there
+    AHEAD: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "asked", tuple(tuple(page) for page in self.asked))
+
+    def wanted(self) -> State:
+        """It does."""
+        return {"answers": True}
+
+    @classmethod
+    def look(cls, host: Host, many: Sequence[Trial]) -> List[State]:
+        """Asks, unless it serves already."""
+        return [one._look(host) for one in many]
+
+    def _look(self, host: Host) -> State:
+        if host.readlink(self.current) == self.path:
+            return {"answers": True}
+        if host.stat(self.path) is None:
+            return {"answers": False}
+        return {"answers": self._ask(host).exit == 0}
+
+    def fix(self, host: Host, now: State) -> None:
+        """Nothing can be mended here; it is asked once more, for its words."""
+        done = self._ask(host)
+        if done.exit:
+            host.refuse(f"the release does not work:\n{(done.err or done.out).strip()}")
+
+    def _ask(self, host: Host) -> Result:
+        variables = (host.read(self.env_file) or b"") if self.env_file else b""
+        about = {"wsgi": self.wsgi, "host": self.host, "scheme": self.scheme, "asked": self.asked}
+        return host.run(
+            [host.at(f"{self.path}/venv/bin/python"), "-c", SCRIPT, json.dumps(about)],
+            check=False,
+            env=parse_environment(variables.decode("utf-8", "replace")),
+            user=self.user,
+            cwd=host.at(f"{self.path}/app"),
+            timeout=PATIENCE,
+        )

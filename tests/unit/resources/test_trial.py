@@ -1,0 +1,82 @@
+"""A release is asked before anybody is sent to it."""
+
+import sys
+
+import pytest
+
+from nodriza.agent.host import Host, HostError
+from nodriza.resources import Trial
+
+SITE = """
+import threading, time
+def application(environ, start_response):
+    if environ["PATH_INFO"] == "/broken":
+        raise RuntimeError("each request fails")
+    if environ["PATH_INFO"] == "/private":
+        start_response("302 Found", [("Location", "/login")])
+    elif environ["HTTP_HOST"] != "www.example.org" or environ["wsgi.url_scheme"] != "https":
+        start_response("400 Bad Request", [])
+    else:
+        start_response("404 Not Found", [])
+    return [b"words of the site"]
+threading.Thread(target=time.sleep, args=(60,)).start()
+"""
+
+
+@pytest.fixture
+def host(tmp_path):
+    host = Host(str(tmp_path))
+    for folder in ("/releases/new/app", "/releases/new/venv/bin", "/releases/old"):
+        host.mkdirs(folder)
+    host.write("/releases/new/app/site_of_a_test.py", SITE)
+    host.symlink("/releases/new/venv/bin/python", sys.executable)
+    host.symlink("/current", "/releases/old")
+    return host
+
+
+def trial(*asked, **more):
+    fields = {"host": "www.example.org", "scheme": "https", **more}
+    return Trial("/releases/new", "/current", "site_of_a_test", asked=asked, **fields)
+
+
+def look(host, one):
+    return Trial.look(host, [one])[0]
+
+
+def test_release__that_answers_is_good_whatever_its_threads_do(host):
+    one = trial(("/healthz", 0), ("/private", 302))
+    assert look(host, one) == one.wanted()
+
+
+@pytest.mark.parametrize(
+    ("one", "words"),
+    [
+        (trial(("/broken", 0)), "each request fails"),
+        (trial(("/private", 200)), "/private answers 302 Found, and 200 is expected"),
+        (trial(("/healthz", 0), host="other.example.org"), "/healthz answers 400 Bad Request"),
+        (trial(("/healthz", 0), scheme="http"), "words of the site"),
+    ],
+    ids=["an error", "another status", "another name", "without TLS"],
+)
+def test_release__that_does_not_is_refused_in_its_words(host, one, words):
+    assert look(host, one) == {"answers": False}
+    with pytest.raises(HostError, match=words):
+        one.fix(host, look(host, one))
+
+
+def test_release__that_does_not_import_is_refused(host):
+    host.write("/releases/new/app/site_of_a_test.py", "import a_module_that_is_nowhere")
+    with pytest.raises(HostError, match="a_module_that_is_nowhere"):
+        trial(("/healthz", 0)).fix(host, None)
+
+
+def test_release__that_serves_already_is_not_asked(host, monkeypatch):
+    host.symlink("/current", "/releases/new")
+    monkeypatch.setattr(host, "run", None)
+    assert look(host, trial(("/broken", 0))) == {"answers": True}
+
+
+def test_release__that_is_not_there_yet_is_not_asked(host, monkeypatch):
+    host.remove("/releases/new")
+    monkeypatch.setattr(host, "run", None)
+    assert look(host, trial(("/healthz", 0))) == {"answers": False}
