@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from invoke import Context, Exit
 
 from .kinds import FromNought, FromOne, Nodes, Serial
@@ -33,10 +35,13 @@ def provision(
 ) -> None:
     """Bring nodes to what the inventory asks for: all of them, or provision:TARGET."""
     from nodriza.inventory import resolve_target
+    from nodriza.inventory.doubts import doubts
     from nodriza.ssh.connection import Connections
 
     cluster = reachable_cluster(c)
     nodes = resolve_target(cluster, target)
+    for line in doubts(cluster):
+        print(line, file=sys.stderr)
     with Connections(cluster) as connections:
         connections.begin(nodes[:parallel])
         # The hosts answer while the rest is loaded, and the plan is made.

@@ -3,7 +3,9 @@
 Root writes into folders whose parents may belong to others. A link on the way is
 followed only when nobody but root could have made it: it is root's own, in a directory
 that is root's own and that others can't write to (so /var/run is, and a link that an
-application put into its upload folder is not). See symlink(7), openat(2).
+application put into its upload folder is not). On a network file system a link is nobody's:
+root on any node that mounts it can make files there that look like root's own (GlusterFS has
+no counterpart to root_squash). See symlink(7), openat(2).
 """
 
 from __future__ import annotations
@@ -15,6 +17,11 @@ from contextlib import contextmanager
 from typing import Iterator, List
 
 MOST_LINKS = 40  # as the kernel's own limit, path_resolution(7)
+NETWORK = frozenset(
+    {"nfs", "nfs4", "fuse.glusterfs", "ceph", "fuse.ceph", "cifs", "smb3", "afs", "fuse.sshfs"}
+)
+"""Types of file systems that other machines write to, as mountinfo calls them."""
+MOUNTS = "/proc/self/mountinfo"
 FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -37,6 +44,22 @@ def reached(root: str, path: str) -> Iterator[str]:
         yield f"/proc/self/fd/{fd}/{name}"
     finally:
         os.close(fd)
+
+
+def is_on_network(fd: int) -> bool:
+    """Whether an open file lies on a file system that other machines write to.
+
+    By the mount that it was opened through (proc_pid_fdinfo(5), proc_pid_mountinfo(5)). One
+    that is not listed counts as such.
+    """
+    with open(f"/proc/self/fdinfo/{fd}") as file:
+        number = next(line.split()[1] for line in file if line.startswith("mnt_id:"))
+    with open(MOUNTS, errors="surrogateescape") as file:
+        for line in file:
+            fields = line.split()
+            if fields[0] == number:
+                return fields[fields.index("-") + 1] in NETWORK
+    return True
 
 
 def _open(root: str, parts: List[str]) -> int:
@@ -79,6 +102,10 @@ def _trusted_target(at: int, part: str, done: List[str], links: int) -> str:
     path = "/" + "/".join([*done, part])
     if links > MOST_LINKS:
         raise Trap(f"{path}: too many links")
+    if is_on_network(at):
+        raise Trap(
+            f"{path} is a link on a share that other nodes write to: root does not follow it"
+        )
     ours = {0, os.geteuid()}
     if link.st_uid not in ours or folder.st_uid not in ours or folder.st_mode & 0o022:
         raise Trap(

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple, Union
 
 from nodriza.agent import program
-from nodriza.agent.folder import reached
+from nodriza.agent.folder import is_on_network, reached
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 TEMPORARY = ".{}.nodriza-new"
@@ -92,10 +92,13 @@ class Host:
 
         Of long output the beginning and the end are kept (``nodriza.agent.program``). Raises
         ``CommandFailed`` unless ``check`` is off, ``HostError`` after ``timeout`` seconds,
-        when the program and all that it started have been ended.
+        when the program and all that it started have been ended. Root runs nothing that lies
+        on a network file system, and nothing in a folder there (Python would import from it).
         """
         words, home = list(argv), "/root"
-        if user is not None:
+        if user is None:
+            _refuse_shared(argv[0], cwd)
+        else:
             try:
                 entry = pwd.getpwnam(user)
             except KeyError:
@@ -325,6 +328,22 @@ def _unlink(path: str) -> None:
     """What a killed run left."""
     if os.path.lexists(path):
         os.unlink(path)
+
+
+def _refuse_shared(*paths: Optional[str]) -> None:
+    """Root on any node that mounts a share could have put there what root would run here."""
+    for path in paths:
+        if not path or not path.startswith("/"):
+            continue
+        try:
+            fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        except OSError:
+            continue  # starting the program says so
+        try:
+            if is_on_network(fd):
+                raise HostError(f"{path} is on a share that other nodes write to: not run by root")
+        finally:
+            os.close(fd)
 
 
 def _checked(result: Result, check: bool) -> Result:

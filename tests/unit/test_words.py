@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 
 import pytest
@@ -126,6 +127,14 @@ def test_inventory_check__says_what_it_makes(project):
     assert said[1].startswith("  three-node serves videoteca.test: 4 nodes, ")
     assert any(line.startswith("  child   server-2, server-3: ") for line in said)
     assert said[-1] == "  secrets django_secret_key, mysql_app, redis, redis_admin"
+
+
+def test_inventory_check__warns_of_glusterfs_outside_of_a_lab(project):
+    path = project / "inventories" / "mine.yml"
+    text = path.read_text().replace("engine: nfs", "engine: glusterfs")
+    path.write_text(re.sub(r"(?m)^lab:.*\n(?:[ #].*\n|\n)*", "", text))
+    said = fab("inventory.check", folder=project).stdout.splitlines()
+    assert said[-1].startswith("warning: share/engine is glusterfs, where root of any node")
 
 
 def test_inventory_check__stays_short_for_a_large_cluster(project):

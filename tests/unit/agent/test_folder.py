@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
 
 import pytest
 
 from nodriza.agent.folder import Trap, reached
-from nodriza.agent.host import Host
+from nodriza.agent.host import Host, HostError
+from nodriza.resources import Archive, Directory
 
 root_only = os.geteuid() == 0
 NOBODY = 65534
@@ -113,3 +115,85 @@ def test_link_that_comes_while_we_look__is_not_followed(tree, monkeypatch):
     with pytest.raises(OSError, match="conf") as refused, reached(str(tree), "/open/conf/x"):
         pass
     assert refused.value.errno in (errno.ELOOP, errno.ENOTDIR)
+
+
+@pytest.fixture
+def shared(tree, monkeypatch):
+    """The same, on a file system that other machines write to."""
+    found = subprocess.run(
+        ["findmnt", "--noheadings", "--output", "FSTYPE", "--target", tree],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    monkeypatch.setattr("nodriza.agent.folder.NETWORK", frozenset({found.stdout.strip()}))
+    return tree
+
+
+@pytest.mark.parametrize("act", ["write", "mkdir", "mkdirs", "own", "touch", "remove", "symlink"])
+def test_link_on_a_share__is_not_followed_though_root_s_own(shared, act):
+    """Root of a child makes /srv/APP/releases a link to a folder of the central's."""
+    (shared / "secret" / "releases").symlink_to("../open")
+    (shared / "open" / "x").write_text("as it was")
+    more = {
+        "write": ["x"],
+        "own": [str(os.geteuid()), str(os.getegid()), "0777"],
+        "symlink": ["/elsewhere"],
+    }
+    path = "/secret/releases/new/x" if act == "mkdirs" else "/secret/releases/x"
+    before = os.stat(shared / "open" / "x")
+    with pytest.raises(Trap, match="/secret/releases is a link on a share that other nodes"):
+        getattr(Host(str(shared)), act)(path, *more.get(act, []))
+    after = os.stat(shared / "open" / "x")
+    assert os.listdir(shared / "open") == ["x"]
+    assert (after.st_ino, after.st_mode, after.st_mtime_ns) == (
+        before.st_ino,
+        before.st_mode,
+        before.st_mtime_ns,
+    )
+
+
+def test_release_on_a_share_whose_folder_is_a_link__is_refused_whole(shared):
+    (shared / "secret" / "releases").symlink_to("../open")
+    item = Archive("/secret/releases/new", b"")
+    with pytest.raises(Trap):
+        item.fix(Host(str(shared)), None)
+    assert os.listdir(shared / "open") == []
+
+
+def test_directory_on_a_share_that_became_a_link__is_refused_in_words(shared):
+    (shared / "secret" / "media").symlink_to("../open")
+    item, host = Directory("/secret/media"), Host(str(shared))
+    before = os.stat(shared / "open")
+    with pytest.raises(HostError, match="/secret/media is a link, a directory was to go there"):
+        item.fix(host, Directory.look(host, [item])[0])
+    assert os.stat(shared / "open") == before
+
+
+def test_mount_that_is_not_listed__is_taken_for_a_share(tree, monkeypatch):
+    """Detached meanwhile, or out of the reach of a chroot."""
+    monkeypatch.setattr("nodriza.agent.folder.MOUNTS", os.devnull)
+    (tree / "secret" / "conf").symlink_to("/open")
+    with pytest.raises(Trap, match="on a share"), reached(str(tree), "/secret/conf/x"):
+        pass
+
+
+@pytest.mark.parametrize("where", ["program", "cwd", "link to the program"])
+def test_root__runs_nothing_that_lies_on_a_share(shared, where):
+    program = shared / "open" / "python"
+    program.write_text("#!/bin/sh\ntouch ran\n")
+    program.chmod(0o755)
+    argv, cwd = [str(program)], None
+    if where == "cwd":
+        argv, cwd = ["true"], str(shared / "open")
+    elif where == "link to the program":
+        (shared / "secret" / "python").symlink_to(program)
+        argv = [str(shared / "secret" / "python")]
+    with pytest.raises(HostError, match="on a share that other nodes write to: not run by root"):
+        Host().run(argv, cwd=cwd)
+
+
+@pytest.mark.skipif(not root_only, reason="as another user")
+def test_somebody_else__may_run_what_lies_on_a_share(shared):
+    """The application's own user has no rights there that matter."""
+    assert Host().run(["true"], user="nobody", cwd="/usr").exit == 0

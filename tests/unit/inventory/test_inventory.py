@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from nodriza.errors import InventoryError
 from nodriza.inventory import find_inventories, load_cluster
+from nodriza.inventory.doubts import doubts
 from nodriza.inventory.model import ClusterSettings
 from nodriza.inventory.roles import known_roles
 from tests.unit.conftest import ROOT
@@ -172,6 +173,22 @@ def test_share__decides_the_roles(write):
     cluster = load_cluster(write(GOOD + "share: {engine: glusterfs}\n"))
     assert "glusterfs_server" in cluster.central.roles
     assert "glusterfs_client" in cluster.node("server-2").roles
+
+
+@pytest.mark.parametrize(
+    ("more", "warned"),
+    [
+        ("share: {engine: glusterfs}\n", True),
+        ("share: {engine: glusterfs}\nlab:\n", False),
+        ("share: {engine: nfs}\n", False),
+        ("", False),
+    ],
+)
+def test_glusterfs_outside_of_a_lab__is_warned_of(write, more, warned):
+    said = doubts(load_cluster(write(GOOD + more)))
+    assert [line.partition(",")[0] for line in said] == (
+        ["warning: share/engine is glusterfs"] if warned else []
+    )
 
 
 def test_empty_section__is_as_if_it_were_absent(write):
