@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from invoke import Context, Exit
 
-from .kinds import Text
+from .kinds import WAIT, FromNought, Text
 from .session import command, fab, reachable_cluster, sudo_password, vault
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         "json": "one JSON object per event, for machines",
         "rollback": "go back to the release before; the database stays as it is",
         "release": "with --rollback: go to this one",
+        "wait": WAIT,
         "ref": "a commit, a branch or a tag of git's, in the place of the files as they are",
     },
 )
@@ -35,12 +36,13 @@ def deploy(
     rollback: bool = False,
     release: Text = "",
     ref: Text = "",
+    wait: FromNought = 0,
 ) -> None:
     """Make a release of the application's source, and bring every node to it."""
     _refuse_mixed(rollback, release, ref)
     cluster = reachable_cluster(c)
     store, again = vault(cluster), f"{fab(c)} deploy"
-    options: dict[str, Any] = {"check": check, "sudo_password": sudo_password(c)}
+    options: dict[str, Any] = {"check": check, "wait": wait, "sudo_password": sudo_password(c)}
     if rollback:
         results, switch = _go_back(cluster, store, again, release, json=json, **options)
     else:

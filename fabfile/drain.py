@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from invoke import Context, Exit
 
-from .kinds import Nodes
+from .kinds import WAIT, FromNought, Nodes
 from .output import say
 from .session import command, fab, reachable_cluster, sudo_password, vault
 
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
     from nodriza.inventory import Node
     from nodriza.result import NodeResult
 
-TARGET = {"target": "children, as in provision"}
+TARGET = {"target": "children, as in provision", "wait": WAIT}
 
 
 @command(subject="target", connects=True, help=TARGET)
-def drain(c: Context, target: Nodes) -> None:
+def drain(c: Context, target: Nodes, wait: FromNought = 0) -> None:
     """Take children out of rotation: DNS, then what load balancers are told. It lasts."""
-    rotation, nodes = _of(c, target, "drain")
+    rotation, nodes = _of(c, target, "drain", wait)
     _end(rotation.drain(nodes))
 
 
 @command(subject="target", connects=True, help=TARGET)
-def undrain(c: Context, target: Nodes) -> None:
+def undrain(c: Context, target: Nodes, wait: FromNought = 0) -> None:
     """Bring drained children back, if they are well: load balancers, then DNS."""
-    rotation, nodes = _of(c, target, "undrain")
+    rotation, nodes = _of(c, target, "undrain", wait)
     _end(rotation.undrain(nodes))
 
 
-def _of(c: Context, target: str, word: str) -> tuple[Rotation, Sequence[Node]]:
+def _of(c: Context, target: str, word: str, wait: int) -> tuple[Rotation, Sequence[Node]]:
     from nodriza.drain import Rotation
     from nodriza.inventory import resolve_target
     from nodriza.report import make_report
@@ -44,7 +44,7 @@ def _of(c: Context, target: str, word: str) -> tuple[Rotation, Sequence[Node]]:
     again = f"{fab(c)} {word} {target}"
     report = functools.partial(make_report, again=again, redact=vault(cluster).redact)
     nodes = resolve_target(cluster, target)
-    return Rotation(cluster, report, say, sudo_password(c)), nodes
+    return Rotation(cluster, report, say, sudo_password(c), wait), nodes
 
 
 def _end(results: dict[str, NodeResult]) -> None:

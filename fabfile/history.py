@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from invoke import Context, Exit
 
-from .kinds import Nodes, Text
+from .kinds import WAIT, FromNought, Nodes, Text
 from .session import command, fab, reachable_cluster, sudo_password, vault
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def history(c: Context, target: Nodes = "", run: Text = "", json: bool = False) 
         "check": "change nothing, say what would change",
         "diff": "show how files change; secrets stay hidden",
         "json": "one JSON object per event, for machines",
+        "wait": WAIT,
     },
 )
 def rollback(
@@ -62,6 +63,7 @@ def rollback(
     check: bool = False,
     diff: bool = False,
     json: bool = False,
+    wait: FromNought = 0,
 ) -> None:
     """Put the files of a run back as they were, and reload what depends on them."""
     from nodriza import history as engine
@@ -84,6 +86,7 @@ def rollback(
         check=check,
         force=force,
         diff=diff,
+        wait=wait,
         sudo_password=password,
     )
     if not json:

@@ -170,3 +170,5 @@ Fingerprint = Annotated[
 Report = Annotated[str, NewFile()]
 Picture = Annotated[str, NewFile(".svg", "a picture is drawn as SVG")]
 Folder = Annotated[str, NewFolder()]
+WAIT = "seconds to wait for a host on which another run is at work"
+"""What ``--wait`` says of itself, in all commands that change hosts."""

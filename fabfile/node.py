@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from invoke import Context, Exit
 
-from .kinds import Address, FromOne, Nodes, OneOf, Text
+from .kinds import WAIT, Address, FromNought, FromOne, Nodes, OneOf, Text
 from .output import say
 from .session import command, current_cluster, fab, reachable_cluster, sudo_password, vault
 
@@ -47,9 +47,12 @@ def add(
 
 
 @command(
-    subject="target", connects=True, edits=True, help={"target": "the node that goes for good"}
+    subject="target",
+    connects=True,
+    edits=True,
+    help={"target": "the node that goes for good", "wait": WAIT},
 )
-def remove(c: Context, target: Nodes) -> None:
+def remove(c: Context, target: Nodes, wait: FromNought = 0) -> None:
     """Drain a node, end its work, write it out of the inventory, take its access away."""
     from nodriza import nodes
     from nodriza.drain import Rotation
@@ -70,10 +73,10 @@ def remove(c: Context, target: Nodes) -> None:
 
     def forget(left: Cluster, who: list[Node]) -> Results:
         then = report(again=f"{fab(c)} provision")
-        return provision(left, who, store, then, sudo_password=password)
+        return provision(left, who, store, then, wait=wait, sudo_password=password)
 
     first = functools.partial(report, again=f"{fab(c)} node.remove {target}")
-    results = nodes.remove(Rotation(cluster, first, say, password), node, forget)
+    results = nodes.remove(Rotation(cluster, first, say, password, wait), node, forget)
     if code := exit_code(results):
         raise Exit(code=code)
     say("\n".join(nodes.farewell(node, cluster)))

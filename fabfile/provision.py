@@ -6,7 +6,7 @@ import sys
 
 from invoke import Context, Exit
 
-from .kinds import FromNought, FromOne, Nodes, Serial
+from .kinds import WAIT, FromNought, FromOne, Nodes, Serial
 from .session import command, fab, reachable_cluster, sudo_password, vault
 
 
@@ -21,6 +21,7 @@ from .session import command, fab, reachable_cluster, sudo_password, vault
         "parallel": "how many nodes at once",
         "serial": "how many children that serve change at a time: 2, or 25%",
         "max_failures": "how many of them may fail before the others are left alone",
+        "wait": WAIT,
     },
 )
 def provision(
@@ -32,6 +33,7 @@ def provision(
     parallel: FromOne = 32,
     serial: Serial = "",
     max_failures: FromNought = -1,
+    wait: FromNought = 0,
 ) -> None:
     """Bring nodes to what the inventory asks for: all of them, or provision:TARGET."""
     from nodriza.inventory import resolve_target
@@ -64,6 +66,7 @@ def provision(
             parallel=parallel,
             serial=serial,
             max_failures=None if max_failures < 0 else max_failures,
+            wait=wait,
             sudo_password=sudo_password(c),
             connections=connections,
         )

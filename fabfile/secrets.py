@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from invoke import Context, Exit
 
-from .kinds import SecretName
+from .kinds import WAIT, FromNought, SecretName
 from .session import command, current_cluster, fab, reachable_cluster, sudo_password, vault
 
 if TYPE_CHECKING:
@@ -112,10 +112,16 @@ def _users(plans: Sequence[Plan], name: str) -> list[str]:
         "keep-old": "end while both values are good; without it, the same command goes on",
         "at-once": "no overlap, and no node is touched: fab provision brings it to them",
         "diff": "show how files change; secrets stay hidden",
+        "wait": WAIT,
     },
 )
 def rotate(
-    c: Context, name: SecretName, keep_old: bool = False, at_once: bool = False, diff: bool = False
+    c: Context,
+    name: SecretName,
+    keep_old: bool = False,
+    at_once: bool = False,
+    diff: bool = False,
+    wait: FromNought = 0,
 ) -> None:
     """Give a secret a new value, on all nodes, with no request lost; the old one dies."""
     from nodriza import rotation
@@ -133,7 +139,7 @@ def rotate(
     one.refuse_without_overlap(cluster)
     again = f"{fab(c)} secrets.rotate {name}"
     try:
-        one.run(lambda step: _bring(c, store, step, diff=diff), keep_old=keep_old)
+        one.run(lambda step: _bring(c, store, step, diff=diff, wait=wait), keep_old=keep_old)
     except (NodrizaError, Exit):
         print(f"\n{one.stands()}\n  next: {again}", file=sys.stderr)
         raise
@@ -143,7 +149,7 @@ def rotate(
         print(f"\n{name} is rotated: the new value is in use, the old one is refused")
 
 
-def _bring(c: Context, store: Vault, step: Step, *, diff: bool) -> None:
+def _bring(c: Context, store: Vault, step: Step, **options: Any) -> None:
     """All nodes to a step of the rotation, and a look whether they serve."""
     from nodriza.provision import provision
     from nodriza.report import make_report
@@ -152,9 +158,10 @@ def _bring(c: Context, store: Vault, step: Step, *, diff: bool) -> None:
 
     cluster = current_cluster(c)
     print(f"\nstep {step.value} of 3: {step.words}", flush=True)
-    report = make_report(diff=diff, again=f"{fab(c)} provision:{{node}}", redact=store.redact)
-    password = sudo_password(c)
-    results = provision(cluster, cluster.nodes, store, report, diff=diff, sudo_password=password)
+    again = f"{fab(c)} provision:{{node}}"
+    report = make_report(diff=options["diff"], again=again, redact=store.redact)
+    options["sudo_password"] = sudo_password(c)
+    results = provision(cluster, cluster.nodes, store, report, **options)
     if code := exit_code(results):
         raise Exit(code=code)
     children_answer(cluster)

@@ -39,6 +39,8 @@ class Rotation:
     report: Callable[[], Report]
     say: Callable[[str], None]
     sudo_password: str | None = None
+    wait: float = 0
+    """Seconds, as in ``Run``."""
 
     def drain(self, nodes: Sequence[Node]) -> Results:
         """The zone first; when no resolver believes the old one, the children themselves."""
@@ -100,7 +102,7 @@ class Rotation:
     def run(self, what: str, plans: Sequence[Plan]) -> Results:
         """A run of its own, for plans without secrets."""
         password = self.sudo_password
-        run = Run(self.cluster, self.report(), {}, what, sudo_password=password)
+        run = Run(self.cluster, self.report(), {}, what, sudo_password=password, wait=self.wait)
         return roll_out(run, plans)
 
 

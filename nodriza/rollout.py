@@ -26,6 +26,7 @@ from nodriza.revision import revision
 from nodriza.secret_value import refuse_unfit
 from nodriza.ssh.channel import exchange
 from nodriza.ssh.connection import Connections
+from nodriza.taken import Taken
 from nodriza.turns import Turns
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class Run:
     without it as the inventory says."""
     max_failures: int | None = None
     """How many of them may fail before the others are left alone; as the inventory says."""
+    wait: float = 0
+    """Seconds to wait for a host that another run has taken."""
     waves: Sequence[Callable[[dict[str, NodeResult]], list[Plan]]] = ()
     """What follows from the results so far: each gives the plans of one wave more."""
     connections: Connections | None = None
@@ -204,8 +207,16 @@ def _node(run: Run, plan: Plan, events: Events) -> NodeResult:
     began = time.monotonic()
     result = NodeResult(node=plan.node)
     node = run.cluster.node(plan.node)
+    taken = Taken(plan.node, run.wait, run.stop)
 
     def heard(event: Event) -> bool | None:
+        if event["event"] == "busy":
+            if run.wait and event["holder"] != taken.holder:
+                taken.holder = event["holder"]
+                events.put((plan.node, {"event": "warning", "words": taken.words}))
+            taken.holder = event["holder"]
+            return None
+        taken.holder = None
         if event["event"] == "resource":
             event["origin"] = plan.origin(event["id"])
         _note(result, event)
@@ -225,14 +236,19 @@ def _node(run: Run, plan: Plan, events: Events) -> NodeResult:
         with run.ways.take(node) as connection:
             events.put((plan.node, {"event": "connected"}))
             if run.turns.begin(plan.node):
-                exchange(
-                    connection,
-                    run.request(plan),
-                    heard,
-                    sudo_password=run.sudo_password,
-                    stop=run.stop,
-                    deadline=run.deadline,
-                )
+                while True:
+                    exchange(
+                        connection,
+                        run.request(plan),
+                        heard,
+                        sudo_password=run.sudo_password,
+                        stop=run.stop,
+                        deadline=run.deadline,
+                    )
+                    if not taken.again():
+                        break
+                if taken.holder is not None:
+                    result.error = taken.refusal
             else:
                 result.denied, result.skipped = True, len(plan.resources)
         if result.skipped and not result.bad:
@@ -259,8 +275,6 @@ def _note(result: NodeResult, event: Event) -> None:
         result.away = True
     elif event["event"] == "facts":
         result.facts, result.received = event, time.time()
-    elif event["event"] == "busy":
-        result.error = _busy(event["holder"])
     elif event["event"] == "error":
         words = foreign.quoted(event["words"]) or "it can't go on, and does not say why"
         result.error = HostRefused(words, where=result.node)
@@ -303,15 +317,4 @@ def _cut_short(result: NodeResult, run: Run) -> NodrizaError:
         where=result.node,
         kept=kept,
         do=f"mend {failed[0]}, then {again}",
-    )
-
-
-def _busy(holder: dict[str, str]) -> NodrizaError:
-    who = "it has just begun"  # between taking the lock and writing its name down
-    if holder:
-        who = f"{holder.get('who')} from {holder.get('from')}, since {holder.get('since')}"
-    return HostRefused(
-        f"another run is at work on this host: {who}",
-        kept="nothing was changed by this run",
-        do="wait for it to end and run the same command again",
     )

@@ -204,6 +204,66 @@ def test_second_run_of_a_busy_host__is_told_who_holds_it_and_since_when(hosts):
     assert error.kept == "nothing was changed by this run"
 
 
+HOLDER = {"who": "ana", "from": "laptop", "since": "03:00"}
+
+
+@pytest.fixture
+def taken_for(hosts, monkeypatch):
+    """The central is taken so many times, and then free; gives the times when it was asked."""
+    monkeypatch.setattr("nodriza.taken.AGAIN", 0.01)
+
+    def prepare(times: int) -> list[float]:
+        asked: list[float] = []
+
+        def exchange(name: str, request: dict[str, Any], heard: Hear, **options: Any) -> None:
+            if name == hosts.cluster.central.name:
+                asked.append(time.monotonic())
+                if len(asked) <= times:
+                    heard({"event": "busy", "holder": HOLDER})
+                    return
+            hosts.exchange(name, request, heard, **options)
+
+        monkeypatch.setattr(rollout, "exchange", exchange)
+        return asked
+
+    return prepare
+
+
+def test_busy_host__is_waited_for_and_then_all_goes_on(hosts, taken_for):
+    asked = taken_for(3)
+    results = hosts.run(wait=20)
+    assert len(asked) == 4
+    assert exit_code(results) == 0
+    assert all(result.changed == 1 for result in results.values())
+    told = [event["words"] for _, event in hosts.report.events if event["event"] == "warning"]
+    assert told == [
+        "another run is at work on it: ana from laptop, since 03:00; waits up to 20 s"
+    ], "once, and not for each attempt"
+
+
+def test_busy_host__is_refused_when_the_time_is_up(hosts, taken_for):
+    taken_for(1_000_000)
+    error = hosts.run(wait=0.2)[hosts.cluster.central.name].error
+    assert "since 03:00, and after 0 s it still is" in error.what
+
+
+def test_busy_host__is_asked_once_without_wait_and_the_refusal_names_it(hosts, taken_for):
+    asked = taken_for(3)
+    error = hosts.run()[hosts.cluster.central.name].error
+    assert len(asked) == 1
+    assert "--wait 600" in error.do
+
+
+def test_ctrl_c_while_a_busy_host_is_waited_for__ends_it(hosts, taken_for):
+    stop = threading.Event()
+    threading.Timer(0.3, stop.set).start()
+    taken_for(1_000_000)
+    began = time.monotonic()
+    results = hosts.run(wait=5, stop=stop)
+    assert time.monotonic() - began < 4
+    assert exit_code(results) == 130
+
+
 def test_clock_that_is_wrong__is_a_warning(hosts, monkeypatch):
     monkeypatch.setitem(START, "clock", 0)
     monkeypatch.setattr(
