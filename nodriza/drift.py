@@ -8,9 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nodriza.ask import ask
+from nodriza.plan import Plan
 from nodriza.provision import plan_all
+from nodriza.releases import of as of_facts
+from nodriza.releases import question
+from nodriza.render import Renderer
 from nodriza.report.words import details
 from nodriza.smoke.run import Outcome
+from nodriza.switch import as_recorded
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
@@ -18,6 +23,8 @@ if TYPE_CHECKING:
     from nodriza.vault import Vault
 
 CLEAN, ERROR, DRIFT = 0, 1, 2
+RELEASED = ("copy:", "intact:")
+"""How the resources begin that compare a release with what the central node wrote down."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,15 @@ def look(
 ) -> list[Drift]:
     """Every node in one parallel pass; changes nothing."""
     plans = plan_all(cluster, nodes)
+    central = cluster.central.name
+    about, alone = question(cluster), [Plan(central, ())]
+    first = ask(cluster, alone, about, sudo_password=sudo_password)[central]
+    if not first.error:  # if it is one, it is told with all others
+        there, renderer = of_facts(first.facts["releases"]), Renderer.of(cluster)
+        plans = [
+            Plan(plan.node, (*plan.resources, *as_recorded(cluster, node, renderer, there)))
+            for plan, node in zip(plans, nodes, strict=True)
+        ]
     values = vault.ensure(set().union(*(plan.secrets for plan in plans)), keep=False)
     results = ask(cluster, plans, {"strays": None}, secrets=values, sudo_password=sudo_password)
     return [of(result) for result in results.values()]
@@ -89,6 +105,8 @@ def words(found: Sequence[Drift], fab: str) -> Iterator[str]:
     yield f"{clean} of {len(found)} nodes are as planned"
     if differ:
         yield f"  next: {fab} provision:{differ} --check --diff, and without --check to mend it"
+    if any(id.startswith(RELEASED) for drift in found for id in drift.differs):
+        yield f"  a release that somebody has changed is made anew by: {fab} deploy"
     if any(drift.strays for drift in found):
         yield "  strays are in no plan: nothing here takes them away. If they belong there, say"
         yield "  so in the inventory; if not, take them away by hand"

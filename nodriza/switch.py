@@ -13,11 +13,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nodriza.errors import ConnectionFailed
-from nodriza.plan import Declared, Plan, declared, make_plan, plan_node
+from nodriza.plan import Declared, Plan, Planned, declared, make_plan, plan_node
 from nodriza.release import Release
 from nodriza.releases import Releases, of, question, read
 from nodriza.render import Renderer
-from nodriza.resources import Health, Service
+from nodriza.resources import Copy, Health, Intact, Service
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
@@ -55,9 +55,10 @@ class Switch:
     def take(self, results: Results) -> list[Plan]:
         """Every node but the central one takes the release."""
         central = results[self.cluster.central.name]
+        if "releases" in central.facts:
+            self.there = of(central.facts["releases"])
         if central.bad:
             return []
-        self.there = of(central.facts["releases"])
         built = self.there.get(self.to.id) or self.to
         self.to = dataclasses.replace(built, commit=self.to.commit, venv=self.to.venv)
         return [self._plan(node, self.to) for node in _others(self.cluster)]
@@ -135,6 +136,26 @@ def followers(cluster: Cluster, node: Node, renderer: Renderer) -> Iterator[tupl
             yield follows, planned.origin
 
 
+def as_recorded(
+    cluster: Cluster, node: Node, renderer: Renderer, there: Releases
+) -> list[Planned]:
+    """What the release that serves looks like on a node; nothing where nothing was deployed."""
+    to = there.get(there.current)
+    if not (to and to.tree and to.environment):
+        return []
+    plans = [release_plan(cluster, node, renderer, to, "deploy", there.kept(to.id))]
+    if node.kind == "central":
+        built = declared("build", node, cluster, to.id, to.venv, b"-")
+        plans.append(make_plan(built, node, cluster, renderer))
+    link = f"link:{cluster.app.current}"
+    return [
+        planned
+        for plan in plans
+        for planned in plan.resources
+        if isinstance(planned.resource, Copy | Intact) or planned.resource.id == link
+    ]
+
+
 class Stragglers:
     """Nodes of a provision that have another release than the one that is written down.
 
@@ -183,4 +204,4 @@ def _changed(result: NodeResult, id: str) -> bool:
     return any(e["id"] == id and e["status"] == "changed" for e in result.resources)
 
 
-__all__ = ["Stragglers", "Switch", "followers", "question", "release_plan"]
+__all__ = ["Stragglers", "Switch", "as_recorded", "followers", "question", "release_plan"]

@@ -14,6 +14,8 @@ from tests.lab.project import Project, Result, wait_for
 from tests.lab.visitor import Visitor, not_serving, whoami
 
 CHILDREN = ("server-2", "server-3")
+NODES = ("server-1", *CHILDREN, "video-1")
+LINK = "basename $(readlink /opt/videoteca/current)"
 
 
 def releases(project: Project) -> set[str]:
@@ -70,7 +72,7 @@ def test_new_release__replaces_the_old_one_within_seconds_and_no_visitor_notices
     assert f"directory:/opt/videoteca/releases/{current(deployed)}" in changed
 
 
-def refused(project: Project) -> Result:
+def refused(project: Project, by: str = "build") -> Result:
     """A deploy that must not come through, with visitors on the site."""
     before = current(project)
     with Visitor(project.cluster) as visitor:
@@ -81,8 +83,9 @@ def refused(project: Project) -> Result:
     assert visitor.answers > 20
     assert current(project) == before
     assert releases(project) == {before}
-    assert "the old release goes on serving" in result.said
-    assert re.search(r"at +\S*roles/build\.py:\d+", result.said), result.said
+    assert f"release {before}" in result.stderr
+    assert "goes on serving" in result.stderr
+    assert re.search(rf"at +\S*roles/{by}\.py:\d+", result.said), result.said
     return result
 
 
@@ -117,6 +120,82 @@ def test_requirement_that_does_not_exist__leaves_the_old_release_serving(
     result = refused(deployed)
     assert "venv:" in result.said
     assert "Django==0.0.0.99" in result.said
+
+
+def test_release_whose_every_request_fails__reaches_no_visitor(
+    deployed: Project, source: Path
+) -> None:
+    """It imports, passes every check and migrates."""
+    (source / "videoteca/bad.py").write_text(
+        "def bad(get_response):\n"
+        "    def answer(request):\n"
+        '        raise RuntimeError("each request fails")\n'
+        "    return answer\n"
+    )
+    settings = source / "videoteca/settings.py"
+    text = settings.read_text()
+    wrong = text.replace("MIDDLEWARE = [", 'MIDDLEWARE = ["videoteca.bad.bad",')
+    settings.write_text(wrong)
+    result = refused(deployed, by="release")
+    assert "trial:" in result.said
+    assert "each request fails" in result.said
+
+
+def test_page_that_is_not_as_expected_after_the_switch__takes_the_release_back_from_all(
+    deployed: Project, source: Path
+) -> None:
+    """Here a page that nginx answers by itself, so that the trial can't know."""
+    serves = current(deployed)
+    (source / "news.txt").write_text(f"{time.time()}\n")
+    deployed.write(health=[{"path": "/healthz/here", "expect": 302}])
+    try:
+        with Visitor(deployed.cluster) as visitor:
+            result = deployed.fab("deploy")
+    finally:
+        deployed.write()
+    assert result.exit == 1, result.said
+    assert "/healthz/here answers 404" in result.said or "in the place of 302" in result.said
+    assert visitor.bad == []
+    assert releases(deployed) == {serves}
+    assert {deployed.on(node, LINK).strip() for node in NODES} == {serves}
+
+
+def test_copy_that_somebody_changed__is_seen_by_drift_and_mended_by_a_deploy(
+    deployed: Project,
+) -> None:
+    release = current(deployed)
+    for node, place in (("server-1", "videos"), ("server-3", "videoteca")):
+        deployed.on(node, f"echo '# evil' >>/opt/videoteca/releases/{release}/app/{place}/urls.py")
+    seen = deployed.fab("drift")
+    assert seen.exit == 2, seen.said
+    assert f"copy:/opt/videoteca/releases/{release}" in seen.said
+    assert f"intact:/opt/videoteca/releases/{release}" in seen.said
+    assert "is made anew by: fab deploy" in seen.said
+    deployed.fab("deploy").well()
+    assert deployed.fab("drift").exit == 0
+    evil = "grep -rl evil /opt/videoteca/releases --include=urls.py || true"
+    assert {deployed.on(node, evil) for node in NODES} == {""}
+
+
+def test_child_that_was_down__is_told_and_brought_along_by_the_next_provision(
+    deployed: Project, source: Path
+) -> None:
+    before = current(deployed)
+    deployed.power_cut("server-3")
+    (source / "news.txt").write_text(f"{time.time()}\n")
+    try:
+        done = deployed.fab("deploy")
+    finally:
+        deployed.power_on("server-3")
+    assert done.exit == 1, done.said
+    assert "1 of 2 children serve" in done.stderr
+    assert "server-3 was not reached. Next: fab provision:server-3" in done.stderr
+    assert current(deployed) != before
+    assert deployed.on("server-3", LINK).strip() == before
+    deployed.fab("provision:server-3").well()
+    assert deployed.on("server-3", LINK).strip() == current(deployed)
+    wait_for("the release everywhere", 20, lambda: releases(deployed) == {current(deployed)})
+    assert deployed.fab("provision", "--json").well().changed() == {}
 
 
 def test_way_back_after_a_deploy_that_failed__leads_to_what_served(
