@@ -84,6 +84,12 @@ class Doing(TypedDict):
     id: Line
 
 
+class Alive(TypedDict):
+    """It is still at what it is doing; once a minute."""
+
+    event: Literal["alive"]
+
+
 class Owed(TypedDict):
     """What an earlier run left due."""
 
@@ -286,6 +292,7 @@ Said: TypeAlias = (
     | Ok
     | Resource
     | Doing
+    | Alive
     | Owed
     | Turn
     | Warn

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from nodriza.inventory import Cluster, Node
 from nodriza.render import Template, template
-from nodriza.resources import Directory, Package, Resource, Service, Touch
+from nodriza.resources import Directory, Package, Resource, Service, Touch, User
 from nodriza.secret import env
 
 
@@ -47,6 +47,10 @@ def _share(cluster: Cluster) -> Iterator[Resource]:
     yield Package("python3-venv")  # only here: the other nodes run what was built here
     for name in app.build_packages:
         yield Package(name)
+    # Who runs other people's build code has nothing else on this host.
+    yield User(app.builder, home=app.cache)
+    yield Directory(app.cache.rpartition("/")[0])
+    yield Directory(app.cache, owner=app.builder, group=app.builder, mode="0700")
     yield Directory(app.packs, owner=app.user, group=app.user, mode="0755")
     yield Directory(app.static, owner=app.user, group=app.user)
     yield Directory(app.media, owner=app.user, group=app.user)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from nodriza.inventory import Cluster, Node
 from nodriza.release import VENV
@@ -44,7 +45,17 @@ def _made(cluster: Cluster, release_id: str, venv_id: str, archive: bytes) -> It
     # Root's, both: the application can't change its own code.
     tree = Archive(f"{folder}/app", archive)
     requirements = f"{folder}/app/{app.requirements}"
-    venv = Venv(venv_folder, requirements=requirements, digest=venv_id, folder=f"{folder}/app")
+    venv = Venv(
+        venv_folder,
+        requirements=requirements,
+        digest=venv_id,
+        folder=f"{folder}/app",
+        user=app.builder,
+        unit=f"nodriza-{app.name}-environment",
+        hidden=(*app.out_of_reach, f"/etc/{app.name}", app.media, "/run/mysqld", "/run/redis"),
+        cache=app.cache,
+        scratch=f"{app.own}/build",
+    )
     yield tree
     yield venv
     yield Link(f"{folder}/venv", venv.path)
@@ -64,6 +75,9 @@ def _made(cluster: Cluster, release_id: str, venv_id: str, archive: bytes) -> It
             user=app.user,
             cwd=f"{folder}/app",
             env_file=app.environment_file,
+            unit=f"nodriza-{app.name}-{name}",
+            writable=app.own_files,
+            hidden=app.out_of_reach,
         )
 
     yield _imported(cluster, folder)
@@ -72,7 +86,15 @@ def _made(cluster: Cluster, release_id: str, venv_id: str, archive: bytes) -> It
     yield step("collectstatic", "manage.py", "collectstatic", "--noinput")
     yield from _sealed(cluster, release_id, venv_id)
     # For every release, also when there is nothing to migrate: then it says so at once.
-    yield step("migrate", "manage.py", "migrate", "--noinput")
+    # It takes as long as it takes: MariaDB does not undo the half of one that is cut short.
+    show = f"cd {folder}/app; exec {python} manage.py showmigrations"
+    shell = f"set -a; . {app.environment_file}; {show}"
+    yield replace(
+        step("migrate", "manage.py", "migrate", "--noinput"),
+        timeout=None,
+        words="What it did before stays: MariaDB does not undo changes of tables. What is applied"
+        f" says\n  fab run:{cluster.central.name} \"runuser -u {app.user} -- sh -c '{shell}'\"",
+    )
 
 
 def _imported(cluster: Cluster, folder: str) -> Trial:
@@ -86,6 +108,9 @@ def _imported(cluster: Cluster, folder: str) -> Trial:
         asked=(),
         user=app.user,
         env_file=app.environment_file,
+        unit=f"nodriza-{app.name}-trial",
+        writable=app.own_files,
+        hidden=app.out_of_reach,
     )
 
 

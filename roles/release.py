@@ -44,6 +44,9 @@ def release(
             asked=(("/healthz", 0), *app.asked),
             user=app.user,
             env_file=app.environment_file,
+            unit=f"nodriza-{app.name}-trial",
+            writable=app.own_files,
+            hidden=app.out_of_reach,
         )
     current = Link(app.current, folder)
     yield current

@@ -11,7 +11,18 @@ import os
 import pwd
 import stat
 from contextlib import contextmanager
-from typing import Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple, Union
+from typing import (
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    NamedTuple,
+    NoReturn,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 from nodriza.agent import program
 from nodriza.agent.folder import is_on_network, reached
@@ -70,6 +81,8 @@ class Host:
         """A unit file was, since systemd read them all."""
         self.passing: Dict[str, float] = {}
         """Units that were seen on their way, and since when (``nodriza.agent.units``)."""
+        self.alive: Callable[[], None] = lambda: None
+        """Called now and then by what takes long: somebody waits for a word."""
 
     def at(self, path: str) -> str:
         """The real path of ``path``, which is absolute."""
@@ -86,14 +99,15 @@ class Host:
         env: Optional[Dict[str, str]] = None,
         user: Optional[str] = None,
         cwd: Optional[str] = None,
-        timeout: float = 600,
+        timeout: Optional[float] = 600,
     ) -> Result:
         """Run a program, as root or as ``user``, with ``env`` added to a bare environment.
 
         Of long output the beginning and the end are kept (``nodriza.agent.program``). Raises
         ``CommandFailed`` unless ``check`` is off, ``HostError`` after ``timeout`` seconds,
-        when the program and all that it started have been ended. Root runs nothing that lies
-        on a network file system, and nothing in a folder there (Python would import from it).
+        when the program and all that it started have been ended; ``None``: never. Root runs
+        nothing that lies on a network file system, and nothing in a folder there (Python would
+        import from it).
         """
         words, home = list(argv), "/root"
         if user is None:
@@ -112,13 +126,14 @@ class Host:
                 env={"PATH": PATH, "HOME": home, "LC_ALL": "C.UTF-8", **(env or {})},
                 cwd=cwd or "/",
                 timeout=timeout,
+                alive=self.alive,
             )
         except FileNotFoundError as error:
             result = Result(argv, 127, "", f"{error.filename}: not found")
         except (PermissionError, NotADirectoryError) as error:
             result = Result(argv, 126, "", str(error))
         except program.Late:
-            raise HostError(f"{' '.join(argv)}: no end after {timeout:.0f} s") from None
+            raise HostError(f"{' '.join(argv)}: no end after {timeout or 0:.0f} s") from None
         else:
             result = Result(argv, *done)
         return _checked(result, check)

@@ -78,6 +78,7 @@ def _serve(
     keep: Optional[Tuple[str, bytes]],
 ) -> int:
     host = Host()
+    host.alive = lambda: line.emit({"event": "alive"})
     refuse_unknown_system(host)
     journal = Journal(host, request["run"])
     began = time.time()

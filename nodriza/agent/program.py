@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import errno
 import itertools
+import math
 import os
 import selectors
 import signal
 import subprocess
 import time
-from typing import Dict, Iterator, NamedTuple, Optional, Sequence, Set
+from typing import Callable, Dict, Iterator, NamedTuple, Optional, Sequence, Set
 
 HALF = 512 * 1024
 """Bytes kept of the beginning and of the end of each of stdout and stderr."""
 GRACE = 2.0
 """Seconds in which output may still come when the program itself has ended: what it started
 may hold the other end open for as long as it lives."""
+SIGN = 60.0
+"""Seconds between two signs of life of a program that takes its time."""
 KIND = 3.0  # seconds between SIGTERM and SIGKILL
 MARK = "NODRIZA_PROGRAM"
 """In the environment of a program and of all that it starts, wherever they go."""
@@ -65,11 +68,18 @@ class Output:
 
 
 def run(
-    argv: Sequence[str], *, input: bytes, env: Dict[str, str], cwd: str, timeout: float
+    argv: Sequence[str],
+    *,
+    input: bytes,
+    env: Dict[str, str],
+    cwd: str,
+    timeout: Optional[float],
+    alive: Callable[[], None] = lambda: None,
 ) -> Done:
     """Run a program in a session of its own: a Ctrl-C or a lost line ends us, not it.
 
-    Raises ``OSError`` where it can't be started, ``Late`` after ``timeout`` seconds.
+    While it runs ``alive`` is called once a minute. Raises ``OSError`` where it can't be
+    started, ``Late`` after ``timeout`` seconds; ``None``: it has all the time there is.
     """
     token = f"{os.getpid()}.{next(_numbers)}.{time.time_ns()}"
     stdin = _file_of(input)
@@ -92,7 +102,7 @@ def run(
     out, err = Output(), Output()
     streams = {process.stdout.fileno(): out, process.stderr.fileno(): err}
     with process.stdout, process.stderr:
-        if not _read(process, streams, timeout):
+        if not _read(process, streams, timeout, alive):
             end(process.pid, token)
             process.wait()
             raise Late
@@ -110,9 +120,15 @@ def _file_of(data: bytes) -> int:
     return fd
 
 
-def _read(process: subprocess.Popen[bytes], streams: Dict[int, Output], timeout: float) -> bool:
+def _read(
+    process: subprocess.Popen[bytes],
+    streams: Dict[int, Output],
+    timeout: Optional[float],
+    alive: Callable[[], None],
+) -> bool:
     """Read until all is said and the program has ended; ``False``: there was no time left."""
-    until = time.monotonic() + timeout
+    until = math.inf if timeout is None else time.monotonic() + timeout
+    sign = time.monotonic() + SIGN
     ended = _end_of(process.pid)
     over = False
     try:
@@ -126,7 +142,11 @@ def _read(process: subprocess.Popen[bytes], streams: Dict[int, Output], timeout:
                 left = until - time.monotonic()
                 if left <= 0 or (over and not streams.keys() & open_still):
                     return over
-                for key, _ in waiting.select(left if ended is not None else min(left, 0.05)):
+                if time.monotonic() > sign:
+                    alive()
+                    sign = time.monotonic() + SIGN
+                wait = min(left, SIGN if ended is not None else 0.05)
+                for key, _ in waiting.select(wait):
                     data = b"" if key.fd == ended else os.read(key.fd, 65536)
                     if data:
                         streams[key.fd].add(data)

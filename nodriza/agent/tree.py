@@ -27,6 +27,34 @@ def digest(host: Host, path: str) -> Optional[str]:
     return found.hexdigest()
 
 
+def take(host: Host, path: str) -> None:
+    """Make a tree root's own, that a user made who has no process any more.
+
+    Nobody but root can write in it afterwards. Raises ``HostError`` for what is no file, folder
+    or link.
+    """
+    root = host.at(path)
+    host.own(path, "root", "root", "0700")  # nobody comes in while the rest changes hands
+    for folder, folders, files in os.walk(os.fsencode(root)):
+        for name in (*folders, *files):
+            inside = os.path.join(folder, name)
+            seen = os.lstat(inside)
+            if not (stat.S_ISREG(seen.st_mode) or stat.S_ISDIR(seen.st_mode)):
+                if not stat.S_ISLNK(seen.st_mode):
+                    host.refuse(f"{os.fsdecode(inside)} is no file, no folder and no link")
+                _to_root(inside)
+                continue
+            _to_root(inside)
+            runs = stat.S_ISDIR(seen.st_mode) or seen.st_mode & 0o111
+            os.chmod(inside, 0o755 if runs else 0o644)
+    host.own(path, "root", "root", "0755")
+
+
+def _to_root(path: bytes) -> None:
+    if os.geteuid() == 0:  # in a temporary root without privileges all is the tester's
+        os.lchown(path, 0, 0)
+
+
 def _walk(root: bytes, inside: bytes) -> Iterator[Tuple[bytes, bytes, bytes]]:
     with os.scandir(os.path.join(root, inside)) as entries:
         ordered = sorted(entries, key=lambda entry: entry.name)

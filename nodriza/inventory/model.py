@@ -92,6 +92,28 @@ class App(AppSettings):
         return self.name
 
     @property
+    def builder(self) -> str:
+        """The user who builds environments on the central node, and has no rights there."""
+        return f"{self.name[:26]}-build"  # 32 letters are the most (useradd(8))
+
+    @property
+    def cache(self) -> str:
+        """What the builder has downloaded and built before."""
+        return f"/var/cache/nodriza/{self.name}"
+
+    @property
+    def own_files(self) -> tuple[str, ...]:
+        """Where the application writes while a release is made or tried."""
+        return (self.static, self.media, self.home)
+
+    @property
+    def out_of_reach(self) -> tuple[str, ...]:
+        """What other people's code does not see on the central node: the engine's records and
+        keys, and the folders of the databases.
+        """
+        return ("/var/lib/nodriza", "/var/lib/mysql", "/var/lib/redis")
+
+    @property
     def root(self) -> str:
         """The share's folder of this application, the same on every node."""
         return f"/srv/{self.name}"

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Optional, Sequence, Tuple
 
+from nodriza.agent import transient
+from nodriza.agent.host import CommandFailed
 from nodriza.resources.base import Resource, State, ids
 
 if TYPE_CHECKING:
@@ -25,7 +27,11 @@ class Command(Resource):
     After it ran, ``creates`` and ``unless`` must say that it is done.
 
     ``argv`` is no shell line. ``env_file`` is an ``EnvironmentFile`` of systemd.exec(5);
-    ``unless`` gets the same user, directory and environment. ``timeout`` in seconds.
+    ``unless`` gets the same user, directory and environment. ``timeout`` in seconds; ``None``
+    is for what must never be cut short. ``words`` are added where it fails.
+
+    With ``unit`` it runs in a transient unit of that name (``nodriza.agent.transient``): it may
+    change what is ``writable``, does not see what is ``hidden``, and ends with all it started.
     """
 
     name: str
@@ -36,7 +42,11 @@ class Command(Resource):
     user: Optional[str] = None
     cwd: Optional[str] = None
     env_file: str = ""
-    timeout: int = 600
+    timeout: Optional[int] = 600
+    words: str = ""
+    unit: str = ""
+    writable: Tuple[str, ...] = ()
+    hidden: Tuple[str, ...] = ()
 
     ALONE: ClassVar[bool] = True  # what it asks of the host, the resources before it change
 
@@ -44,6 +54,8 @@ class Command(Resource):
         object.__setattr__(self, "argv", tuple(self.argv))
         object.__setattr__(self, "unless", tuple(self.unless))
         object.__setattr__(self, "on_change", ids(self.on_change))
+        if self.unit and not self.user:
+            raise ValueError(f"{self.id} has a unit, and no user")
         if not (self.creates or self.unless or self.on_change):
             raise ValueError(f"{self.id} has none of creates, unless, on_change: when is it due?")
 
@@ -69,12 +81,23 @@ class Command(Resource):
         env = self._environment(host)
         if env is None:
             host.refuse(f"{self.id}: there is no {self.env_file}")
-        self._run(host, self.argv, env, check=True)
+        try:
+            self._run(host, self.argv, env, check=True)
+        except CommandFailed as error:
+            if not self.words:
+                raise
+            host.refuse(f"{error}\n{self.words}")
 
     def _run(self, host: Host, argv: Sequence[str], env: Dict[str, str], *, check: bool) -> int:
-        cwd = host.at(self.cwd) if self.cwd else None
+        if self.unit and self.user:
+            unit = transient.Unit(
+                self.unit, self.user, self.writable, self.hidden, self.env_file, tuple(env)
+            )
+            cwd, timeout = self.cwd or "/", self.timeout
+            return transient.run(host, unit, argv, cwd=cwd, timeout=timeout, check=check).exit
+        folder = host.at(self.cwd) if self.cwd else None
         return host.run(
-            argv, check=check, env=env, user=self.user, cwd=cwd, timeout=self.timeout
+            argv, check=check, env=env, user=self.user, cwd=folder, timeout=self.timeout
         ).exit
 
     def _environment(self, host: Host) -> Optional[Dict[str, str]]:

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, List, Optional, Sequence, Tuple
 
+from nodriza.agent import transient
 from nodriza.agent.host import Result
 from nodriza.resources.base import Resource, State
 from nodriza.resources.command import parse_environment
@@ -69,7 +70,9 @@ class Trial(Resource):
 
     Once it is the one that ``current`` links to it serves, and ``Health`` asks it. Before, its
     ``wsgi`` module is imported as on a child, and ``asked``: a path each, with the status that
-    is expected, or 0 for anything that is no error. ``host`` and ``scheme`` are the site's.
+    is expected, or 0 for anything that is no error. ``host`` and ``scheme`` are the site's. It
+    runs in the transient unit ``unit`` (``nodriza.agent.transient``), and ends with all that it
+    started.
     """
 
     path: str
@@ -80,6 +83,9 @@ class Trial(Resource):
     asked: Tuple[Tuple[str, int], ...] = (("/healthz", 0),)
     user: Optional[str] = None
     env_file: str = ""
+    unit: str = ""
+    writable: Tuple[str, ...] = ()
+    hidden: Tuple[str, ...] = ()
 
     ALONE: ClassVar[bool] = True  # the release has to be there
     AHEAD: ClassVar[bool] = True
@@ -112,8 +118,16 @@ class Trial(Resource):
     def _ask(self, host: Host) -> Result:
         variables = (host.read(self.env_file) or b"") if self.env_file else b""
         about = {"wsgi": self.wsgi, "host": self.host, "scheme": self.scheme, "asked": self.asked}
+        argv = [host.at(f"{self.path}/venv/bin/python"), "-c", SCRIPT, json.dumps(about)]
+        if self.unit and self.user:
+            names = tuple(parse_environment(variables.decode("utf-8", "replace")))
+            unit = transient.Unit(
+                self.unit, self.user, self.writable, self.hidden, self.env_file, names
+            )
+            folder = f"{self.path}/app"
+            return transient.run(host, unit, argv, cwd=folder, timeout=PATIENCE, check=False)
         return host.run(
-            [host.at(f"{self.path}/venv/bin/python"), "-c", SCRIPT, json.dumps(about)],
+            argv,
             check=False,
             env=parse_environment(variables.decode("utf-8", "replace")),
             user=self.user,

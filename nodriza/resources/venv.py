@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Dict, List, Optional, Sequence
+from typing import TYPE_CHECKING, ClassVar, Dict, List, Optional, Sequence, Tuple
 
+from nodriza.agent import transient, tree
 from nodriza.resources.base import Resource, State
 
 if TYPE_CHECKING:
-    from nodriza.agent.host import Host
+    from nodriza.agent.host import Host, Result
 
 MARKER = ".nodriza-requirements"
 """A file in the environment, written last: what was installed, for which Python."""
@@ -23,6 +24,8 @@ RESOLVER = {"RES_OPTIONS": "timeout:3 attempts:2"}
 """A name server that is dead costs ten seconds a try and more (resolv.conf(5)), and pip tries
 six times: for minutes nobody would hear why nothing happens."""
 LINES = 20
+INSTALLING = 3600
+"""Seconds: what has no wheel is compiled."""
 _UNREACHED = re.compile(
     r"(Temporary failure in name resolution|Name or service not known|No address associated"
     r" with hostname|Connection refused|Network is unreachable|No route to host"
@@ -39,6 +42,11 @@ class Venv(Resource):
     gets installed, or else the file's own text. Without requirements, an empty
     environment. ``user`` owns it and runs pip, in ``folder``: relative paths in requirements
     (``./lib``) begin there, because pip takes them from where it was started.
+
+    With ``unit`` other people's build code runs in a transient unit of that name, as ``user``
+    (``nodriza.agent.transient``): it does not see what is ``hidden``, keeps what it downloads
+    in ``cache``, and writes to a copy of ``folder``, ``scratch``, which it sees in its place.
+    The environment is then made anew each time, and is root's own in the end.
     """
 
     path: str
@@ -47,6 +55,10 @@ class Venv(Resource):
     user: Optional[str] = None
     digest: str = ""
     folder: str = "/"
+    unit: str = ""
+    hidden: Tuple[str, ...] = ()
+    cache: str = ""
+    scratch: str = ""
 
     ALONE: ClassVar[bool] = True  # the file of requirements may arrive earlier in the run
 
@@ -77,6 +89,10 @@ class Venv(Resource):
         if expected is None:
             missing = self.python if not tag else self.requirements
             host.refuse(f"{self.path} can't be made: there is no {missing}")
+        if self.unit:
+            self._apart(host)
+            host.write(f"{self.path}/{MARKER}", expected)
+            return
         marker = f"{self.path}/{MARKER}"
         before = (host.read(marker) or b"").split()
         if before[1:] == [tag.encode()] and before[0] != b"-" and self.requirements:
@@ -84,17 +100,72 @@ class Venv(Resource):
         else:
             self._build(host)
         if self.requirements:
-            pip = [f"{host.at(self.path)}/bin/python", "-m", "pip", "--no-input"]
-            pip += ["--disable-pip-version-check", *PATIENCE, "install", "--quiet"]
-            requirements, folder = host.at(self.requirements), host.at(self.folder)
-            argv = [*pip, "-r", requirements]
+            folder = host.at(self.folder)
             done = host.run(
-                argv, user=self.user, cwd=folder, env=RESOLVER, timeout=1800, check=False
+                self._pip(host),
+                user=self.user,
+                cwd=folder,
+                env=RESOLVER,
+                timeout=INSTALLING,
+                check=False,
             )
-            if done.exit:
-                host.refuse(f"pip install: exit {done.exit}\n{reason(done.err or done.out)}")
+            _refuse_failed(host, done)
         owner = self.user or "root"
         host.write(marker, expected, owner=owner, group=host.group_of(owner))
+
+    def _pip(self, host: Host) -> List[str]:
+        pip = [f"{host.at(self.path)}/bin/python", "-m", "pip", "--no-input"]
+        pip += ["--disable-pip-version-check", *PATIENCE, "install", "--quiet"]
+        return [*pip, "-r", host.at(self.requirements)]
+
+    def _apart(self, host: Host) -> None:
+        """Built by ``user``, who has no rights; root's once nothing of it runs any more."""
+        user = self.user or host.refuse(f"{self.id} has a unit, and no user")
+        transient.free(host, self.unit, patient=False)  # before its folder changes hands
+        self._remove(host)
+        try:
+            host.mkdir(self.path)
+            host.own(self.path, user, host.group_of(user), "0755")
+            binds: Tuple[Tuple[str, str], ...] = ()
+            if self.scratch:
+                scratch = host.at(self.scratch)
+                host.run(["cp", "-R", "-T", "--", host.at(self.folder), scratch], timeout=None)
+                host.run(["chown", "-R", "-h", f"{user}:", scratch])
+                binds = ((self.scratch, self.folder),)
+            writable = tuple(filter(None, (self.path, self.cache, *(seen for _, seen in binds))))
+            unit = transient.Unit(self.unit, user, writable, self.hidden, binds=binds)
+
+            def run(*argv: str) -> Result:
+                return transient.run(
+                    host,
+                    unit,
+                    argv,
+                    cwd=self.folder,
+                    timeout=INSTALLING,
+                    env=RESOLVER,
+                    check=False,
+                )
+
+            without = () if self.requirements else ("--without-pip",)
+            _refuse_failed(host, run(self.python, "-m", "venv", *without, host.at(self.path)))
+            if self.requirements:
+                _refuse_failed(host, run(*self._pip(host)))
+            tree.take(host, self.path)
+        except BaseException:
+            host.remove(self.path)
+            raise
+        finally:
+            if self.scratch:
+                host.remove(self.scratch)
+
+    def _remove(self, host: Host) -> None:
+        """What is there: an environment, or the beginning of one."""
+        names = host.list(self.path)
+        if "pyvenv.cfg" not in names and not FOLDERS.issuperset(names):
+            host.refuse(f"{self.path} has files, and isn't a virtual environment: left alone")
+        host.remove(self.path)
+        if self.scratch:
+            host.remove(self.scratch)
 
     def _build(self, host: Host) -> None:
         if host.stat(self.path) is None:
@@ -117,6 +188,12 @@ class Venv(Resource):
         if text is None or not tag:
             return None
         return f"{hashlib.sha256(text).hexdigest()} {tag}\n".encode()
+
+
+def _refuse_failed(host: Host, done: Result) -> None:
+    if done.exit:
+        what = "pip install" if "pip" in done.argv else "python -m venv"
+        host.refuse(f"{what}: exit {done.exit}\n{reason(done.err or done.out)}")
 
 
 def _tag(host: Host, python: str) -> str:

@@ -25,7 +25,7 @@ from nodriza.ssh.client import Connection
 from nodriza.ssh.conversation import LAST, Conversation, Records
 
 SIGN = 15  # seconds between two signs that we are there, for a host that waits for its turn
-SILENCE = 1800  # seconds; longer than the longest command that a plan runs
+SILENCE = 1800  # seconds; the agent says once a minute that it is alive
 ERRORS = 16 * 1024 * 1024  # bytes that a host may write to stderr; its last lines are kept
 LONGEST = 65536  # characters of a line; a program may never end one
 

@@ -38,6 +38,7 @@ systemctl list-unit-files --no-legend --no-pager
 getent passwd; getent group
 """
 LONG = {
+    "test_build.py",
     "test_4_killed.py",
     "test_6_secrets.py",
     "test_chaos.py",

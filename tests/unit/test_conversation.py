@@ -44,7 +44,14 @@ def test_honest_answer__is_heard():
     assert heard[1]["listing"] == {"/etc/a": 1.0}
 
 
+def test_host_that_is_long_at_something__may_say_so_as_often_as_it_takes():
+    many = [{"event": "alive"}] * 1000
+    heard = hear(host(), START, {"event": "ok", "count": 1}, *many, resource("service:web"), END)
+    assert len(heard) == 1004
+
+
 DISHONEST = {
+    "a life before the begin": [{"event": "alive"}],
     "an end without a begin": [END],
     "a resource before the begin": [resource("file:/a")],
     "two begins": [START, START],

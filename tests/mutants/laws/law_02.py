@@ -186,4 +186,32 @@ _unlink(new)
         "found = None",
         ("agent/test_program.py",),
     ),
+    Fault(
+        "what must not be cut short is ended by the next run",
+        "nodriza/agent/transient.py:free",
+        "if not patient:",
+        "if True:",
+        ("agent/test_transient.py",),
+    ),
+    Fault(
+        "what a killed run left runs beside the next",
+        "nodriza/agent/transient.py:run",
+        "free(host, unit.name, patient=timeout is None)",
+        "pass",
+        ("agent/test_transient.py",),
+    ),
+    Fault(
+        "a migration has a clock",
+        "roles/build.py:_made",
+        "timeout=None,",
+        "timeout=600,",
+        ("roles/test_release.py",),
+    ),
+    Fault(
+        "a program that takes long gives no sign of life",
+        "nodriza/agent/program.py:_read",
+        "alive()\n",
+        "pass\n",
+        ("agent/test_program.py",),
+    ),
 )

@@ -202,3 +202,11 @@ def test_event__is_short_whatever_it_is_about() -> None:
 
 def test_event__can_be_read_whatever_bytes_a_name_has() -> None:
     assert emitted(id="file:/\udcff").decode()
+
+
+def test_long_program__gives_a_sign_of_life(monkeypatch) -> None:
+    monkeypatch.setattr(program, "SIGN", 0.05)
+    signs: list[int] = []
+    argv = ["sh", "-c", "sleep 0.5"]
+    program.run(argv, input=b"", env=ENV, cwd="/", timeout=None, alive=lambda: signs.append(1))
+    assert 2 <= len(signs) <= 10

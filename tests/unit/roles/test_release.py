@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nodriza.release import Release
-from nodriza.resources import Command, Copy, Sealed
+from nodriza.resources import Command, Copy, Sealed, Trial, Venv
 from tests.unit.roles.made import remake, role
 
 SEAL = {"tree": "a" * 64, "sha256": "b" * 64, "size": 9}
@@ -38,6 +38,31 @@ def test_build__runs_the_application_as_its_user_and_keeps_its_code_from_it(thre
     steps = [r for r in plan if isinstance(r, Command) and r.name != "compile"]
     assert {step.user for step in steps} == {"videoteca"}
     assert {r.owner for r in plan if hasattr(r, "owner")} == {"root"}
+
+
+def test_build__has_its_requirements_built_by_somebody_without_rights(three_node):
+    (venv,) = [r for r in build(three_node) if isinstance(r, Venv)]
+    assert venv.user == "videoteca-build"
+    assert venv.unit == "nodriza-videoteca-environment"
+    assert {*venv.hidden} > {"/var/lib/nodriza", "/etc/videoteca", "/var/lib/mysql", "/run/mysqld"}
+
+
+def test_build__tries_the_application_out_of_reach_of_keys_and_databases(three_node):
+    made, again = build(three_node), build(three_node, b"")
+    steps = [r for r in made if isinstance(r, Command) and r.name != "compile"]
+    assert {step.unit for step in steps} == {
+        f"nodriza-videoteca-{name}" for name in ("check", "collectstatic", "migrate")
+    }
+    for step in [*steps, *(r for r in (*made, *again) if isinstance(r, Trial))]:
+        assert step.unit.startswith("nodriza-videoteca-")
+        assert {*step.hidden} == {"/var/lib/nodriza", "/var/lib/mysql", "/var/lib/redis"}
+
+
+def test_migration__is_never_cut_short_and_its_failure_says_what_stays(three_node):
+    migrate = build(three_node)[-1]
+    assert (migrate.name, migrate.timeout) == ("migrate", None)
+    assert "MariaDB does not undo" in migrate.words
+    assert "showmigrations" in migrate.words
 
 
 def test_build__compiles_by_an_interpreter_that_loads_nothing_of_the_environment(three_node):
