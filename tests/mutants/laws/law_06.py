@@ -12,49 +12,49 @@ FAULTS = (
         """\
     HostKeyError(
 """,
-        ("test_hostkeys.py",),
+        ("hostkeys",),
     ),
     Fault(
         "the keys of any port count for all",
         "nodriza/ssh/hops.py:known_name",
         'return host if port == 22 else f"[{host}]:{port}"',
         "return host",
-        ("test_hostkeys.py",),
+        ("hostkeys",),
     ),
     Fault(
         "a key at home counts more than the pinned one",
         "nodriza/ssh/hostkeys.py:known",
         "for group in hop.known_hosts:",
         "for group in hop.known_hosts[::-1]:",
-        ("test_hostkeys.py",),
+        ("hostkeys",),
     ),
     Fault(
         "a node with a file of its own is looked up elsewhere as well",
         "nodriza/ssh/hops.py:known_hosts_files",
         "return (node.ssh.known_hosts.expanduser(),)",
         "return (node.ssh.known_hosts.expanduser(), *_usual_files())",
-        ("test_hostkeys.py",),
+        ("hostkeys",),
     ),
     Fault(
         "another fingerprint is taken for the right one",
         "nodriza/ssh/hostkeys.py:same_fingerprint",
         "return bool(given) and given == ",
         "return bool(given) or given == ",
-        ("test_hostkeys.py",),
+        ("hostkeys",),
     ),
     Fault(
         "a changed key is replaced unasked",
         "nodriza/ssh/accept.py:accept",
         "if known and not replace:",
         "if False:",
-        ("test_hostkeys.py",),
+        ("hostkeys",),
     ),
     Fault(
         "a key is pinned although another fingerprint was expected",
         "nodriza/ssh/accept.py:accept",
         "if fingerprint and not hostkeys.same_fingerprint(key, fingerprint):",
         "if False:",
-        ("test_hostkeys.py",),
+        ("hostkeys",),
     ),
     Fault(
         "nobody is asked before a key is pinned",
@@ -65,35 +65,35 @@ FAULTS = (
         """\
     if False:
 """,
-        ("test_hostkeys.py",),
+        ("hostkeys",),
     ),
     Fault(
         "a no is taken for a yes",
         "nodriza/ssh/accept.py:_ask_a_person",
         'raise HostKeyError("not accepted"',
         'HostKeyError("not accepted"',
-        ("test_hostkeys.py",),
+        ("hostkeys",),
     ),
     Fault(
         "the old key stays beside the new one",
         "nodriza/ssh/hostkeys.py:pin",
         "lines[line.number - 1] = _without(lines[line.number - 1], line, name)",
         "pass",
-        ("test_hostkeys.py",),
+        ("hostkeys",),
     ),
     Fault(
         "a changed key is taken",
         "nodriza/ssh/hostkeys.py:check",
         "raise changed(hop, key, found)",
         "return",
-        ("test_hostkeys.py",),
+        ("hostkeys",),
     ),
     Fault(
         "a revoked key is taken",
         "nodriza/ssh/hostkeys.py:check",
         "refuse_revoked(hop, key)",
         "pass",
-        ("test_hostkeys.py",),
+        ("hostkeys",),
     ),
     Fault(
         "a revoked key is accepted",
@@ -102,28 +102,28 @@ FAULTS = (
     hostkeys.refuse_revoked(hop, key)
 """,
         "",
-        ("test_hostkeys.py",),
+        ("hostkeys",),
     ),
     Fault(
         "a list of revoked keys is not read",
         "nodriza/ssh/hostkeys.py:refuse_revoked",
         "if _lists(Path(path), key):",
         "if False:",
-        ("test_hostkeys.py",),
+        ("hostkeys",),
     ),
     Fault(
         "a list of revoked keys that can't be read revokes none",
         "nodriza/ssh/hostkeys.py:_lists",
         "raise _unreadable(path, error.strerror) from None",
         "return False",
-        ("test_hostkeys.py",),
+        ("hostkeys",),
     ),
     Fault(
         "a file of known hosts that can't be read is an empty one",
         "nodriza/ssh/hostkeys.py:_text",
         "raise _unreadable(path, error.strerror) from None",
         'return ""',
-        ("test_hostkeys.py",),
+        ("hostkeys",),
     ),
     Fault(
         "a damaged line that revokes revokes nothing",
@@ -135,14 +135,14 @@ FAULTS = (
         return b""
         raise HostKeyError(
 """,
-        ("test_hostkeys.py",),
+        ("hostkeys",),
     ),
     Fault(
         "a pattern that leaves a host out is not read",
         "nodriza/ssh/hostkeys.py:_is_about",
         "return False",
         "pass",
-        ("test_hostkeys.py",),
+        ("hostkeys",),
     ),
     Fault(
         "the client's policy can be changed",
@@ -163,6 +163,6 @@ FAULTS = (
         "nodriza/ssh/client.py:_Check.missing_host_key",
         "hostkeys.check(self.hop, key)",
         "pass",
-        ("test_connection.py", "test_hostkeys.py"),
+        ("test_connection.py", "hostkeys"),
     ),
 )

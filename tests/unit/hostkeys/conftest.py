@@ -1,0 +1,99 @@
+"""A cluster, and real SSH servers on socket pairs that answer for its nodes."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import paramiko
+import pytest
+
+from nodriza.inventory import Cluster, Node, load_cluster
+from nodriza.ssh import client
+from nodriza.ssh.hops import Hop, to_node
+
+ECDSA = paramiko.ECDSAKey.generate()
+OTHER = paramiko.ECDSAKey.generate()
+RSA = paramiko.RSAKey.generate(2048)
+
+INVENTORY = """
+cluster: home
+domain: example.test
+networks: {private: 198.18.7.0/24}
+app: {name: site, source: ., wsgi: site.wsgi, settings: site.settings}
+nodes:
+  server-1: {kind: central, private: 198.18.7.11}
+  server-2: {kind: child, private: 198.18.7.12, ssh: {port: 2222}}
+  server-3: {kind: child, private: 198.18.7.13, ssh: {gateway: "ops@bastion.example.test:2200"}}
+  server-4: {kind: child, private: 198.18.7.14, ssh: {known_hosts: keys/lab}}
+"""
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / "home.yml").write_text(INVENTORY)
+    (tmp_path / "requirements.txt").touch()
+    return load_cluster(tmp_path / "home.yml")
+
+
+@dataclass
+class Server:
+    """Real SSH servers, each on one end of a socket pair."""
+
+    running: list[paramiko.Transport] = field(default_factory=list)
+
+    def line(self, *keys: paramiko.PKey) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        transport = paramiko.Transport(theirs)
+        for key in keys:
+            transport.add_server_key(key)
+        transport.start_server(event=threading.Event(), server=paramiko.ServerInterface())
+        self.running.append(transport)
+        return ours
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    it = Server()
+    yield it
+    for transport in it.running:
+        transport.close()
+
+
+@pytest.fixture
+def hop(cluster: Cluster, server: Server, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Hop]:
+    """The way to a node, where somebody with these keys answers."""
+
+    def to(name: str, *keys: paramiko.PKey) -> Hop:
+        monkeypatch.setattr(client, "_dial", lambda _: server.line(*keys))
+        return to_node(cluster.node(name), cluster)
+
+    return to
+
+
+def connect(node: Node, cluster: Cluster, sock: socket.socket) -> None:
+    hop = to_node(node, cluster)
+    ours = client.Client(hop)
+    try:
+        ours.connect(
+            hop.host,
+            hop.port,
+            username="root",
+            password="x",
+            sock=sock,
+            allow_agent=False,
+            look_for_keys=False,
+        )
+    finally:
+        ours.close()
+
+
+def no(_question: str) -> bool:
+    return False
+
+
+def yes(_question: str) -> bool:
+    return True
