@@ -42,7 +42,9 @@ def refuse_differences(bench: Bench) -> None:
 
 def of_plan(plan: Plan) -> Iterator[Thing]:
     """A plan's resources, and what they follow."""
-    for data in plan.to_data():
+    resources = plan.to_data()
+    ids = {data["id"] for data in resources}
+    for data in resources:
         kind = data["kind"].lower()
         subject = data["id"].partition(":")[2]
         if kind == "health":
@@ -52,7 +54,8 @@ def of_plan(plan: Plan) -> Iterator[Thing]:
         yield kind, subject, _OF_PLAN[kind](data)
         for verb in ("reload", "restart"):
             for id in data.get(f"{verb}_on", ()):
-                yield verb, subject, id.removeprefix("file:")
+                if id in ids:  # a release has a plan of its own
+                    yield verb, subject, id.removeprefix("file:")
 
 
 def _owned(data: dict[str, Any]) -> str:

@@ -88,6 +88,9 @@ fstab = files.line(path="/etc/fstab", line=r".*\s/srv/videoteca\s.*", replace=FS
 systemd.daemon_reload(_if=any_changed(retry, fstab))
 systemd.service(service="srv-videoteca.automount", running=True)
 
+files.directory(path="/opt/videoteca", user="root", group="root", mode="755")
+files.directory(path="/opt/videoteca/releases", user="root", group="root", mode="755")
+files.directory(path="/opt/videoteca/venvs", user="root", group="root", mode="755")
 files.directory(path="/var/lib/videoteca-home", user="videoteca", group="videoteca", mode="750")
 variables = put("/etc/videoteca/videoteca.env", group="videoteca", mode="640")
 wait = put("/etc/systemd/system/videoteca-share.service")
