@@ -49,7 +49,7 @@ def provision(
     names_of = [node.name for node in nodes]
     what = "provision" + ("" if len(nodes) == len(cluster.nodes) else f":{','.join(names_of)}")
 
-    behind = Stragglers(cluster, nodes, sudo_password=options.get("sudo_password"))
+    behind = Stragglers(cluster, nodes, report, sudo_password=options.get("sudo_password"))
 
     def zone(results: dict[str, NodeResult]) -> list[Plan]:
         return [] if check else newcomers(cluster, results)

@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nodriza.errors import ConnectionFailed
+from nodriza.errors import ConnectionFailed, Interrupted, NodrizaError
 from nodriza.plan import Declared, Plan, Planned, declared, make_plan, plan_node
 from nodriza.release import Release
 from nodriza.releases import Releases, of, question, read
@@ -21,6 +21,7 @@ from nodriza.resources import Copy, Health, Intact, Service
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
+    from nodriza.report import Report
     from nodriza.result import NodeResult
 
 Results = dict[str, "NodeResult"]
@@ -163,15 +164,18 @@ class Stragglers:
     come to its end.
     """
 
-    def __init__(self, cluster: Cluster, nodes: Sequence[Node], **options: Any) -> None:
+    def __init__(
+        self, cluster: Cluster, nodes: Sequence[Node], report: Report, **options: Any
+    ) -> None:
         self.cluster = cluster
         self.nodes = nodes
+        self.report = report
         self.options = options
 
     def wave(self, results: Results) -> list[Plan]:
         """For ``Run.waves``; the run asks ``question``."""
         well = [n for n in self.nodes if n.kind != "central" and not results[n.name].bad]
-        there = self._there(results) if well else None
+        there = self._there(results, well[0].name) if well else None
         to = there.get(there.current) if there else None
         if not (there and to and to.tree and to.environment):
             return []  # nothing was deployed yet
@@ -180,11 +184,22 @@ class Stragglers:
         kept = there.kept(to.id)
         return [release_plan(self.cluster, node, renderer, to, "deploy", kept) for node in behind]
 
-    def _there(self, results: Results) -> Releases | None:
+    def _there(self, results: Results, node: str) -> Releases | None:
+        """What the central node says; it is asked when it is no part of the run.
+
+        Where it does not answer the run has done its work nevertheless, and says what is open.
+        """
         central = self.cluster.central.name
         if central in results:
             return None if results[central].bad else of(results[central].facts["releases"])
-        return read(self.cluster, **self.options)
+        try:
+            return read(self.cluster, **self.options)
+        except Interrupted:
+            raise
+        except NodrizaError as error:
+            words = f"which release it is to serve is not known: {central}: {error.what}"
+            self.report.event(node, {"event": "warning", "words": words})
+            return None
 
 
 def _others(cluster: Cluster) -> list[Node]:

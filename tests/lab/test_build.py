@@ -87,16 +87,20 @@ def test_hostile_requirement__reads_nothing_changes_nothing_and_leaves_nothing(p
 
 def test_program_that_the_application_starts__ends_with_the_step(project: Project):
     with (app(project) / "videoteca" / "wsgi.py").open("a") as file:
-        file.write("import subprocess\n")
-        file.write("subprocess.Popen(['sleep', '7655'], start_new_session=True)\n")
+        # Not in the workers of the child: uWSGI waits for what they start.
+        file.write("import os, subprocess\nif os.environ.get('NODE_NAME') == 'server-1':\n")
+        file.write("    subprocess.Popen(['sleep', '7655'], start_new_session=True)\n")
     project.fab("deploy").well()
     assert not processes(project, "7655")
 
 
 def test_killed_run__leaves_a_migration_that_the_next_one_waits_for(project: Project):
-    migration(project, "0900_slow", "import time\n    time.sleep(8)")
+    begun = "/srv/videoteca/media/begun"
+    migration(project, "0900_slow", f"import time\n    open('{begun}', 'w')\n    time.sleep(40)")
     with project.start("deploy") as deploy:
-        wait_for("migration", 90, lambda: going(project))
+        # Not only its unit: Python takes a while to come to it.
+        look = f"test -e {begun} && echo yes"
+        wait_for("migration", 90, lambda: project.on(CENTRAL, look, check=False), every=0.5)
         project.on(CENTRAL, f"kill -9 {agents(project)}")
         deploy.wait(30)
     assert going(project), "what must not be cut short goes on"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from nodriza.ask import Silent
 from nodriza.errors import ConnectionFailed, HostRefused
 from nodriza.releases import question
 from nodriza.resources import Health, Link, Service
@@ -133,7 +134,7 @@ def test_nodes_with_another_release__are_brought_along_by_a_provision(three_node
     nodes = list(three_node.nodes)
     current = {"server-1": "old", "server-2": "old", "server-3": "other", "video-1": ""}
     results = {name: result(name, current=now) for name, now in current.items()}
-    plans = Stragglers(three_node, nodes).wave(results)
+    plans = Stragglers(three_node, nodes, Silent()).wave(results)
     assert targets(plans) == {"server-3": "old", "video-1": "old"}
 
 
@@ -142,10 +143,30 @@ def test_provision__brings_nobody_along_where_nothing_was_deployed_or_the_centra
 ):
     nodes = list(three_node.nodes)
     results = {node.name: NodeResult(node.name, facts=facts(served=())) for node in nodes}
-    assert Stragglers(three_node, nodes).wave(results) == []
+    assert Stragglers(three_node, nodes, Silent()).wave(results) == []
     results = {node.name: result(node.name) for node in nodes}
     results["server-1"] = result("server-1", failed=1)
-    assert Stragglers(three_node, nodes).wave(results) == []
+    assert Stragglers(three_node, nodes, Silent()).wave(results) == []
+
+
+def test_central_that_does_not_answer__is_told_and_the_run_has_done_its_work(
+    three_node, monkeypatch
+):
+    def read(*_, **__):
+        raise HostRefused("it has another key")
+
+    monkeypatch.setattr("nodriza.switch.read", read)
+    report = Silent()
+    told = []
+    report.event = lambda node, event: told.append((node, event["words"]))
+    alone = Stragglers(three_node, [three_node.node("server-3")], report)
+    assert alone.wave({"server-3": result("server-3", current="other")}) == []
+    assert told == [
+        (
+            "server-3",
+            "which release it is to serve is not known: server-1: it has another key",
+        )
+    ]
 
 
 def test_question__asks_all_nodes_the_same(three_node):
