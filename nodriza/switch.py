@@ -142,7 +142,7 @@ def as_recorded(
 ) -> list[Planned]:
     """What the release that serves looks like on a node; nothing where nothing was deployed."""
     to = there.get(there.current)
-    if not (to and to.tree and to.environment):
+    if "app" not in node.roles or not (to and to.tree and to.environment):
         return []
     plans = [release_plan(cluster, node, renderer, to, "deploy", there.kept(to.id))]
     if node.kind == "central":
@@ -174,7 +174,11 @@ class Stragglers:
 
     def wave(self, results: Results) -> list[Plan]:
         """For ``Run.waves``; the run asks ``question``."""
-        well = [n for n in self.nodes if n.kind != "central" and not results[n.name].bad]
+        well = [
+            node
+            for node in _others(self.cluster)
+            if node in self.nodes and not results[node.name].bad
+        ]
         there = self._there(results, well[0].name) if well else None
         to = there.get(there.current) if there else None
         if not (there and to and to.tree and to.environment):
@@ -203,8 +207,8 @@ class Stragglers:
 
 
 def _others(cluster: Cluster) -> list[Node]:
-    """Those that run the application."""
-    return [node for node in cluster.nodes if node.kind != "central"]
+    """Those that run the application; a name server may be nothing else."""
+    return [node for node in cluster.nodes if node.kind != "central" and "app" in node.roles]
 
 
 def _only(link: str, ids: Sequence[str]) -> tuple[str, ...]:

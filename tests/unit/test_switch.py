@@ -6,10 +6,11 @@ import pytest
 
 from nodriza.ask import Silent
 from nodriza.errors import ConnectionFailed, HostRefused
-from nodriza.releases import question
+from nodriza.releases import of, question
+from nodriza.render import Renderer
 from nodriza.resources import Health, Link, Service
 from nodriza.result import NodeResult
-from nodriza.switch import Stragglers, Switch
+from nodriza.switch import Stragglers, Switch, as_recorded
 
 SEAL = {"tree": "a" * 64, "sha256": "b" * 64, "size": 9}
 LINK = "link:/opt/videoteca/current"
@@ -119,6 +120,21 @@ def test_first_release_of_all__has_nothing_to_go_back_to(switch):
     assert list(switch.words("fab provision", failed=True, check=False)) == [
         "nothing was served before"
     ]
+
+
+def test_node_that_runs_no_application__takes_no_release(three_node):
+    name_server = three_node.node("video-1").model_copy(update={"roles": ("base", "dns")})
+    nodes = (*three_node.nodes[:3], name_server)
+    cluster = three_node.model_copy(update={"nodes": nodes})
+    plans = Switch(cluster, "new", "e", "", "deploy").take({"server-1": result("server-1")})
+    assert [plan.node for plan in plans] == ["server-2", "server-3"]
+    results = {node.name: result(node.name) for node in nodes}
+    behind = Stragglers(cluster, list(nodes), Silent()).wave(results)
+    assert [plan.node for plan in behind] == ["server-2", "server-3"]
+    there = of(facts()["releases"])
+    assert as_recorded(cluster, name_server, Renderer.of(cluster), there) == []
+    (link,) = as_recorded(cluster, nodes[1], Renderer.of(cluster), there)
+    assert link.resource.id == LINK
 
 
 def test_services__follow_the_link_and_nothing_else_of_what_they_follow(switch):
