@@ -19,7 +19,7 @@ from dataclasses import fields as fields_of
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, event, example, given, settings
+from hypothesis import HealthCheck, assume, event, example, given, settings
 from hypothesis import strategies as st
 
 from nodriza.agent.host import Host, Result
@@ -332,6 +332,8 @@ MODES = [("nfs", "acme"), ("nfs", "files"), ("nfs", "none"), ("glusterfs", "none
 @example(changed=[(("nodes", "child-1", KEY), "always")], mode=MODES[0])
 @example(changed=[(("nodes", "child-1", KEY), "a" * 63)], mode=MODES[1])
 def test_text__of_an_inventory_never_changes_what_is_around_it(home, changed, mode):
+    # "/" is a word of its own there: everywhere.
+    assume(not any("uploads" in path and text == "/" for path, text in changed))
     data = copy.deepcopy(HARMLESS)
     data["share"]["engine"], data["tls"]["mode"] = mode
     for path, text in sorted(changed, key=lambda change: change[0][-1] == KEY):
