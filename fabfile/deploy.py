@@ -50,8 +50,8 @@ def deploy(
     from nodriza.rollout import exit_code
 
     code = exit_code(results)
-    if code or not (check or json):
-        for line in switch.words(f"{fab(c)} provision", failed=bool(code), check=check):
+    if code or not json:
+        for line in switch.words(results, f"{fab(c)} provision", again) if not check else ():
             print(line, file=sys.stderr if code else sys.stdout)
     if code:
         raise Exit(code=code)

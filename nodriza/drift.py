@@ -43,6 +43,11 @@ class Drift:
         return not (self.differs or self.strays or self.error)
 
     @property
+    def released(self) -> set[str]:
+        """What differs and is of a release: a deploy mends it, and no provision."""
+        return {id for id in self.differs if id.startswith(RELEASED)}
+
+    @property
     def lines(self) -> Iterator[tuple[str, str]]:
         """What is wrong, each with the kind of it."""
         if self.error:
@@ -100,12 +105,12 @@ def words(found: Sequence[Drift], fab: str) -> Iterator[str]:
             first, *more = text.splitlines() or [""]
             yield f"{drift.node:<{width}}  {kind:<7}  {first}"
             yield from (f"{'':<{width}}           {line}" for line in more)
-    differ = ",".join(drift.node for drift in found if drift.differs)
+    differ = ",".join(drift.node for drift in found if drift.differs.keys() - drift.released)
     clean = sum(drift.clean for drift in found)
     yield f"{clean} of {len(found)} nodes are as planned"
     if differ:
         yield f"  next: {fab} provision:{differ} --check --diff, and without --check to mend it"
-    if any(id.startswith(RELEASED) for drift in found for id in drift.differs):
+    if any(drift.released for drift in found):
         yield f"  a release that somebody has changed is made anew by: {fab} deploy"
     if any(drift.strays for drift in found):
         yield "  strays are in no plan: nothing here takes them away. If they belong there, say"

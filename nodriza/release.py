@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nodriza.resources import Trial
+
 if TYPE_CHECKING:
     from nodriza.events import Seal
+    from nodriza.inventory import Cluster
 
 VENV = "venv-"
 """Before the name of an environment, among the names of releases."""
@@ -34,3 +37,21 @@ class Release:
     def name(self) -> str:
         """What people call it: "commit 1a2b3c4 (release 0f1e2d3c4b5a)"."""
         return f"commit {self.commit} (release {self.id})" if self.commit else f"release {self.id}"
+
+
+def trial(cluster: Cluster, folder: str, *asked: tuple[str, int]) -> Trial:
+    """The release in ``folder`` is imported, and answers the pages that are ``asked``."""
+    app = cluster.app
+    return Trial(
+        folder,
+        current=app.current,
+        wsgi=app.wsgi,
+        host=cluster.domain,
+        scheme="https" if cluster.tls.on else "http",
+        asked=asked,
+        user=app.user,
+        env_file=app.environment_file,
+        unit=f"nodriza-{app.name}-trial",
+        writable=app.own_files,
+        hidden=app.out_of_reach,
+    )

@@ -50,7 +50,7 @@ class Releases:
         """The one to go back to: ``id``, or the one that served before the one in use."""
         there = {release.id: release for release in self.all if release.served is not None}
         if id in there and id != self.current:
-            return there[id]
+            return _whole(there[id])
         names = ", ".join(map(self._shown, there.values())) or "none"
         if id:
             known = id in {release.id for release in self.all}
@@ -65,7 +65,7 @@ class Releases:
                 kept="nothing was changed",
                 do="fab deploy --rollback --release ID, for another one of them",
             )
-        return there[before[-1]]
+        return _whole(there[before[-1]])
 
     def left_behind(self, to: Release) -> list[str]:
         """Migrations that the database may have, and ``to`` does not know.
@@ -78,6 +78,14 @@ class Releases:
     def _shown(self, release: Release) -> str:
         since = time.strftime("%Y-%m-%d %H:%M", time.gmtime(release.served or 0))
         return f"{release.id} ({since}{', serves' if release.id == self.current else ''})"
+
+
+def _whole(release: Release) -> Release:
+    if not release.venv:
+        raise TargetError(
+            f"{release.name} has lost its link to an environment", kept="nothing was changed"
+        )
+    return release
 
 
 def question(cluster: Cluster) -> dict[str, Any]:

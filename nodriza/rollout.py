@@ -116,6 +116,7 @@ def roll_out(run: Run, plans: Sequence[Plan]) -> dict[str, NodeResult]:
     """
     began = time.monotonic()
     results: dict[str, NodeResult] = {}
+    refuse_unfit(plans, run.secrets)
     run.report.start([(plan.node, len(plan.resources)) for plan in plans])
     try:
         _wave(run, plans, results)
@@ -125,6 +126,7 @@ def roll_out(run: Run, plans: Sequence[Plan]) -> dict[str, NodeResult]:
                 plan for plan in nodes if plan.node not in results or not results[plan.node].bad
             ]
             if well and not run.stop.is_set():
+                refuse_unfit(well, run.secrets)
                 _wave(run, well, results)
     finally:  # the recap comes whatever happens, also after Ctrl-C
         order = {node.name: number for number, node in enumerate(run.cluster.nodes)}
@@ -147,7 +149,6 @@ def exit_code(results: dict[str, NodeResult]) -> int:
 
 
 def _wave(run: Run, plans: Sequence[Plan], results: dict[str, NodeResult]) -> None:
-    refuse_unfit(plans, run.secrets)
     central = run.cluster.central.name
     # A look changes nothing that another node could wait for.
     first = central if not run.check and any(plan.node == central for plan in plans) else ""

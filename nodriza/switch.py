@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from nodriza.errors import ConnectionFailed, Interrupted, NodrizaError
 from nodriza.plan import Declared, Plan, Planned, declared, make_plan, plan_node
-from nodriza.release import Release
-from nodriza.releases import Releases, of, question, read
+from nodriza.release import VENV, Release
+from nodriza.releases import Releases, of, read
 from nodriza.render import Renderer
 from nodriza.resources import Copy, Health, Intact, Service
 
@@ -32,9 +32,8 @@ PATIENCE = 20
 class Switch:
     """The waves that follow once the central node has the release ``id``.
 
-    ``how``: "deploy" or "rollback". After the run ``to`` is the release, ``back`` whether all
-    went back, ``serving`` the children that serve it, and ``away`` the nodes that could not be
-    reached.
+    ``how``: "deploy" or "rollback". After the run ``to`` is the release, and ``words`` say who
+    serves what.
     """
 
     def __init__(self, cluster: Cluster, id: str, venv: str, commit: str, how: str) -> None:
@@ -44,7 +43,6 @@ class Switch:
         # As good as it is known: a check may be about a release that is not there yet.
         self.to = Release(id, commit=commit, venv=venv)
         self.there = Releases((), "", ())
-        self.back = False
         self.away: list[str] = []
         self.serving: list[str] = []
 
@@ -78,24 +76,35 @@ class Switch:
         self.serving = [node.name for node in children]
         return [self._plan(self.cluster.central, self.to)]
 
-    def words(self, provision: str, *, failed: bool, check: bool) -> Iterator[str]:
-        """Who serves what now; ``provision`` is the command that brings along those who don't."""
-        all = len(self.cluster.children)
+    def words(self, results: Results, provision: str, deploy: str) -> Iterator[str]:
+        """Who serves what after a run; the two are commands to type next."""
+        former = self.there.get(self.there.current)
+        mixed = [node.name for node in _others(self.cluster) if self._stayed(results, node.name)]
         if self.serving:
-            yield f"{len(self.serving)} of {all} children serve {self.to.name}"
+            every = len(self.cluster.children)
+            yield f"{len(self.serving)} of {every} children serve {self.to.name}"
             for name in self.away:
                 yield f"  {name} was not reached. Next: {provision}:{name}, once it is there again"
-        elif failed and not check:
-            served = self.there.get(self.there.current)
-            yield f"{served.name} goes on serving" if served else "nothing was served before"
+            if results[self.cluster.central.name].bad:
+                yield "  it is not written down, so a provision would take it back"
+                yield f"  next: {deploy}, which writes it down"
+        elif mixed:
+            yield f"{', '.join(mixed)}: on {self.to.name}, which is not written down"
+            yield f"  next: {deploy}, which brings the others to it, or {provision}, which brings"
+            yield f"        all back to {former.name if former else 'what there was before'}"
+        else:
+            yield f"{former.name} goes on serving" if former else "nothing was served before"
+
+    def _stayed(self, results: Results, name: str) -> bool:
+        """Whether a node switched, and did not go back in the same run."""
+        link = f"link:{self.cluster.app.current}"
+        return name in results and _changes(results[name], link) % 2 == 1
 
     def _go_back(self, well: Sequence[Node], results: Results) -> list[Plan]:
         former = self.there.get(self.there.current)
-        self.back = True
         if former is None or former.id == self.to.id:
             return []
-        link = f"link:{self.cluster.app.current}"
-        switched = [node for node in well if _changed(results[node.name], link)]
+        switched = [node for node in well if self._stayed(results, node.name)]
         return [self._plan(node, former) for node in switched]
 
     def _plan(self, node: Node, to: Release) -> Plan:
@@ -144,17 +153,16 @@ def as_recorded(
     to = there.get(there.current)
     if "app" not in node.roles or not (to and to.tree and to.environment):
         return []
-    plans = [release_plan(cluster, node, renderer, to, "deploy", there.kept(to.id))]
-    if node.kind == "central":
-        built = declared("build", node, cluster, to.id, to.venv, b"-")
-        plans.append(make_plan(built, node, cluster, renderer))
-    link = f"link:{cluster.app.current}"
-    return [
-        planned
-        for plan in plans
-        for planned in plan.resources
-        if isinstance(planned.resource, Copy | Intact) or planned.resource.id == link
-    ]
+    plan = release_plan(cluster, node, renderer, to, "deploy", there.kept(to.id))
+    app, link = cluster.app, f"link:{cluster.app.current}"
+    own = [p for p in plan.resources if isinstance(p.resource, Copy) or p.resource.id == link]
+    if node.kind != "central":
+        return own
+    built = (
+        Intact(f"{app.release_folder}/{to.id}", seal=app.seal(to.id)),
+        Intact(f"{app.venv_folder}/{to.venv}", seal=app.seal(VENV + to.venv)),
+    )
+    return [*own, *(Planned(each, "fab drift") for each in built)]
 
 
 class Stragglers:
@@ -219,8 +227,8 @@ def _is_out_of_reach(result: NodeResult) -> bool:
     return isinstance(result.error, ConnectionFailed) and not result.resources
 
 
-def _changed(result: NodeResult, id: str) -> bool:
-    return any(e["id"] == id and e["status"] == "changed" for e in result.resources)
-
-
-__all__ = ["Stragglers", "Switch", "as_recorded", "followers", "question", "release_plan"]
+def _changes(result: NodeResult, id: str) -> int:
+    """How often it changed; a link that the node's own journal put back counts as not changed."""
+    if result.failed:
+        return 0
+    return sum(e["id"] == id and e["status"] == "changed" for e in result.resources)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from nodriza.inventory import Cluster, Node
-from nodriza.release import VENV
+from nodriza.release import VENV, trial
 from nodriza.resources import (
     Archive,
     Command,
@@ -15,7 +15,6 @@ from nodriza.resources import (
     Link,
     Resource,
     Sealed,
-    Trial,
     Venv,
 )
 
@@ -39,8 +38,8 @@ def _made(cluster: Cluster, release_id: str, venv_id: str, archive: bytes) -> It
     app = cluster.app
     folder, venv_folder = f"{app.release_folder}/{release_id}", f"{app.venv_folder}/{venv_id}"
     python = f"{folder}/venv/bin/python"
-    yield Intact(folder, seal=f"{app.seals}/{release_id}.json")
-    yield Intact(venv_folder, seal=f"{app.seals}/{VENV}{venv_id}.json")
+    yield Intact(folder, seal=app.seal(release_id))
+    yield Intact(venv_folder, seal=app.seal(VENV + venv_id))
     yield Directory(folder)
     # Root's, both: the application can't change its own code.
     tree = Archive(f"{folder}/app", archive)
@@ -80,7 +79,8 @@ def _made(cluster: Cluster, release_id: str, venv_id: str, archive: bytes) -> It
             hidden=app.out_of_reach,
         )
 
-    yield _imported(cluster, folder)
+    # No page is asked: the database does not fit the release yet.
+    yield trial(cluster, folder)
     yield step("check", "manage.py", "check")
     # Adds to what is there: pages of the old release still ask for the old files.
     yield step("collectstatic", "manage.py", "collectstatic", "--noinput")
@@ -97,23 +97,6 @@ def _made(cluster: Cluster, release_id: str, venv_id: str, archive: bytes) -> It
     )
 
 
-def _imported(cluster: Cluster, folder: str) -> Trial:
-    """No page is asked here: the database does not fit the release yet."""
-    app = cluster.app
-    return Trial(
-        folder,
-        current=app.current,
-        wsgi=app.wsgi,
-        host=cluster.domain,
-        asked=(),
-        user=app.user,
-        env_file=app.environment_file,
-        unit=f"nodriza-{app.name}-trial",
-        writable=app.own_files,
-        hidden=app.out_of_reach,
-    )
-
-
 def _sealed(cluster: Cluster, release_id: str, venv_id: str) -> Iterator[Sealed]:
     """What the release and its environment hold, and their packs where nodes have copies."""
     app = cluster.app
@@ -123,8 +106,8 @@ def _sealed(cluster: Cluster, release_id: str, venv_id: str) -> Iterator[Sealed]
     ):
         yield Sealed(
             f"{folder}/{name}",
-            seal=f"{app.seals}/{pack}.json",
-            pack=f"{app.packs}/{pack}.tar" if app.releases == "local" else "",
+            seal=app.seal(pack),
+            pack=app.pack(pack) if app.releases == "local" else "",
             user=app.user,
         )
 
@@ -132,5 +115,5 @@ def _sealed(cluster: Cluster, release_id: str, venv_id: str) -> Iterator[Sealed]
 def _again(cluster: Cluster, release_id: str, venv_id: str) -> Iterator[Resource]:
     """It is packed as well, where its pack is gone."""
     app = cluster.app
-    yield _imported(cluster, f"{app.release_folder}/{release_id}")
+    yield trial(cluster, f"{app.release_folder}/{release_id}")
     yield from _sealed(cluster, release_id, venv_id)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from nodriza.inventory import Cluster, Node
-from nodriza.release import VENV, Release
-from nodriza.resources import Copy, Link, OldReleases, Resource, Served, Trial
+from nodriza.release import VENV, Release, trial
+from nodriza.resources import Copy, Link, OldReleases, Resource, Served
 
 
 def release(
     node: Node, cluster: Cluster, to: Release, how: str, kept: Sequence[str]
 ) -> Iterator[Resource]:
-    """What the node's services then follow is not said here: they name the link themselves
-    (``reload_on``, ``restart_on``), and the switch brings them along (``nodriza.switch``).
+    """Which services follow is not said here. They name the link themselves, in ``reload_on`` or
+    ``restart_on``; ``nodriza.switch`` puts them into the same plan.
     """
     app = cluster.app
     central = node.kind == "central"
@@ -29,25 +29,13 @@ def release(
             yield Copy(
                 f"{folder}/{name}",
                 tree=seal["tree"] if seal else "",  # a check may be ahead of the build
-                pack=f"{app.packs}/{pack}.tar",
+                pack=app.pack(pack),
                 sha256=seal["sha256"] if seal else "",
                 size=seal["size"] if seal else 0,
             )
     folder = f"{app.release_folder}/{to.id}"
     if node.kind == "child":
-        yield Trial(
-            folder,
-            current=app.current,
-            wsgi=app.wsgi,
-            host=cluster.domain,
-            scheme="https" if cluster.tls.on else "http",
-            asked=(("/healthz", 0), *app.asked),
-            user=app.user,
-            env_file=app.environment_file,
-            unit=f"nodriza-{app.name}-trial",
-            writable=app.own_files,
-            hidden=app.out_of_reach,
-        )
+        yield trial(cluster, folder, ("/healthz", 0), *app.asked)
     current = Link(app.current, folder)
     yield current
     if central or app.releases == "local":

@@ -100,7 +100,8 @@ def releases(host: Host, journal: Journal, plan: Sequence[Resource], about: Any)
         for name in host.list(about["seals"])
         if name.endswith(".json")
     }
-    links = {name: host.readlink(f"{about['folder']}/{name}/venv") for name in seals}
+    names = [name for name in host.list(about["folder"]) if not name.startswith(".")]
+    links = {name: host.readlink(f"{about['folder']}/{name}/venv") for name in names}
     return {
         "served": read_record(host, about["record"], about["current"]),
         "current": in_use(host, about["current"]),

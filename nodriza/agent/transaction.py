@@ -38,7 +38,10 @@ class Followers:
     def __init__(self, resources: Iterable[Resource]) -> None:
         self._of: Dict[str, List[Tuple[Resource, str]]] = {}
         self._of_all: List[Tuple[Resource, str]] = []
+        self._ahead: Set[str] = set()
         for resource in resources:
+            if resource.AHEAD:
+                self._ahead.add(resource.id)
             if resource.FOLLOWS_ALL:
                 self._of_all.append((resource, "run"))
             for field, action in FIELDS.items():
@@ -55,13 +58,14 @@ class Followers:
             journal.keep(resource.subject)
         else:
             journal.begin()
-        for follower, action in [*self._of.get(resource.id, ()), *self._of_all]:
+        of_all = () if resource.AHEAD else self._of_all
+        for follower, action in [*self._of.get(resource.id, ()), *of_all]:
             undo = kind in KEPT and follower.UNDOES
             journal.owe(follower.id, action, resource.subject if undo else None, since)
 
     def due(self, changed: Set[str], follower: Resource) -> Optional[str]:
         """What changes of ``changed`` would make due; the strongest action."""
-        if changed and follower.FOLLOWS_ALL:
+        if changed - self._ahead and follower.FOLLOWS_ALL:
             return "run"
         for field, action in FIELDS.items():
             if changed.intersection(getattr(follower, field, ())):

@@ -157,6 +157,14 @@ class App(AppSettings):
         """Where nodes find what is to be on their own disks."""
         return f"{self.root}/packs"
 
+    def pack(self, name: str) -> str:
+        """The pack of a release or an environment."""
+        return f"{self.packs}/{name}.tar"
+
+    def seal(self, name: str) -> str:
+        """What a release or an environment holds, as the central node wrote it down."""
+        return f"{self.seals}/{name}.json"
+
     @property
     def record(self) -> str:
         """Which release served when: on the central node's own disk, out of others' reach."""

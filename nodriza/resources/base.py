@@ -49,7 +49,8 @@ class Resource(abc.ABC):
     FROM_ANOTHER: ClassVar[bool] = False
     """Another node has to be there for it."""
     AHEAD: ClassVar[bool] = False
-    """Nobody whom the node serves can notice its fix: it waits for no turn."""
+    """Nobody whom the node serves can notice its fix: it waits for no turn, and asks for no look
+    at how the node is after it."""
     UNDOES: ClassVar[bool] = False
     """Files that it follows are kept, to be put back when it does not like the new ones."""
 

@@ -64,6 +64,7 @@ class Copy(Resource):
             if found != self.tree:
                 host.refuse(f"{self.pack} holds something else than {self.path} shall be")
             host.own(new, "root", "root", "0755")
+            host.run(["sync", "--file-system", host.at(new)], timeout=UNPACKING)
         except BaseException:
             host.remove(new)
             raise

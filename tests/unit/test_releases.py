@@ -7,7 +7,7 @@ import pytest
 from nodriza.deploy import build_plan
 from nodriza.errors import TargetError
 from nodriza.release import Release
-from nodriza.releases import farewell, of
+from nodriza.releases import Releases, farewell, of
 from nodriza.resources import Sealed
 
 
@@ -31,7 +31,12 @@ def releases(
         paths[release].add(inside)
     seals = {name: {"tree": "0" * 64, "sha256": "", "size": 0} for name in there}
     current = entries[-1]["release"] if entries else ""
-    facts = {"served": entries, "current": current, "seals": seals, "venvs": {}}
+    facts = {
+        "served": entries,
+        "current": current,
+        "seals": seals,
+        "venvs": dict.fromkeys(there, "e"),
+    }
     return of(facts, paths)
 
 
@@ -114,6 +119,11 @@ def test_same_migrations__are_said_to_fit():
     assert farewell(there, there.former()) == [
         "aaa knows every migration that the database may have"
     ]
+
+
+def test_release_without_its_environment__is_none_to_go_back_to():
+    with pytest.raises(TargetError, match="release a has lost its link to an environment"):
+        Releases((Release("a", 1.0), Release("b", 2.0, venv="e")), "b", ("a", "b")).former()
 
 
 def test_kept__are_the_one_that_is_to_serve_and_five_that_served():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nodriza.ask import Silent
-from nodriza.errors import ConnectionFailed, HostRefused
+from nodriza.errors import ConnectionFailed, HostRefused, Interrupted
 from nodriza.releases import of, question
 from nodriza.render import Renderer
 from nodriza.resources import Health, Link, Service
@@ -53,6 +53,10 @@ def taken(switch, **others):
     return results
 
 
+def words(switch, results):
+    return list(switch.words(results, "fab provision", "fab deploy"))
+
+
 def targets(plans):
     return {
         plan.node: planned.resource.target.rpartition("/")[2]
@@ -68,31 +72,29 @@ def test_release_that_could_not_be_built__is_offered_to_nobody(switch):
 
 
 def test_release__is_written_down_when_everybody_serves_it(switch):
-    plans = switch.settle(taken(switch))
+    results = taken(switch)
+    plans = switch.settle(results)
     assert targets(plans) == {"server-1": "new"}
     assert switch.serving == ["server-2", "server-3"]
-    assert list(switch.words("fab provision", failed=False, check=False)) == [
-        "2 of 2 children serve commit 0815 (release new)"
-    ]
+    assert words(switch, results) == ["2 of 2 children serve commit 0815 (release new)"]
 
 
 def test_release_that_is_not_well_on_one_node__goes_back_on_all_that_had_it(switch):
     left_alone = result("server-3", error=HostRefused("left alone"))
-    plans = switch.settle(
-        taken(switch, server_2=result("server-2", failed=1), server_3=left_alone)
-    )
+    results = taken(switch, server_2=result("server-2", failed=1), server_3=left_alone)
+    plans = switch.settle(results)
     assert targets(plans) == {"video-1": "old"}
+    results["video-1"].resources *= 2  # once there, and once back
     assert switch.serving == []
-    assert list(switch.words("fab provision", failed=True, check=False)) == [
-        "commit of-old (release old) goes on serving"
-    ]
+    assert words(switch, results) == ["commit of-old (release old) goes on serving"]
 
 
 def test_node_out_of_reach__is_told_and_keeps_nobody_from_the_release(switch):
     lost = result("server-3", error=ConnectionFailed("no way to the host"))
-    plans = switch.settle(taken(switch, server_3=lost))
+    results = taken(switch, server_3=lost)
+    plans = switch.settle(results)
     assert targets(plans) == {"server-1": "new"}
-    assert list(switch.words("fab provision", failed=True, check=False)) == [
+    assert words(switch, results) == [
         "1 of 2 children serve commit 0815 (release new)",
         "  server-3 was not reached. Next: fab provision:server-3, once it is there again",
     ]
@@ -102,6 +104,28 @@ def test_node_that_was_lost_on_the_way__may_serve_anything_so_the_others_go_back
     lost = result("server-3", error=ConnectionFailed("the line broke"), switched=True)
     plans = switch.settle(taken(switch, server_3=lost))
     assert targets(plans) == {"server-2": "old", "video-1": "old"}
+
+
+def test_deploy_that_was_interrupted__names_who_has_the_release_and_what_to_type(switch):
+    stopped = result("server-3", error=Interrupted("its turn had not come"))
+    results = taken(switch, server_3=stopped)
+    switch.settle(results)  # after a Ctrl-C nobody is sent what it says
+    assert words(switch, results) == [
+        "server-2, video-1: on commit 0815 (release new), which is not written down",
+        "  next: fab deploy, which brings the others to it, or fab provision, which brings",
+        "        all back to commit of-old (release old)",
+    ]
+
+
+def test_release_that_could_not_be_written_down__is_told(switch):
+    results = taken(switch)
+    switch.settle(results)
+    results["server-1"] = result("server-1", error=ConnectionFailed("the line broke"))
+    assert words(switch, results) == [
+        "2 of 2 children serve commit 0815 (release new)",
+        "  it is not written down, so a provision would take it back",
+        "  next: fab deploy, which writes it down",
+    ]
 
 
 def test_no_child_in_reach__is_no_deploy(switch):
@@ -117,9 +141,7 @@ def test_first_release_of_all__has_nothing_to_go_back_to(switch):
     switch.take({"server-1": central})
     results = {"server-1": central, "server-2": result("server-2", failed=1)}
     assert switch.settle(results) == []
-    assert list(switch.words("fab provision", failed=True, check=False)) == [
-        "nothing was served before"
-    ]
+    assert words(switch, results) == ["nothing was served before"]
 
 
 def test_node_that_runs_no_application__takes_no_release(three_node):

@@ -13,7 +13,7 @@ FAULTS = (
     Fault(
         "what follows a change is not found",
         "nodriza/agent/transaction.py:Followers.owe",
-        "[*self._of.get(resource.id, ()), *self._of_all]",
+        "[*self._of.get(resource.id, ()), *of_all]",
         "self._of_all",
         ("agent/test_converge.py",),
     ),

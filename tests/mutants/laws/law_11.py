@@ -6,7 +6,7 @@ FAULTS = (
     Fault(
         "a release is not imported before it is switched to",
         "roles/build.py:_made",
-        "yield _imported(cluster, folder)",
+        "yield trial(cluster, folder)",
         "",
         ("roles/test_release.py",),
     ),
@@ -135,5 +135,33 @@ FAULTS = (
         "self._wrong_path(host) if",
         '"" if',
         ("agent/test_gate.py",),
+    ),
+    Fault(
+        "a copy that nobody has switched to owes a look at how the node is",
+        "nodriza/agent/transaction.py:Followers.owe",
+        "() if resource.AHEAD else self._of_all",
+        "self._of_all",
+        ("agent/test_gate.py",),
+    ),
+    Fault(
+        "a node that was left on a release is not named",
+        "nodriza/switch.py:Switch._stayed",
+        "% 2 == 1",
+        "> 2",
+        ("test_switch.py",),
+    ),
+    Fault(
+        "a seal survives a power cut, and its tree does not",
+        "nodriza/resources/sealed.py:Sealed.fix",
+        'host.run(["sync", "--file-system", host.at(self.path)], timeout=PACKING)',
+        "pass",
+        ("resources/test_copy.py",),
+    ),
+    Fault(
+        "a copy is in its place before it is on the disk",
+        "nodriza/resources/copy.py:Copy.fix",
+        'host.run(["sync", "--file-system", host.at(new)], timeout=UNPACKING)',
+        "pass",
+        ("resources/test_copy.py",),
     ),
 )

@@ -243,7 +243,7 @@ FAULTS = (
     ),
     Fault(
         "a release that is gone back to is tried as root",
-        "roles/build.py:_imported",
+        "nodriza/release.py:trial",
         "user=app.user,",
         "",
         ("roles/test_release.py",),

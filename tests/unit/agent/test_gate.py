@@ -13,7 +13,7 @@ import pytest
 
 from nodriza.agent.converge import Converge
 from nodriza.agent.journal import Journal
-from nodriza.resources import Directory, File, Health, Mount, Package, Service
+from nodriza.resources import Copy, Directory, File, Health, Mount, Package, Service
 from tests.unit.agent.pretend import PretendHost
 
 ME = {"owner": Path.home().owner(), "group": Path.home().group()}
@@ -201,6 +201,20 @@ def test_node_that_is_not_well_after_it__is_put_back_and_serves(node):
     assert loop.journal.all_owed() == []
     restored = [e["paths"] for e in node.events if e["event"] == "restored"]
     assert restored == [["/etc/web.conf"]]
+
+
+def test_copy_that_nobody_has_switched_to__owes_no_look_at_the_node(node, monkeypatch):
+    """A deploy that was stopped there leaves nothing for the next provision to do."""
+    made: list[str] = []
+    monkeypatch.setattr(
+        Copy, "look", lambda _, many: [{"tree": "a"} if made else None for _ in many]
+    )
+    monkeypatch.setattr(Copy, "fix", lambda self, *_: made.append(self.path))
+    node.run("200")
+    node.asks.clear()
+    loop = node.run("200", Copy("/copy", tree="a"))
+    assert made == ["/copy"]
+    assert (loop.counts["changed"], loop.journal.all_owed(), node.asks) == (1, [], [])
 
 
 def test_node_with_a_page_that_is_not_as_expected__is_put_back(node):

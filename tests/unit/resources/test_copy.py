@@ -114,6 +114,22 @@ def test_pack_with_something_else__is_refused_and_the_old_copy_stays(host, tmp_p
     assert look(host, copy) == copy.wanted()
 
 
+def test_seal_and_copy__are_on_the_disk_before_they_count(host, monkeypatch):
+    """What is written by programs is flushed as a whole: sync(1)."""
+    done = []
+    run, rename, write = host.run, host.rename, host.write
+    monkeypatch.setattr(
+        host, "run", lambda argv, **more: (done.append(argv[0]), run(argv, **more))[1]
+    )
+    monkeypatch.setattr(host, "write", lambda *a, **k: (done.append("seal"), write(*a, **k))[1])
+    monkeypatch.setattr(host, "rename", lambda *a: (done.append("rename"), rename(*a))[1])
+    copy = sealed(host)
+    assert done.index("sync") < done.index("seal")
+    done.clear()
+    fix(host, copy)
+    assert done.index("tar") < done.index("sync") < done.index("rename")
+
+
 def test_copy_without_room__says_how_much_is_missing(host, monkeypatch):
     copy = sealed(host)
     monkeypatch.setattr("nodriza.resources.copy.ROOM", 1 << 60)
