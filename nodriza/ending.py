@@ -1,4 +1,4 @@
-"""An end from outside that still goes through the finally clauses."""
+"""An end from outside: it still goes through the finally clauses, or only asks for one."""
 
 from __future__ import annotations
 
@@ -31,3 +31,22 @@ def in_order() -> Iterator[None]:
 
 def _leave(number: int, _frame: FrameType | None) -> None:
     sys.exit(128 + number)
+
+
+@contextlib.contextmanager
+def stopped_by_ctrl_c(stop: threading.Event) -> Iterator[None]:
+    """Meanwhile the first Ctrl-C sets ``stop``, wherever it comes; the second goes through."""
+
+    def told(*_: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, told)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

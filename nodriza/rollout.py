@@ -12,12 +12,13 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nodriza import alive, events, foreign
+from nodriza.ending import stopped_by_ctrl_c
 from nodriza.errors import ConnectionFailed, HostRefused, Interrupted, NodrizaError
 from nodriza.events import Event
 from nodriza.plan import Plan
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from nodriza.report import Report
 
 PARALLEL = 32
+STOPPED = 0.2
+"""Seconds until a Ctrl-C is told of, where no host says anything."""
 CLOCKS_MAY_DIFFER = 60  # seconds
 LOOKS = 600
 """Seconds within which a host has compared a plan; it may have to ask a hundred programs."""
@@ -119,15 +122,14 @@ def roll_out(run: Run, plans: Sequence[Plan]) -> dict[str, NodeResult]:
     refuse_unfit(plans, run.secrets)
     run.report.start([(plan.node, len(plan.resources)) for plan in plans])
     try:
-        _wave(run, plans, results)
-        for follow in run.waves:
-            nodes = follow(results)
-            well = [
-                plan for plan in nodes if plan.node not in results or not results[plan.node].bad
-            ]
-            if well and not run.stop.is_set():
-                refuse_unfit(well, run.secrets)
-                _wave(run, well, results)
+        with stopped_by_ctrl_c(run.stop):
+            _wave(run, plans, results)
+            for follow in run.waves:
+                bad = {name for name, result in results.items() if result.bad}
+                well = [plan for plan in follow(results) if plan.node not in bad]
+                if well and not run.stop.is_set():
+                    refuse_unfit(well, run.secrets)
+                    _wave(run, well, results)
     finally:  # the recap comes whatever happens, also after Ctrl-C
         order = {node.name: number for number, node in enumerate(run.cluster.nodes)}
         order |= {plan.node: number for number, plan in enumerate(plans, -len(plans))}
@@ -157,12 +159,20 @@ def _wave(run: Run, plans: Sequence[Plan], results: dict[str, NodeResult]) -> No
     heard: Events = queue.Queue()
     pool = ThreadPoolExecutor(min(run.parallel, len(plans)))
     doing = dict.fromkeys((plan.node for plan in plans), "waits")
+    told = False
     try:
         futures = {plan.node: pool.submit(_node, run, plan, heard) for plan in plans}
         events.prepare()  # while the hosts are on their way
         with alive.waiting(lambda: _at_work(doing, len(plans)), early=bool(run.ask)):
             while futures:
-                name, event = _next(heard, run, futures)
+                if run.stop.is_set() and not told:
+                    told = True
+                    for name in futures:
+                        run.report.event(name, {"event": "stopping"})
+                try:
+                    name, event = heard.get(timeout=STOPPED)
+                except queue.Empty:
+                    continue
                 if event is not None:
                     doing[name] = DOING.get(event["event"]) or str(event.get("id", doing[name]))
                     run.report.event(name, event)
@@ -188,19 +198,6 @@ def _at_work(doing: dict[str, str], nodes: int) -> str:
     """ "2 of 4 nodes are done; server-2: package:nginx, server-3: waits for its turn"."""
     going = alive.names([f"{node}: {what}" for node, what in list(doing.items())])
     return f"{nodes - len(doing)} of {nodes} nodes are done; {going}"
-
-
-def _next(heard: Events, run: Run, going: Iterable[str]) -> tuple[str, Event | None]:
-    """The next event. The first Ctrl-C asks all nodes to stop, the second goes through."""
-    while True:
-        try:
-            return heard.get()
-        except KeyboardInterrupt:
-            if run.stop.is_set():
-                raise
-            run.stop.set()
-            for name in going:
-                run.report.event(name, {"event": "stopping"})
 
 
 def _node(run: Run, plan: Plan, events: Events) -> NodeResult:

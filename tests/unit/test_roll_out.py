@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import pytest
 
 from nodriza import rollout
 from nodriza.ask import Silent
+from nodriza.ending import stopped_by_ctrl_c
 from nodriza.errors import ConnectionFailed, HostKeyError, HostRefused
 from nodriza.inventory import Cluster
 from nodriza.plan import Plan, Planned
@@ -282,3 +284,35 @@ def test_clock_that_is_wrong__is_a_warning(hosts, monkeypatch):
 def test_request__says_whether_anything_may_change(hosts, check, mode):
     run = Run(hosts.cluster, hosts.report, {}, "provision", check=check)
     assert run.request(plan("server-2"))["mode"] == mode
+
+
+def test_ctrl_c__is_heard_wherever_it_comes_and_the_second_goes_through():
+    """One that came while a report was being written was not: it ended the run."""
+    stop, before = threading.Event(), signal.getsignal(signal.SIGINT)
+    with stopped_by_ctrl_c(stop):
+        signal.raise_signal(signal.SIGINT)
+        assert stop.is_set()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_ctrl_c__while_a_report_is_written_has_its_recap(monkeypatch, three_node):
+    class Interrupted(Recap):
+        def event(self, node, event):
+            super().event(node, event)
+            if event["event"] == "start":
+                signal.raise_signal(signal.SIGINT)
+
+    def answers(connection, request, hear, **more):
+        hear(START | {"clock": time.time()})
+        more["stop"].wait(5)
+        hear(RESOURCE | {"status": "skipped", "words": "the run was interrupted"})
+
+    monkeypatch.setattr(rollout, "exchange", answers)
+    report = Interrupted()
+    run = Run(three_node, report, {}, "a test", connections=Ways())
+    results = roll_out(run, [Plan("server-2", (Planned(File("/a", ""), "here"),))])
+    assert exit_code(results) == 130
+    assert report.finished.keys() == {"server-2"}
+    assert ("server-2", {"event": "stopping"}) in report.events
