@@ -9,6 +9,7 @@ and the next provision brings every node back to what is written down.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -108,8 +109,7 @@ class Switch:
         return [self._plan(node, former) for node in switched]
 
     def _plan(self, node: Node, to: Release) -> Plan:
-        kept = self.there.kept(to.id)
-        return release_plan(self.cluster, node, self.renderer, to, self.how, kept)
+        return release_plan(self.cluster, node, self.renderer, to, self.how, self.there)
 
 
 def release_plan(
@@ -118,21 +118,26 @@ def release_plan(
     renderer: Renderer,
     to: Release,
     how: str,
-    kept: Sequence[str],
+    there: Releases,
 ) -> Plan:
-    """What the role release asks for, and what follows it on this node."""
+    """What the role release asks for, and what follows it on this node.
 
-    def items() -> Iterator[tuple[Declared, str]]:
-        yield from declared("release", node, cluster, to, how, kept)
-        yield from followers(cluster, node, renderer)
+    Where it is the release that serves already, ``there`` is a copy to mend, and whoever runs
+    what somebody has changed begins anew.
+    """
+    taken = list(declared("release", node, cluster, to, how, there.kept(to.id)))
+    copies = [item.id for item, _ in taken if isinstance(item, Copy)]
+    triggers = (f"link:{cluster.app.current}", *(copies if to.id == there.current else ()))
+    items = itertools.chain(taken, followers(cluster, node, renderer, triggers))
+    return make_plan(items, node, cluster, renderer)
 
-    return make_plan(items(), node, cluster, renderer)
 
-
-def followers(cluster: Cluster, node: Node, renderer: Renderer) -> Iterator[tuple[Declared, str]]:
+def followers(
+    cluster: Cluster, node: Node, renderer: Renderer, triggers: tuple[str, ...]
+) -> Iterator[tuple[Declared, str]]:
     """The services of the node's roles that name the link, and how it is asked whether it is well.
 
-    Of all that such a service follows only the link is in this plan.
+    Of all that such a service follows only ``triggers`` are in this plan.
     """
     link = f"link:{cluster.app.current}"
     for planned in plan_node(node, cluster, renderer).resources:
@@ -141,7 +146,8 @@ def followers(cluster: Cluster, node: Node, renderer: Renderer) -> Iterator[tupl
             # Workers have begun anew by now, and visitors meet them: what is not well is bad news.
             yield dataclasses.replace(it, patience=PATIENCE), planned.origin
         elif isinstance(it, Service) and link in {*it.reload_on, *it.restart_on}:
-            reload_on, restart_on = _only(link, it.reload_on), _only(link, it.restart_on)
+            reload_on = triggers if link in it.reload_on else ()
+            restart_on = triggers if link in it.restart_on else ()
             follows = dataclasses.replace(it, reload_on=reload_on, restart_on=restart_on)
             yield follows, planned.origin
 
@@ -153,7 +159,7 @@ def as_recorded(
     to = there.get(there.current)
     if "app" not in node.roles or not (to and to.tree and to.environment):
         return []
-    plan = release_plan(cluster, node, renderer, to, "deploy", there.kept(to.id))
+    plan = release_plan(cluster, node, renderer, to, "deploy", there)
     app, link = cluster.app, f"link:{cluster.app.current}"
     own = [p for p in plan.resources if isinstance(p.resource, Copy) or p.resource.id == link]
     if node.kind != "central":
@@ -193,8 +199,7 @@ class Stragglers:
             return []  # nothing was deployed yet
         behind = [n for n in well if results[n.name].facts["releases"]["current"] != to.id]
         renderer = Renderer.of(self.cluster)
-        kept = there.kept(to.id)
-        return [release_plan(self.cluster, node, renderer, to, "deploy", kept) for node in behind]
+        return [release_plan(self.cluster, node, renderer, to, "deploy", there) for node in behind]
 
     def _there(self, results: Results, node: str) -> Releases | None:
         """What the central node says; it is asked when it is no part of the run.
@@ -217,10 +222,6 @@ class Stragglers:
 def _others(cluster: Cluster) -> list[Node]:
     """Those that run the application; a name server may be nothing else."""
     return [node for node in cluster.nodes if node.kind != "central" and "app" in node.roles]
-
-
-def _only(link: str, ids: Sequence[str]) -> tuple[str, ...]:
-    return (link,) if link in ids else ()
 
 
 def _is_out_of_reach(result: NodeResult) -> bool:

@@ -168,6 +168,16 @@ def test_services__follow_the_link_and_nothing_else_of_what_they_follow(switch):
     assert [(one.id, one.restart_on) for one in services] == [("service:celery", (LINK,))]
 
 
+def test_copy_of_what_serves_that_is_mended__is_begun_anew_with(three_node):
+    """What somebody has changed may be what the workers have read."""
+    app = three_node.app.model_copy(update={"releases": "local"})
+    cluster = three_node.model_copy(update={"app": app})
+    for release, copies in (("old", 2), ("new", 0)):
+        plans = Switch(cluster, release, "e", "", "deploy").take({"server-1": result("server-1")})
+        (uwsgi,) = [p.resource for p in plans[0].resources if isinstance(p.resource, Service)]
+        assert len([id for id in uwsgi.reload_on if id.startswith("copy:")]) == copies
+
+
 def test_nodes_with_another_release__are_brought_along_by_a_provision(three_node):
     nodes = list(three_node.nodes)
     current = {"server-1": "old", "server-2": "old", "server-3": "other", "video-1": ""}

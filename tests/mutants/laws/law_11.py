@@ -164,4 +164,11 @@ FAULTS = (
         "pass",
         ("resources/test_copy.py",),
     ),
+    Fault(
+        "workers go on with a copy that somebody has changed",
+        "nodriza/switch.py:release_plan",
+        "copies if to.id == there.current else ()",
+        "()",
+        ("test_switch.py",),
+    ),
 )
