@@ -130,6 +130,7 @@ def test_kept__are_the_one_that_is_to_serve_and_five_that_served():
     there = releases("a", "b", "c", "d", "e", "f", "g", failed=("bad",))
     assert there.kept("new") == ("new", "g", "f", "e", "d", "c")
     assert there.kept("c") == ("c", "g", "f", "e", "d", "b")
+    assert releases("a", "b", failed=("bad",)).kept("b") == ("b", "a"), "and none that never did"
 
 
 def test_release__has_its_environment_and_what_both_hold():
