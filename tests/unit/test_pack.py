@@ -105,6 +105,13 @@ def test_agent__arrives_whole_and_answers(tmp_path):
     assert not os.listdir(tmp_path)
 
 
+@pytest.mark.parametrize("looks", [True, False])
+def test_python_of_a_host__begins_without_what_it_was_set_up_with(looks):
+    """No .pth file, no sitecustomize, no folder that somebody stands in (python(1), -I and -S)."""
+    (begin,) = re.findall(r"exec python3 ([^c]*)-c ", decoded(pack.command("", looks=looks)))
+    assert {"-I", "-S", "-B"} == {*begin.split()}
+
+
 def test_agent__skips_what_stands_before_the_request(tmp_path):
     """sudo did not ask for the password that was sent for it."""
     events = ask([File(f"{tmp_path}/a", "x", **ME)], noise=b"hunter2hunter2\n")
