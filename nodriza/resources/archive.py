@@ -11,7 +11,9 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Dict, List, Sequence
 
-from nodriza.agent.host import ASIDE, TEMPORARY, HostError
+from nodriza.agent import tree
+from nodriza.agent.folder import reached
+from nodriza.agent.host import HostError
 from nodriza.resources.base import Resource, State
 
 if TYPE_CHECKING:
@@ -25,16 +27,14 @@ MARKER = ".nodriza-archive"
 class Archive(Resource):
     """A directory with what a tar.gz holds: complete, or not there.
 
-    Unpacked beside its place and renamed. A tree of another archive is replaced, with
-    whatever has been put into it since. Everything belongs to ``owner`` and ``group``,
-    directories are 0755, and of a file's mode only rwxr-xr-x counts. A path that leads
-    out of the tree is refused: tarfile's own filters aren't in every Python 3.9 (PEP 706).
+    A tree of another archive is replaced, with
+    whatever has been put into it since. Everything is root's; of a file's mode only counts
+    who may execute. A path that leads out of the tree is refused: tarfile's own filters
+    aren't in every Python 3.9 (PEP 706).
     """
 
     path: str
     data: bytes = field(repr=False)
-    owner: str = "root"
-    group: str = "root"
 
     def wanted(self) -> State:
         """The archive that the tree came from."""
@@ -53,67 +53,49 @@ class Archive(Resource):
         return {"sha256": None if marker is None else marker.decode("ascii", "replace").strip()}
 
     def fix(self, host: Host, now: State) -> None:
-        """Between the two renames there is no tree, for an instant; never half of one."""
-        folder, name = os.path.split(self.path.rstrip("/"))
-        new, old = (f"{folder}/{pattern.format(name)}" for pattern in (TEMPORARY, ASIDE))
-        host.remove(new)
-        try:
-            host.mkdir(new)
-            self._unpack(host, new)
-        except BaseException:
-            host.remove(new)
-            raise
-        if now is not None:
-            host.remove(old)
-            host.rename(self.path, old)
-        host.rename(new, self.path)
-        host.remove(old)
+        """Unpacked beside its place, and renamed."""
+        # Held on to by its descriptor: nobody can put a link into the place of the folder.
+        with tree.made_whole(host, self.path) as new, reached(host.root, f"{new}/.") as real:
+            self._unpack(real)
+            digest = hashlib.sha256(self.data).hexdigest()
+            with tree.new_file(f"{real}/{MARKER}") as file:
+                file.write(f"{digest}\n".encode())
+            host.own(new, "root", "root", "0755")
 
-    def _unpack(self, host: Host, folder: str) -> None:
+    def _unpack(self, folder: str) -> None:
         try:
             # All of it first: tarfile takes a gzip stream that was cut short for a whole one.
             whole = io.BytesIO(gzip.decompress(self.data))
             with tarfile.open(fileobj=whole, mode="r:") as tar:
-                links = self._unpack_members(host, folder, tar)
+                links = self._unpack_members(folder, tar)
         except (tarfile.TarError, zlib.error, gzip.BadGzipFile, EOFError, KeyError) as error:
             raise HostError(f"the archive for {self.path} can't be read: {error}") from error
         # The links come last, so that nothing is ever written through one.
         for name, target in links.items():
-            host.symlink(f"{folder}/{name}", target, owner=self.owner, group=self.group)
+            os.symlink(target, f"{folder}/{name}")
         for name in links:
-            self._refuse_link_outside(host, folder, name)
-        digest = hashlib.sha256(self.data).hexdigest()
-        host.write(f"{folder}/{MARKER}", digest + "\n", owner=self.owner, group=self.group)
-        host.own(folder, self.owner, self.group, "0755")
+            self._refuse_link_outside(folder, name)
 
-    def _unpack_members(self, host: Host, folder: str, tar: tarfile.TarFile) -> Dict[str, str]:
+    def _unpack_members(self, folder: str, tar: tarfile.TarFile) -> Dict[str, str]:
         """Directories and files; returns the links that are still to be made."""
         links: Dict[str, str] = {}
         for member in tar:
             name = self._safe_name(member.name)
             if not name:
                 continue
-            parents = name.split("/")[: None if member.isdir() else -1]
-            self._make_folders(host, folder, parents)
+            above = name if member.isdir() else os.path.dirname(name)
+            os.makedirs(f"{folder}/{above}", 0o755, exist_ok=True)
             if member.isdir():
                 continue
             if member.issym():
                 links[name] = member.linkname
             elif member.isreg() or member.islnk():  # a hard link becomes a copy
                 file = tar.extractfile(member)
-                content = b"" if file is None else file.read()
-                to, mode = f"{folder}/{name}", f"{member.mode & 0o755:04o}"
-                host.write(to, content, owner=self.owner, group=self.group, mode=mode)
+                with tree.new_file(f"{folder}/{name}", runs=bool(member.mode & 0o100)) as new:
+                    new.write(b"" if file is None else file.read())
             else:
                 raise HostError(f"{member.name} in the archive is neither file, folder nor link")
         return links
-
-    def _make_folders(self, host: Host, folder: str, names: Sequence[str]) -> None:
-        for name in names:
-            folder = f"{folder}/{name}"
-            if host.stat(folder) is None:
-                host.mkdir(folder)
-                host.own(folder, self.owner, self.group, "0755")
 
     def _safe_name(self, name: str) -> str:
         parts = [part for part in name.split("/") if part not in ("", ".")]
@@ -121,9 +103,9 @@ class Archive(Resource):
             raise HostError(f"the archive for {self.path} may not hold {name}")
         return "/".join(parts)
 
-    def _refuse_link_outside(self, host: Host, folder: str, name: str) -> None:
+    def _refuse_link_outside(self, folder: str, name: str) -> None:
         """Followed to its end, because each link on the way may climb one step."""
-        root = os.path.realpath(host.at(folder))
+        root = os.path.realpath(folder)
         end = os.path.realpath(f"{root}/{name}")
         target = os.readlink(f"{root}/{name}")
         if target.startswith("/") or os.path.commonpath([root, end]) != root:

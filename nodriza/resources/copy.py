@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, List, Sequence
 
 from nodriza.agent import tree
-from nodriza.agent.host import ASIDE, TEMPORARY
+from nodriza.agent.host import TEMPORARY
 from nodriza.resources.base import Resource, State
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Copy(Resource):
 
     The pack lies where others can write. So it is first copied to the node's own disk,
     ``size`` bytes and no more, and not unpacked unless its SHA-256 is ``sha256``. All of it is
-    root's. Unpacked beside its place, compared and renamed: complete, or not there.
+    root's: complete, or not there.
     """
 
     path: str
@@ -47,34 +47,22 @@ class Copy(Resource):
         return [None if each is None else {"tree": each} for each in found]
 
     def fix(self, host: Host, now: State) -> None:
-        """Between the two renames there is no tree, for an instant; never half of one."""
+        """Unpacked beside its place, compared and renamed."""
         folder, name = os.path.split(self.path.rstrip("/"))
-        new, old = (f"{folder}/{pattern.format(name)}" for pattern in (TEMPORARY, ASIDE))
         pack = f"{folder}/{TEMPORARY.format(name + '.tar')}"
         host.mkdirs(folder)
         self._refuse_full(host, folder)
-        host.remove(new)
-        try:
-            host.copy(self.pack, pack, sha256=self.sha256, size=self.size)
-            host.mkdir(new)
-            argv = ["tar", "--extract", "--file", host.at(pack), "--directory", host.at(new)]
-            options = ["--strip-components=1", "--no-same-owner", "--preserve-permissions"]
-            host.run([*argv, *options], timeout=UNPACKING)
-            found = tree.digest(host, new)
-            if found != self.tree:
+        with tree.made_whole(host, self.path) as new:
+            try:
+                host.copy(self.pack, pack, sha256=self.sha256, size=self.size)
+                argv = ["tar", "--extract", "--file", host.at(pack), "--directory", host.at(new)]
+                options = ["--strip-components=1", "--no-same-owner", "--preserve-permissions"]
+                host.run([*argv, *options], timeout=UNPACKING)
+            finally:
+                host.remove(pack)
+            if tree.digest(host, new) != self.tree:
                 host.refuse(f"{self.pack} holds something else than {self.path} shall be")
             host.own(new, "root", "root", "0755")
-            host.run(["sync", "--file-system", host.at(new)], timeout=UNPACKING)
-        except BaseException:
-            host.remove(new)
-            raise
-        finally:
-            host.remove(pack)
-        if now is not None:
-            host.remove(old)
-            host.rename(self.path, old)
-        host.rename(new, self.path)
-        host.remove(old)
 
     def _refuse_full(self, host: Host, folder: str) -> None:
         disk = os.statvfs(host.at(folder))

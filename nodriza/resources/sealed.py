@@ -59,7 +59,7 @@ class Sealed(Resource):
         if seal is not None and seal["tree"] != found:
             host.refuse(f"{self.path} has been changed since it was made: deploy it anew")
         # What the seal is about has to survive a power cut that the seal survives.
-        host.run(["sync", "--file-system", host.at(self.path)], timeout=PACKING)
+        tree.flush(host, self.path)
         packed = self._pack(host) if self.pack else {"sha256": "", "size": 0}
         host.mkdirs(os.path.dirname(self.seal))
         host.write(self.seal, json.dumps({"tree": found, **packed}) + "\n", mode="0600")

@@ -142,9 +142,17 @@ _unlink(new)
     ),
     Fault(
         "a tree is unpacked in its place",
-        "nodriza/resources/archive.py:Archive.fix",
-        "self._unpack(host, new)",
-        "self._unpack(host, self.path) if now is None else self._unpack(host, new)",
+        "nodriza/agent/tree.py:made_whole",
+        """\
+        host.mkdir(new)
+""",
+        """\
+        if host.stat(path) is None:
+            host.mkdir(path)
+            yield path
+            return
+        host.mkdir(new)
+""",
         ("resources/test_archive.py",),
     ),
     Fault(

@@ -153,16 +153,16 @@ FAULTS = (
     Fault(
         "a seal survives a power cut, and its tree does not",
         "nodriza/resources/sealed.py:Sealed.fix",
-        'host.run(["sync", "--file-system", host.at(self.path)], timeout=PACKING)',
+        "tree.flush(host, self.path)",
         "pass",
         ("resources/test_copy.py",),
     ),
     Fault(
-        "a copy is in its place before it is on the disk",
-        "nodriza/resources/copy.py:Copy.fix",
-        'host.run(["sync", "--file-system", host.at(new)], timeout=UNPACKING)',
+        "a tree is in its place before it is on the disk",
+        "nodriza/agent/tree.py:made_whole",
+        "flush(host, new)",
         "pass",
-        ("resources/test_copy.py",),
+        ("resources/test_copy.py", "resources/test_archive.py"),
     ),
     Fault(
         "workers go on with a copy that somebody has changed",

@@ -250,10 +250,10 @@ FAULTS = (
     ),
     Fault(
         "the application may change its own code",
-        "roles/build.py:_made",
-        'tree = Archive(f"{folder}/app", archive)',
-        'tree = Archive(f"{folder}/app", archive, owner=app.user)',
-        ("roles/test_release.py",),
+        "nodriza/agent/tree.py:new_file",
+        "else 0o644",
+        "else 0o646",
+        ("resources/test_archive.py",),
     ),
     Fault(
         "what a host's Python is set up with runs in the agent",

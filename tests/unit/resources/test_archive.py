@@ -1,12 +1,14 @@
 import hashlib
 import io
 import os
+import pwd
 import tarfile
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nodriza.agent import tree
 from nodriza.agent.host import Host, HostError
 from nodriza.resources import Archive
 
@@ -62,17 +64,15 @@ def test_archive__is_unpacked_whole(host):
     assert host.readlink("/srv/app/tree/link") == "../file"
 
 
-def test_archive__gives_everything_to_its_owner_and_takes_no_dangerous_mode(host):
+def test_archive__is_root_s_and_takes_no_dangerous_mode(host):
     link = member("link", tarfile.SYMTYPE, "deep")
-    archive = Archive(
-        "/srv/app", packed(("deep/file", b"1"), link), owner="nobody", group="nogroup"
-    )
-    archive.fix(host, None)
-    for path in ("", "/deep", "/deep/file", "/link", "/.nodriza-archive"):
-        seen = host.stat(f"/srv/app{path}")
-        assert (seen.owner, seen.group) == ("nobody", "nogroup"), path
-    assert host.stat("/srv/app/deep/file").mode == "0755"
-    assert host.stat("/srv/app").mode == "0755"
+    Archive("/srv/app", packed(("deep/er/file", b"1"), link)).fix(host, None)
+    me = pwd.getpwuid(os.geteuid()).pw_name  # root, where that is what the agent is
+    for path in ("", "/deep", "/deep/er/file", "/link", "/.nodriza-archive"):
+        assert host.stat(f"/srv/app{path}").owner == me, path
+    assert host.stat("/srv/app/deep/er/file").mode == "0755"
+    assert host.stat("/srv/app/.nodriza-archive").mode == "0644"
+    assert {host.stat(f"/srv/app{path}").mode for path in ("", "/deep", "/deep/er")} == {"0755"}
 
 
 def test_archive__replaces_the_tree_of_another_one(host):
@@ -148,15 +148,15 @@ def test_archive__that_is_damaged_is_refused(host, damage):
 def test_archive__that_a_kill_interrupted_is_absent_and_done_by_the_next_run(host, monkeypatch):
     archive = Archive("/srv/app", packed(*((f"file{number}", b"x") for number in range(5))))
     with monkeypatch.context() as patch:
-        write, remove = Host.write, Host.remove
+        new_file, remove = tree.new_file, Host.remove
 
-        def killed(self, path, *rest, **options):
+        def killed(path, **options):
             if path.endswith("file3"):
                 patch.setattr(Host, "remove", lambda self, path: None)  # no time to clean up
                 raise KeyboardInterrupt
-            write(self, path, *rest, **options)
+            return new_file(path, **options)
 
-        patch.setattr(Host, "write", killed)
+        patch.setattr(tree, "new_file", killed)
         with pytest.raises(KeyboardInterrupt):
             archive.fix(host, None)
         assert remove is not Host.remove
@@ -181,3 +181,19 @@ def test_archive__twice_is_once(tmp_path_factory, files):
         assert look(host, archive) == archive.wanted()
         assert host.list("/") == ["app"]
         assert {name: host.read(f"/app/{name}") for name in names} == {n: files[n] for n in names}
+
+
+def test_archive__is_on_the_disk_before_it_has_its_name(host, monkeypatch):
+    """Ten thousand files are flushed as one: sync(1)."""
+    done = []
+    run, rename, fsync = host.run, host.rename, os.fsync
+    monkeypatch.setattr(
+        host, "run", lambda argv, **more: (done.append(argv[0]), run(argv, **more))[1]
+    )
+    monkeypatch.setattr(host, "rename", lambda *a: (done.append("rename"), rename(*a))[1])
+    monkeypatch.setattr(os, "fsync", lambda fd: (done.append("fsync"), fsync(fd))[1])
+    Archive("/srv/app", packed(*((f"file{number}", b"x") for number in range(500)))).fix(
+        host, None
+    )
+    assert done.index("sync") < done.index("rename")
+    assert done.count("fsync") < 50

@@ -66,7 +66,7 @@ IN_A_FOLDER = [
     Directory("/etc/folder", mode="0750", **ME),
     Link("/link", "etc/folder"),
     Absent("/etc"),
-    Archive("/tree", TREE.getvalue(), **ME),
+    Archive("/tree", TREE.getvalue()),
     Touch("/reload", on_change=(FILE, "link:/link"), **ME),
     OldReleases("/releases", kept=("a",), current="/current", venvs="/venvs"),
     Intact("/tree", seal="/seal"),
@@ -106,9 +106,11 @@ every_noun = pytest.mark.parametrize("noun", nouns)
 
 
 @pytest.fixture
-def bare(tmp_path, monkeypatch):
-    """A host with nothing on it: no file, no program."""
-    monkeypatch.setattr(nodriza.agent.host, "PATH", "/nonexistent")
+def bare(tmp_path, tmp_path_factory, monkeypatch):
+    """A host with nothing on it: no file, and no program but sync(1)."""
+    programs = tmp_path_factory.mktemp("bin")
+    (programs / "sync").symlink_to("/usr/bin/sync")
+    monkeypatch.setattr(nodriza.agent.host, "PATH", str(programs))
     return Host(str(tmp_path))
 
 
