@@ -75,12 +75,13 @@ def _put(
     from nodriza.report import make_report
 
     source = engine.read(cluster, ref)
-    for line in (source.label, *source.notes):
+    needs = engine.requirements(cluster, source)
+    for line in (source.label, *source.notes, needs.note):
         if line:
             print(line, file=sys.stderr if json else sys.stdout, flush=True)
     again += f" --ref {shlex.quote(ref)}" if ref else ""
     report = make_report("json" if json else "auto", again=again, redact=store.redact)
-    return engine.deploy(cluster, source, store, report, **options)
+    return engine.deploy(cluster, source, needs, store, report, **options)
 
 
 def _go_back(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nodriza import lab
-from nodriza.deploy import deploy, read
+from nodriza.deploy import deploy, read, requirements
 from nodriza.inventory import load_cluster
 from nodriza.provision import provision
 from nodriza.report import make_report
@@ -41,7 +41,13 @@ def run_demo(
         ),
         "deploy": lambda: (
             not exit_code(
-                deploy(cluster, read(cluster), store, make_report("auto", redact=store.redact))[0]
+                deploy(
+                    cluster,
+                    source := read(cluster),
+                    requirements(cluster, source),
+                    store,
+                    make_report("auto", redact=store.redact),
+                )[0]
             )
         ),
         "smoke": lambda: _smoke(cluster, say),

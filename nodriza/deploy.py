@@ -1,6 +1,6 @@
 """A deploy: the application's source becomes a release, and every node serves it.
 
-A release is the source as one archive, named by its content.
+A release is the source as one archive, named by its content and its requirements.
 
 The same source gives the same release, so deploying it twice changes nothing.
 """
@@ -10,18 +10,15 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
-import posixpath
-import re
 import tarfile
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from nodriza.errors import SourceError
 from nodriza.git import EXECUTABLE, LINK
 from nodriza.plan import Plan, declared, make_plan
 from nodriza.release import Release
 from nodriza.releases import question
 from nodriza.render import Renderer
+from nodriza.requirements import Requirements, read_requirements
 from nodriza.rollout import Run, roll_out
 from nodriza.source import Source, read_source
 from nodriza.switch import Switch
@@ -38,9 +35,15 @@ def read(cluster: Cluster, ref: str = "") -> Source:
     return read_source(cluster.app.source_path, ref, cluster.app.include)
 
 
+def requirements(cluster: Cluster, source: Source) -> Requirements:
+    """What would be installed beside it."""
+    return read_requirements(source, cluster.app.requirements, cluster.app.installer)
+
+
 def deploy(
     cluster: Cluster,
     source: Source,
+    needs: Requirements,
     vault: Vault,
     report: Report,
     **options: Any,
@@ -50,10 +53,9 @@ def deploy(
     ``options`` are fields of ``Run``.
     """
     data = archive(source)
-    venv = requirements_id(source, cluster.app.requirements)
-    switch = Switch(cluster, release_id(data), venv, source.commit, "deploy")
+    switch = Switch(cluster, release_id(data, needs), needs.id, source.commit, "deploy")
     what = f"deploy of {source.label}" if source.label else "deploy"
-    plan = build_plan(cluster, switch.to, data)
+    plan = build_plan(cluster, switch.to, data, needs)
     return _run(cluster, plan, switch, vault, report, what, **options), switch
 
 
@@ -81,49 +83,18 @@ def _run(
     return roll_out(run, [plan])
 
 
-def build_plan(cluster: Cluster, release: Release, data: bytes = b"") -> Plan:
+def build_plan(
+    cluster: Cluster, release: Release, data: bytes = b"", needs: Requirements | None = None
+) -> Plan:
     """The resources that make a release on the central node, or try one that is there."""
     node = cluster.central
-    items = declared("build", node, cluster, release.id, release.venv, data)
+    items = declared("build", node, cluster, release.id, release.venv, data, needs)
     return make_plan(items, node, cluster, Renderer.of(cluster))
 
 
-def release_id(data: bytes) -> str:
-    """Twelve hexadecimal digits of the archive's SHA-256."""
-    return hashlib.sha256(data).hexdigest()[:12]
-
-
-def requirements_id(source: Source, name: str) -> str:
-    """Twelve digits that stand for what gets installed: the file and all that it includes.
-
-    Requirements that install from the source itself (``-e .``, ``./lib``) change with any
-    of its files.
-    """
-    text = "".join(_lines(source, name, set()))
-    if re.search(r"(?m)^\s*(-e\b|--editable\b|\.|file:|[\w.-]+/|[^#\n]*@\s*file:)", text):
-        text += release_id(archive(source))
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def _lines(source: Source, name: str, seen: set[str]) -> Iterator[str]:
-    """A requirements file with its ``-r`` and ``-c`` files in place (pip's format)."""
-    if name in seen:
-        return
-    seen.add(name)
-    text = source.text_of(name)
-    if text is None:
-        raise SourceError(
-            f"{name} is not among the files that are deployed, and the requirements need it",
-            kept="nothing was sent",
-            do=f"git add {name}, or name it in app.include",
-        )
-    for line in text.splitlines(keepends=True):
-        included = re.match(r"\s*(?:-r|-c|--requirement|--constraint)[\s=]*(\S+)", line)
-        if included and "://" not in included[1]:
-            below = posixpath.join(posixpath.dirname(name), included[1])
-            yield from _lines(source, posixpath.normpath(below), seen)
-        else:
-            yield line
+def release_id(data: bytes, needs: Requirements) -> str:
+    """Twelve hexadecimal digits that stand for the archive and for what is installed beside it."""
+    return hashlib.sha256(needs.id.encode() + data).hexdigest()[:12]
 
 
 def archive(source: Source) -> bytes:

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from nodriza.inventory import Cluster, Node
 from nodriza.release import VENV, trial
+from nodriza.render import Template, template
+from nodriza.requirements import Requirements
 from nodriza.resources import (
     Archive,
     Command,
@@ -18,46 +20,49 @@ from nodriza.resources import (
     Venv,
 )
 
+PYTHON = "/usr/bin/python3"
+"""Debian's: uWSGI has the same one built in."""
+
 
 def build(
-    node: Node, cluster: Cluster, release_id: str, venv_id: str, archive: bytes = b""
-) -> Iterator[Resource]:
+    node: Node,
+    cluster: Cluster,
+    release_id: str,
+    venv_id: str,
+    archive: bytes = b"",
+    requirements: Requirements | None = None,
+) -> Iterator[Resource | Template]:
     """Make it beside those that are there, try it, pack it, and last of all migrate.
 
     Each step needs the one before; whichever fails, what serves goes on serving.
 
     ``archive`` is a tar.gz of the application's source, ``venv_id`` names its environment.
-    Releases with the same requirements share one environment. Without an archive it is a
+    Releases with the same ``requirements`` share one environment. Without them it is a
     release that is there already: it is tried, and nobody touches the database.
     """
-    made = _made(cluster, release_id, venv_id, archive)
-    yield from made if archive else _again(cluster, release_id, venv_id)
+    if requirements:
+        yield from _made(cluster, release_id, archive, requirements)
+    else:
+        yield from _again(cluster, release_id, venv_id)
 
 
-def _made(cluster: Cluster, release_id: str, venv_id: str, archive: bytes) -> Iterator[Resource]:
+def _made(
+    cluster: Cluster, release_id: str, archive: bytes, requirements: Requirements
+) -> Iterator[Resource | Template]:
     app = cluster.app
-    folder, venv_folder = f"{app.release_folder}/{release_id}", f"{app.venv_folder}/{venv_id}"
+    folder, venv_id = f"{app.release_folder}/{release_id}", requirements.id
+    venv_folder = f"{app.venv_folder}/{venv_id}"
     python = f"{folder}/venv/bin/python"
     yield Intact(folder, seal=app.seal(release_id))
     yield Intact(venv_folder, seal=app.seal(VENV + venv_id))
     yield Directory(folder)
     # Root's, both: the application can't change its own code.
     tree = Archive(f"{folder}/app", archive)
-    requirements = f"{folder}/app/{app.requirements}"
-    venv = Venv(
-        venv_folder,
-        requirements=requirements,
-        digest=venv_id,
-        folder=f"{folder}/app",
-        user=app.builder,
-        unit=f"nodriza-{app.name}-environment",
-        hidden=(*app.out_of_reach, f"/etc/{app.name}", app.media, "/run/mysqld", "/run/redis"),
-        cache=app.cache,
-        scratch=f"{app.own}/build",
-    )
+    *tools, venv = _environment(cluster, f"{folder}/app", requirements)
     yield tree
+    yield from tools
     yield venv
-    yield Link(f"{folder}/venv", venv.path)
+    yield Link(f"{folder}/venv", venv_folder)
     # Its user may not write here, so each of its processes would compile everything anew.
     # By Debian's Python: what the environment's own would load is somebody else's.
     argv = ("python3", "-I", "-m", "compileall", "-q", "-f", f"{folder}/app")
@@ -94,6 +99,30 @@ def _made(cluster: Cluster, release_id: str, venv_id: str, archive: bytes) -> It
         timeout=None,
         words="What it did before stays: MariaDB does not undo changes of tables. What is applied"
         f" says\n  fab run:{cluster.central.name} \"runuser -u {app.user} -- sh -c '{shell}'\"",
+    )
+
+
+def _environment(
+    cluster: Cluster, source: str, requirements: Requirements
+) -> Iterator[Template | Venv]:
+    """The environment, and before it what installs; built by a user without rights."""
+    app = cluster.app
+    hidden = (*app.out_of_reach, f"/etc/{app.name}", app.media, "/run/mysqld", "/run/redis")
+    apart = Venv(app.uv, user=app.builder, python=PYTHON, hidden=hidden, cache=app.cache)
+    if requirements.installer == "uv":
+        pinned = template("build/uv.txt.j2", to=f"{app.uv}.txt")
+        yield pinned
+        yield replace(apart, requirements=pinned.path, unit=f"nodriza-{app.name}-uv")
+    file = f"{source}/{requirements.file}"
+    yield replace(
+        apart,
+        path=f"{app.venv_folder}/{requirements.id}",
+        requirements=file.rpartition("/")[0] if requirements.package else file,
+        digest=requirements.id,
+        uv=f"{app.uv}/bin/uv" if requirements.installer == "uv" else "",
+        unit=f"nodriza-{app.name}-environment",
+        folder=source,
+        scratch=f"{app.own}/build",
     )
 
 

@@ -13,6 +13,7 @@ from nodriza.inventory.model import AppSettings
 from nodriza.inventory.text import absolute
 from nodriza.inventory.wording import did_you_mean
 from nodriza.repository.drivers import named_in
+from nodriza.requirements import LOCAL, ORDER, kind_of
 
 
 def check_application(draft: Draft, inventory: Path) -> None:
@@ -28,6 +29,9 @@ def check_application(draft: Draft, inventory: Path) -> None:
         draft.document.complain(("app", "source"), message)
         return
     _check_modules(draft.app, source, draft.document)
+    if not draft.app.requirements and not is_there(_requirements(draft.app, source).is_file):
+        message = f"what is to be installed? None of {', '.join(ORDER)} is in app/source"
+        draft.document.complain(("app", "requirements"), message)
     for field in ("requirements", "smoke"):
         name = getattr(draft.app, field)
         if name and not is_there((source / name).is_file):
@@ -36,11 +40,18 @@ def check_application(draft: Draft, inventory: Path) -> None:
             draft.document.complain(("app", field), message)
 
 
+def _requirements(app: AppSettings, source: Path) -> Path:
+    """The file that a deploy would take, or one that is not there."""
+    names = (app.requirements,) if app.requirements else ORDER
+    there = (source / name for name in names if is_there((source / name).is_file))
+    return next(there, source / names[0])
+
+
 def _check_modules(app: AppSettings, source: Path, document: Document) -> None:
     """The modules of the application are in its source, or in something that it requires."""
-    requirements = source / app.requirements
+    requirements = _requirements(app, source)
     if not is_there((source / "manage.py").is_file) or _has_nameless(requirements):
-        return  # there is no place where modules begin, or no knowing what pip will bring
+        return  # there is no place where modules begin, or no knowing what will be installed
     required = {name.replace("-", "_") for name in named_in(requirements)}
     for field in ("wsgi", "settings", "celery"):
         name: str | None = getattr(app, field)
@@ -57,7 +68,9 @@ def _has_nameless(requirements: Path) -> bool:
         text = requirements.read_text("utf-8", errors="replace")
     except OSError:
         return False
-    return bool(re.search(r"(?m)^\s*(-e\b|--editable\b|[./]|[a-z+]+:)", text))
+    kind = kind_of(requirements.name)
+    nameless = r"(?m)^\s*(-e\b|--editable\b|[./]|[a-z+]+:)"
+    return bool(re.search(nameless if kind == "requirements.txt" else LOCAL[kind], text))
 
 
 def _missing_module(name: str, source: Path) -> tuple[str, str]:

@@ -43,7 +43,11 @@ KEYS = {
     "AppSettings.wsgi": "The module that has `application` in it.",
     "AppSettings.settings": "DJANGO_SETTINGS_MODULE.",
     "AppSettings.celery": "The application for `celery -A`. Without it there is no Celery.",
-    "AppSettings.requirements": "What pip installs, relative to source.",
+    "AppSettings.requirements": (
+        "The file that says what is installed, relative to source. Else the first that is there "
+        "of uv.lock, pylock.toml, requirements.txt and pyproject.toml."
+    ),
+    "AppSettings.installer": "What makes the environment: uv, or pip.",
     "AppSettings.include": "Files and folders that are deployed although git ignores them.",
     "AppSettings.releases": (
         "Where code and environments lie: `share`, on the central node for all (by NFS), or "
@@ -64,7 +68,7 @@ KEYS = {
     ),
     "AppSettings.environment": "More environment variables, one line each. Nothing secret here.",
     "AppSettings.packages": "Debian packages for every node that runs the application.",
-    "AppSettings.build_packages": "Debian packages for pip, on the central node, which builds.",
+    "AppSettings.build_packages": "Debian packages for the installer, on the central node.",
     "AppSettings.smoke": "The application's own checks for `fab smoke`, relative to source.",
     "Share.engine": "What the share is made with.",
     "Share.device": (

@@ -23,6 +23,7 @@ Kind = Literal["central", "child", "video"]
 Engine = Literal["nfs", "glusterfs"]
 Driver = Literal["nspawn", "vagrant"]
 Placement = Literal["local", "share"]
+Installer = Literal["uv", "pip"]
 Acceleration = Literal["kvm", "emulated"]
 Variables = dict[text.VariableName, Any]
 Roles = Annotated[tuple[text.RoleName, ...], text.Items]
@@ -50,7 +51,8 @@ class AppSettings(Model):
     wsgi: text.Module
     settings: text.Module
     celery: text.Module | None = None
-    requirements: text.InsidePath = "requirements.txt"
+    requirements: text.InsidePath | None = None
+    installer: Installer = "uv"
     include: Annotated[tuple[text.InsidePath, ...], text.Items] = ()
     releases: Placement | None = None
     health: Annotated[tuple[HealthCheck, ...], text.Items] = ()
@@ -100,6 +102,11 @@ class App(AppSettings):
     def cache(self) -> str:
         """What the builder has downloaded and built before."""
         return f"/var/cache/nodriza/{self.name}"
+
+    @property
+    def uv(self) -> str:
+        """The environment that has uv in it, root's own, on the central node."""
+        return f"{self.own}/uv"
 
     @property
     def own_files(self) -> tuple[str, ...]:

@@ -26,7 +26,10 @@ def look(requirements: Path) -> tuple[list[Finding], list[str]]:
 
 
 def named_in(path: Path, seen: set[Path] | None = None) -> Iterator[str]:
-    """The distributions that a requirements file names, in the files it includes too."""
+    """The distributions that a file of requirements names, in the files it includes too."""
+    if path.suffix in (".lock", ".toml"):
+        yield from _named_in_toml(path)
+        return
     seen = set() if seen is None else seen
     if path in seen or not path.is_file():
         return
@@ -38,3 +41,12 @@ def named_in(path: Path, seen: set[Path] | None = None) -> Iterator[str]:
             yield from named_in((path.parent / included[1]).resolve(), seen)
         elif named:
             yield re.sub(r"[-_.]+", "-", named[1]).lower()
+
+
+def _named_in_toml(path: Path) -> Iterator[str]:
+    """Those of a lock, or of a pyproject.toml: rather one too many than one too few."""
+    text = path.read_text("utf-8", errors="replace") if path.is_file() else ""
+    locked = r'(?m)^name\s*=\s*"([\w.-]+)"'
+    wanted = r'"([A-Za-z0-9][\w.-]*)\s*(?:[\[<>=!~;@][^"]*)?"'
+    for name in re.findall(wanted if path.name == "pyproject.toml" else locked, text):
+        yield re.sub(r"[-_.]+", "-", name).lower()

@@ -8,17 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nodriza.repository import drivers
+from nodriza.requirements import EXPORTED, POETRY, PYPROJECT, UV_LOCK
 
 SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE["'],\s*["']([\w.]+)["']""")
 # The names that projects give to what runs on a server, and to what must not.
 ON_SERVERS = ("production", "prod", "live")
 ON_DESKS = ("dev", "develop", "development", "local", "test", "testing")
 REQUIREMENTS = (
+    UV_LOCK,
+    "pylock.toml",
     "requirements/production.txt",
     "requirements/prod.txt",
     "requirements.txt",
     "requirements/base.txt",
     "requirements.pip",
+    PYPROJECT,
 )
 NEVER = {".git", ".venv", "venv", "env", "node_modules", "site-packages", "__pycache__"}
 
@@ -66,15 +70,17 @@ def read_source(folder: Path) -> Source:
     found += [item for item in (wsgi, settings, _celery(folder)) if item]
     requirements = next((name for name in REQUIREMENTS if (folder / name).is_file()), "")
     missing: list[str] = []
-    if requirements:
-        found.append(Found("requirements", requirements, "what pip installs"))
+    if requirements == PYPROJECT and (folder / POETRY).is_file():
+        missing.append(f"requirements that are not Poetry's: {EXPORTED[POETRY]}")
+    elif requirements:
+        found.append(Found("requirements", requirements, "what is installed"))
         driver_found, driver_missing = drivers.look(folder / requirements)
         found += [Found(*item) for item in driver_found]
         missing += driver_missing
     else:
         missing.append(
-            "a requirements file: write requirements.txt beside manage.py (one line with a"
-            " dot, if there is a pyproject.toml)"
+            "a file that says what is installed, beside manage.py: uv.lock, pylock.toml,"
+            " requirements.txt or pyproject.toml"
         )
     if settings and not _reads_our_variables(folder, str(settings.value)):
         missing.append(

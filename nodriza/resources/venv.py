@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Dict, List, Optional, Sequence, Tuple
 
-from nodriza.agent import transient, tree
+from nodriza.agent import pip_conf, transient, tree
 from nodriza.resources.base import Resource, State
 
 if TYPE_CHECKING:
@@ -23,25 +24,43 @@ PATIENCE = ("--retries", "1", "--timeout", "15")
 RESOLVER = {"RES_OPTIONS": "timeout:3 attempts:2"}
 """A name server that is dead costs ten seconds a try and more (resolv.conf(5)), and pip tries
 six times: for minutes nobody would hear why nothing happens."""
+UV = {
+    "UV_NO_PROGRESS": "1",
+    # The host's Python and no other: uWSGI has it built in.
+    "UV_PYTHON_DOWNLOADS": "never",
+    # The cache is the builder's; the environment becomes root's, and has files of its own.
+    "UV_LINK_MODE": "copy",
+    # Nobody who runs it may write there.
+    "UV_COMPILE_BYTECODE": "1",
+    "UV_SYSTEM_CERTS": "1",
+    "UV_HTTP_RETRIES": "1",
+    "UV_HTTP_TIMEOUT": "15",
+}
+"""uv's documentation, "Environment variables"."""
 LINES = 20
 INSTALLING = 3600
 """Seconds: what has no wheel is compiled."""
 _UNREACHED = re.compile(
     r"(Temporary failure in name resolution|Name or service not known|No address associated"
     r" with hostname|Connection refused|Network is unreachable|No route to host"
-    r"|[Cc]onnect(?:ion)?(?: to \S+)? timed out|[Rr]ead timed out|certificate verify failed[^')]*)"
+    r"|[Cc]onnect(?:ion)?(?: to \S+)? timed out|[Rr]ead timed out|certificate verify failed[^')]*"
+    r"|operation timed out|invalid peer certificate[^\n]*)"
 )
-"""How pip's warnings end when it can't reach an index; the words are glibc's and OpenSSL's."""
+"""How pip and uv end when they can't reach an index; most words are glibc's and OpenSSL's."""
+_PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
+"""What stands before the host in an address; pip.conf has it where an index wants a log-in."""
 
 
 @dataclass(frozen=True)
 class Venv(Resource):
-    """A virtual environment in which the file ``requirements`` has been installed.
+    """A virtual environment in which ``requirements`` have been installed.
 
-    That file is on the host. What is compared is ``digest``, which stands for all that
-    gets installed, or else the file's own text. Without requirements, an empty
-    environment. ``user`` owns it and runs pip, in ``folder``: relative paths in requirements
-    (``./lib``) begin there, because pip takes them from where it was started.
+    They are a file on the host, or a folder with a Python project, which is installed with what
+    it needs. What is compared is ``digest``, which stands for all that gets installed, or else
+    the file's own text. Without requirements, an empty environment. ``user`` owns it and runs
+    pip, in ``folder``: relative paths in requirements (``./lib``) begin there, because pip takes
+    them from where it was started. With ``uv``, a program on the host, that installs, and reads
+    uv.lock, pylock.toml and pyproject.toml too.
 
     With ``unit`` other people's build code runs in a transient unit of that name, as ``user``
     (``nodriza.agent.transient``): it does not see what is ``hidden``, keeps what it downloads
@@ -55,6 +74,7 @@ class Venv(Resource):
     user: Optional[str] = None
     digest: str = ""
     folder: str = "/"
+    uv: str = ""
     unit: str = ""
     hidden: Tuple[str, ...] = ()
     cache: str = ""
@@ -102,10 +122,10 @@ class Venv(Resource):
         if self.requirements:
             folder = host.at(self.folder)
             done = host.run(
-                self._pip(host),
+                self._install(host),
                 user=self.user,
                 cwd=folder,
-                env=RESOLVER,
+                env=self._variables(host),
                 timeout=INSTALLING,
                 check=False,
             )
@@ -113,10 +133,29 @@ class Venv(Resource):
         owner = self.user or "root"
         host.write(marker, expected, owner=owner, group=host.group_of(owner))
 
-    def _pip(self, host: Host) -> List[str]:
-        pip = [f"{host.at(self.path)}/bin/python", "-m", "pip", "--no-input"]
-        pip += ["--disable-pip-version-check", *PATIENCE, "install", "--quiet"]
-        return [*pip, "-r", host.at(self.requirements)]
+    def _install(self, host: Host) -> List[str]:
+        """What installs the requirements; the name of their file says what they are."""
+        python, what = f"{host.at(self.path)}/bin/python", host.at(self.requirements)
+        folder, name = os.path.split(what)
+        listed = [what] if os.path.isdir(what) else ["-r", what]
+        if not self.uv:
+            pip = [python, "-m", "pip", "--no-input", "--disable-pip-version-check", *PATIENCE]
+            return [*pip, "install", "--quiet", *listed]
+        uv = [host.at(self.uv), "--quiet", "--no-progress"]
+        if name == "uv.lock":  # into UV_PROJECT_ENVIRONMENT; the lock is believed as it is
+            frozen = ["--frozen", "--no-dev", "--no-editable"]
+            return [*uv, "sync", "--project", folder, *frozen]
+        if name.startswith("pylock."):
+            return [*uv, "pip", "sync", "--python", python, what]
+        return [*uv, "pip", "install", "--python", python, *listed]
+
+    def _variables(self, host: Host) -> Dict[str, str]:
+        if not self.uv:
+            return RESOLVER
+        own = {"UV_PROJECT_ENVIRONMENT": host.at(self.path), "UV_PYTHON": self.python}
+        if self.cache:
+            own["UV_CACHE_DIR"] = f"{host.at(self.cache)}/uv"
+        return {**RESOLVER, **UV, **own}
 
     def _apart(self, host: Host) -> None:
         """Built by ``user``, who has no rights; root's once nothing of it runs any more."""
@@ -133,7 +172,16 @@ class Venv(Resource):
                 host.run(["chown", "-R", "-h", f"{user}:", scratch])
                 binds = ((self.scratch, self.folder),)
             writable = tuple(filter(None, (self.path, self.cache, *(seen for _, seen in binds))))
-            unit = transient.Unit(self.unit, user, writable, self.hidden, binds=binds)
+            index = self._index(host)
+            unit = transient.Unit(
+                self.unit,
+                user,
+                writable,
+                self.hidden,
+                index,
+                tuple(pip_conf.WORDS.values()),
+                binds,
+            )
 
             def run(*argv: str) -> Result:
                 return transient.run(
@@ -142,21 +190,34 @@ class Venv(Resource):
                     argv,
                     cwd=self.folder,
                     timeout=INSTALLING,
-                    env=RESOLVER,
+                    env=self._variables(host),
                     check=False,
                 )
 
-            without = () if self.requirements else ("--without-pip",)
-            _refuse_failed(host, run(self.python, "-m", "venv", *without, host.at(self.path)))
+            argv = [self.python, "-m", "venv", *self._without_pip(), host.at(self.path)]
+            _refuse_failed(host, run(*argv))
             if self.requirements:
-                _refuse_failed(host, run(*self._pip(host)))
+                _refuse_failed(host, run(*self._install(host)))
             tree.take(host, self.path)
         except BaseException:
             host.remove(self.path)
             raise
         finally:
+            host.remove(f"/run/{self.unit}.env")
             if self.scratch:
                 host.remove(self.scratch)
+
+    def _index(self, host: Host) -> str:
+        """A file with the variables that name the index; systemd reads it, and root alone may."""
+        if not self.uv:
+            return ""
+        file = f"/run/{self.unit}.env"
+        text = pip_conf.environment_file(pip_conf.variables(host))
+        host.write(file, text, mode="0600")
+        return file
+
+    def _without_pip(self) -> Tuple[str, ...]:
+        return () if self.requirements and not self.uv else ("--without-pip",)
 
     def _remove(self, host: Host) -> None:
         """What is there: an environment, or the beginning of one."""
@@ -175,7 +236,7 @@ class Venv(Resource):
             host.refuse(f"{self.path} has files, and isn't a virtual environment: left alone")
         owner = self.user or "root"
         host.own(self.path, owner, host.group_of(owner), "0755")
-        options = ["--clear", *([] if self.requirements else ["--without-pip"])]
+        options = ["--clear", *self._without_pip()]
         host.run([self.python, "-m", "venv", *options, host.at(self.path)], user=self.user)
 
     def _expected(self, host: Host, tag: str) -> Optional[bytes]:
@@ -192,7 +253,10 @@ class Venv(Resource):
 
 def _refuse_failed(host: Host, done: Result) -> None:
     if done.exit:
-        what = "pip install" if "pip" in done.argv else "python -m venv"
+        venv = "venv" in done.argv
+        words = ("pip", "install", "sync")
+        uv = ["uv"] if os.path.basename(done.argv[0]) == "uv" else []
+        what = "python -m venv" if venv else " ".join([*uv, *(w for w in done.argv if w in words)])
         host.refuse(f"{what}: exit {done.exit}\n{reason(done.err or done.out)}")
 
 
@@ -204,7 +268,8 @@ def _tag(host: Host, python: str) -> str:
 
 
 def reason(words: str) -> str:
-    """What pip said, and above it why, where that stands in the middle of its retries."""
+    """What it said, and above it why, where that stands in the middle of its retries."""
+    words = _PASSWORD.sub("…@", words)
     lines = words.strip().splitlines()[-LINES:]
     if found := _UNREACHED.search(words):
         lines.insert(0, f"the package index can't be reached from this host: {found.group()}")

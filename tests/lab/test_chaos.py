@@ -31,8 +31,7 @@ from typing import Any
 
 import pytest
 
-from nodriza.deploy import archive, release_id
-from nodriza.source import read_source
+from nodriza.deploy import archive, read, release_id, requirements
 from tests.lab.conftest import ACCIDENTS
 from tests.lab.project import Project, wait_for
 from tests.lab.reading import unread
@@ -179,7 +178,9 @@ class Chaos:
         """The same commands, undisturbed."""
         self.project.fab("provision").well()
         self.project.fab("deploy").well()
-        cluster, release = self.project.cluster, release_id(self.source)
+        cluster = self.project.cluster
+        source = read(cluster)
+        release = release_id(archive(source), requirements(cluster, source))
         for child in CHILDREN:
             # A child that has lost its power comes back by itself meanwhile.
             wait_for(
@@ -188,10 +189,6 @@ class Chaos:
                 lambda child=child: whoami(cluster, child).get("release") == release,
                 every=0.3,
             )
-
-    @property
-    def source(self) -> bytes:
-        return archive(read_source(self.project.folder / "videoteca"))
 
     def state(self) -> dict[str, str]:
         """Of every node."""

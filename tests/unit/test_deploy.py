@@ -6,11 +6,9 @@ import io
 import os
 import tarfile
 
-import pytest
-
 from nodriza import deploy
-from nodriza.deploy import release_id, requirements_id
-from nodriza.errors import SourceError
+from nodriza.deploy import release_id
+from nodriza.requirements import Requirements
 from nodriza.source import read_source
 
 
@@ -37,7 +35,14 @@ def test_archive__is_the_same_bytes_for_the_same_files(tmp_path, monkeypatch):
 def test_archive__changes_with_a_file(tmp_path):
     first = archive(source(tmp_path))
     (tmp_path / "app" / "x.py").write_text("x = 2")
-    assert release_id(first) != release_id(archive(tmp_path))
+    needs = Requirements("requirements.txt", "one", "uv")
+    assert release_id(first, needs) != release_id(archive(tmp_path), needs)
+
+
+def test_release__is_another_with_other_requirements(tmp_path):
+    data, one = archive(source(tmp_path)), Requirements("requirements.txt", "one", "uv")
+    assert release_id(data, one) == release_id(data, one)
+    assert release_id(data, one) != release_id(data, Requirements("uv.lock", "two", "uv"))
 
 
 def test_archive__keeps_links_and_who_may_execute(tmp_path):
@@ -47,18 +52,3 @@ def test_archive__keeps_links_and_who_may_execute(tmp_path):
         assert tar.getmember("link").linkname == "app/x.py"
         assert tar.getmember("manage.py").mode == 0o755
         assert tar.getmember("app/x.py").mode == 0o644
-
-
-def test_requirements__are_those_that_travel(tmp_path):
-    source(tmp_path)
-    (tmp_path / "requirements.txt").write_text(
-        "-r requirements/base.txt\n-c https://x.test/c.txt\n"
-    )
-    with pytest.raises(SourceError, match=r"requirements/base.txt is not among the files"):
-        requirements_id(read_source(tmp_path), "requirements.txt")
-    (tmp_path / "requirements").mkdir()
-    (tmp_path / "requirements/base.txt").write_text("-r ../more.txt\ndjango\n")
-    (tmp_path / "more.txt").write_text("celery\n")
-    before = requirements_id(read_source(tmp_path), "requirements.txt")
-    (tmp_path / "more.txt").write_text("celery<6\n")
-    assert requirements_id(read_source(tmp_path), "requirements.txt") != before

@@ -108,7 +108,24 @@ def test_missing__is_told_in_words(project):
     assert "a driver for MySQL" in driver
     assert "neither DATABASE_HOST nor DATABASE_URL" in variables
     (project / "requirements.txt").unlink()
-    assert "a requirements file" in read_source(project).missing[0]
+    assert "a file that says what is installed" in read_source(project).missing[0]
+    (project / "pyproject.toml").write_text('dependencies = ["django>=5", "pymysql"]\n')
+    assert len(read_source(project).missing) == 1  # the variables
+    (project / "poetry.lock").write_text("")
+    assert "poetry export" in read_source(project).missing[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("uv.lock", '[[package]]\nname = "django"\n[[package]]\nname = "pymysql"\n'),
+        ("pylock.toml", '[[packages]]\nname = "pymysql"\n'),
+    ],
+)
+def test_lock__is_found_and_read_for_the_driver(project, name, text):
+    (project / name).write_text(text)
+    assert found(project)["requirements"] == name
+    assert read_source(project).missing == ()
 
 
 def test_init__writes_what_loads_at_once(project, tmp_path):
@@ -186,8 +203,8 @@ def test_init__with_a_project_that_lacks_something_says_where(project, tmp_path)
     (project / "requirements.txt").unlink()
     done = init(tmp_path, "--yes")
     assert done.returncode == 2
-    assert "to do  a requirements file" in done.stdout
-    assert 'no file "requirements.txt"' in done.stderr
+    assert "to do  a file that says what is installed" in done.stdout
+    assert "what is to be installed? None of uv.lock, pylock.toml" in done.stderr
     assert "kept: what was written above" in done.stderr
 
 

@@ -303,4 +303,18 @@ FAULTS = (
         "found[reader.name or reader.key] = reader",
         ("test_vault_readers.py", "test_secret.py"),
     ),
+    Fault(
+        "the password of a package index is in an error",
+        "nodriza/resources/venv.py:reason",
+        'words = _PASSWORD.sub("…@", words)',
+        "",
+        ("resources/test_venv.py",),
+    ),
+    Fault(
+        "the password of a package index is in a file that others may read",
+        "nodriza/resources/venv.py:Venv._index",
+        'mode="0600"',
+        'mode="0644"',
+        ("resources/test_venv.py",),
+    ),
 )

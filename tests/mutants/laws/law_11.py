@@ -13,8 +13,8 @@ FAULTS = (
     Fault(
         "a release that is gone back to is not tried",
         "roles/build.py:build",
-        "else _again(cluster, release_id, venv_id)",
-        "else ()",
+        "yield from _again(cluster, release_id, venv_id)",
+        "yield from ()",
         ("test_releases.py", "roles/test_release.py"),
     ),
     Fault(
@@ -44,6 +44,27 @@ FAULTS = (
         'mode="wb", mtime=0)',
         'mode="wb")',
         ("test_deploy.py",),
+    ),
+    Fault(
+        "a release is the same one with other requirements",
+        "nodriza/deploy.py:release_id",
+        "needs.id.encode() + data",
+        "data",
+        ("test_deploy.py",),
+    ),
+    Fault(
+        "an environment is the same one with another code of the source in it",
+        "nodriza/requirements.py:read_requirements",
+        "if re.search(LOCAL[kind], text):",
+        "if False:",
+        ("test_requirements.py",),
+    ),
+    Fault(
+        "a lock is passed over for what stands beside it",
+        "nodriza/requirements.py",
+        'ORDER = (UV_LOCK, "pylock.toml", "requirements.txt", POETRY, PYPROJECT)',
+        'ORDER = ("requirements.txt", PYPROJECT, UV_LOCK, "pylock.toml", POETRY)',
+        ("test_requirements.py",),
     ),
     Fault(
         "a release that never served is kept to go back to",

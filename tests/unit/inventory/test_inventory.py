@@ -109,7 +109,7 @@ def test_the_example__gives_the_defaults_of_the_schema():
     text = EXAMPLE.read_text(encoding="utf-8")
     app = ClusterSettings.model_fields["app"].annotation
     assert app is not None
-    for name in ("uid", "threads", "max_upload_mb", "requirements"):
+    for name in ("uid", "threads", "max_upload_mb", "installer"):
         comment = re.search(rf"((?:  #.*\n)+)  {name}:", text)
         assert comment, name
         assert f"Default: {app.model_fields[name].default}" in comment.group(1)

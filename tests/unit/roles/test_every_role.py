@@ -9,6 +9,7 @@ import pytest
 
 from nodriza.agent.transaction import FIELDS
 from nodriza.render import Template
+from nodriza.requirements import Requirements
 from nodriza.resources import Directory, File, Link, Service
 from tests.unit.conftest import ROOT
 from tests.unit.roles.made import remake, resources, role
@@ -28,7 +29,7 @@ PURE = {
     "nodriza.inventory",
     "nodriza.render",
 }
-PURE |= {"nodriza.release", "nodriza.resources", "nodriza.secret"}
+PURE |= {"nodriza.release", "nodriza.requirements", "nodriza.resources", "nodriza.secret"}
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -68,12 +69,18 @@ def test_templates__are_in_the_folder_of_the_role_that_uses_them_and_none_is_lef
     for cluster in (three_node, gluster, with_tls):
         for node in cluster.nodes:
             for name in ROLES:
-                for item in role(name)(node, cluster):
-                    if isinstance(item, Template):
-                        assert item.source.split("/")[0] == name
-                        used.add(item.source)
+                used |= sources(name, role(name)(node, cluster))
+    needs = Requirements("requirements.txt", "b", "uv")
+    used |= sources("build", role("build")(three_node.central, three_node, "a", "b", b"", needs))
     folder = ROOT / "templates"
     assert used == {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def sources(name, items):
+    """The templates of a role's items."""
+    found = {item.source for item in items if isinstance(item, Template)}
+    assert all(source.split("/")[0] == name for source in found)
+    return found
 
 
 def test_files__come_after_the_folder_that_a_role_makes_for_them(cluster):

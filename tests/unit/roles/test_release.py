@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from nodriza.release import Release
+from nodriza.requirements import Requirements
 from nodriza.resources import Command, Copy, Sealed, Trial, Venv
+from tests.unit.conftest import ROOT
 from tests.unit.roles.made import remake, role
 
 SEAL = {"tree": "a" * 64, "sha256": "b" * 64, "size": 9}
@@ -18,8 +22,10 @@ def local(three_node):
     return remake(three_node, app=remake(three_node.app, releases="local"))
 
 
-def build(cluster, data=b"data"):
-    return list(role("build")(cluster.central, cluster, "aaa", "bbb", data))
+def build(cluster, data=b"data", **more):
+    needs = Requirements("requirements.txt", "bbb", **{"installer": "uv", **more})
+    made = role("build")(cluster.central, cluster, "aaa", "bbb", data, needs if data else None)
+    return list(made)
 
 
 def taken(cluster, name):
@@ -41,10 +47,37 @@ def test_build__runs_the_application_as_its_user_and_keeps_its_code_from_it(thre
 
 
 def test_build__has_its_requirements_built_by_somebody_without_rights(three_node):
-    (venv,) = [r for r in build(three_node) if isinstance(r, Venv)]
-    assert venv.user == "videoteca-build"
+    uv, venv = [r for r in build(three_node) if isinstance(r, Venv)]
+    assert uv.unit == "nodriza-videoteca-uv"
     assert venv.unit == "nodriza-videoteca-environment"
-    assert {*venv.hidden} > {"/var/lib/nodriza", "/etc/videoteca", "/var/lib/mysql", "/run/mysqld"}
+    for each in (uv, venv):
+        assert each.user == "videoteca-build"
+        hidden = {"/var/lib/nodriza", "/etc/videoteca", "/var/lib/mysql", "/run/mysqld"}
+        assert {*each.hidden} > hidden
+
+
+def test_build__installs_by_uv_which_pip_has_brought_by_its_sum(three_node):
+    plan = build(three_node)
+    pinned = next(r for r in plan if r.id == "file:/opt/videoteca/uv.txt")
+    text = (ROOT / "templates" / pinned.source).read_text()
+    assert re.search(r"(?m)^--only-binary :all:$", text)
+    assert re.search(r"(?m)^uv==[\d.]+ \\\n +--hash=sha256:", text)
+    uv, venv = [r for r in plan if isinstance(r, Venv)]
+    assert (uv.requirements, uv.uv) == (pinned.path, "")
+    assert venv.uv == f"{uv.path}/bin/uv"
+    assert plan.index(pinned) < plan.index(uv) < plan.index(venv)
+
+
+def test_build__by_pip_needs_no_uv(three_node):
+    (venv,) = [r for r in build(three_node, installer="pip") if isinstance(r, Venv)]
+    assert venv.uv == ""
+
+
+def test_build__installs_a_project_that_is_a_package_itself(three_node):
+    *_, venv = [r for r in build(three_node) if isinstance(r, Venv)]
+    assert venv.requirements == "/srv/videoteca/releases/aaa/app/requirements.txt"
+    *_, venv = [r for r in build(three_node, package=True) if isinstance(r, Venv)]
+    assert venv.requirements == "/srv/videoteca/releases/aaa/app"
 
 
 def test_build__tries_the_application_out_of_reach_of_keys_and_databases(three_node):
