@@ -14,6 +14,10 @@ from nodriza.logs import Entry, Reader, Wish
 from nodriza.plan import Plan, Planned, plan_node
 from nodriza.resources import Service
 from nodriza.ssh.commands import Ended
+from tests.unit import test_commands
+from tests.unit.typed import typed
+
+project = test_commands.project
 
 NOON = 1795262400.0  # 2026-11-21 12:00 UTC
 
@@ -244,3 +248,12 @@ def test_unit_that_no_node_has__is_refused_with_those_that_are_there(three_node,
     assert ('did you mean "nginx"?' in str(refused.value)) == (unit != "nope")
     assert "uwsgi" in refused.value.do
     engine.refuse_unit("nginx", plans)
+
+
+def test_unit_that_no_node_has__is_refused_before_any_node_is_asked(project):
+    """On hosts that are no lab: a connection would be tried."""
+    file = project / "inventories" / "mine.yml"
+    file.write_text(file.read_text().split("\nlab:")[0] + "\n")
+    done = typed("logs:server-2", "--unit", "ngnix", folder=project)
+    assert 'no such service on these nodes, did you mean "nginx"?' in done.stderr
+    assert (done.returncode, done.touched) == (2, [])

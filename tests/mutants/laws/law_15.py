@@ -138,4 +138,11 @@ if False:
         "pass",
         ("test_flags.py", "test_grammar.py"),
     ),
+    Fault(
+        "logs of a service that no node has are asked for",
+        "fabfile/shell.py:logs",
+        "engine.refuse_unit(unit, plans)",
+        "pass",
+        ("test_logs.py",),
+    ),
 )
