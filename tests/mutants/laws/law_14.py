@@ -56,4 +56,11 @@ and False
         "if False:",
         ("test_secret.py",),
     ),
+    Fault(
+        "a second key is written over one that was made meanwhile",
+        "nodriza/vault_key.py:Key._make",
+        "os.link(new, self.path)",
+        "new.replace(self.path)",
+        ("test_vault_key.py",),
+    ),
 )
