@@ -27,7 +27,7 @@ from nodriza.ssh import hostkeys
 from nodriza.ssh.hops import Hop
 from nodriza.ssh.login import typed
 from nodriza.ssh.proxy_command import Program
-from nodriza.ssh.wire import Transport, tcp
+from nodriza.ssh.wire import NotSsh, Transport, tcp
 
 # What it logs arrives as exceptions too, and those are told in words.
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)
@@ -192,7 +192,8 @@ def _reached(hop: Hop, before: Connection | None) -> Iterator[Any]:
         yield sock
     except BaseException as error:
         # A refused log-in or key is not the program's doing.
-        ended = isinstance(error, (OSError, EOFError)) or type(error) is paramiko.SSHException
+        ended = isinstance(error, (OSError, EOFError, NotSsh))
+        ended = ended or type(error) is paramiko.SSHException
         sock.close()
         if isinstance(sock, Program) and ended:
             raise paramiko.SSHException(sock.told(error)) from error

@@ -21,7 +21,7 @@ from nodriza.errors import ConnectionFailed, NodrizaError
 from nodriza.ssh import client, hops
 from nodriza.ssh.client import Connection
 from nodriza.ssh.hops import Hop
-from nodriza.ssh.wire import NOT_SSH
+from nodriza.ssh.wire import NotSsh
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
@@ -169,8 +169,8 @@ def _at(hop: Hop, act: Callable[[], T]) -> T:
 
 
 def _turned_away(error: BaseException) -> bool:
-    """Whether the other end said nothing at all, which may be better in a moment."""
-    return NO_GREETING in str(error) and NOT_SSH not in str(error)
+    """Whether it hung up without a word, or as an sshd that is full; that may end in a moment."""
+    return NO_GREETING in str(error)
 
 
 def _open_gateway(hop: Hop) -> None:
@@ -204,6 +204,9 @@ def _failure(hop: Hop, error: BaseException, late: bool, tries: int) -> Connecti
     elif hop.command:
         what = f"its ProxyCommand leads nowhere: {_words(error)}"
         do = f"see what this says: {hop.command}"
+    elif isinstance(error, NotSsh):
+        do = f"see that an sshd listens on port {hop.port}: ssh.port in the inventory, or Port in"
+        do = f"{do} ssh_config, may be another program's"
     elif _turned_away(error) and not late:
         what = f"it accepts a connection and closes it without a greeting, {tries + 1} times"
         do = "journalctl -u ssh on it: MaxStartups of its sshd_config, or too many log-ins"

@@ -17,13 +17,19 @@ from typing import Any, ClassVar
 import paramiko
 from paramiko.common import MSG_CHANNEL_CLOSE
 
+from nodriza import foreign
+
 IDENTIFICATION = 32 * 1024
 """Bytes up to the end of the line "SSH-2.0-…"; RFC 4253, 4.2, allows other lines before it."""
 STRANGER = 1024 * 1024
 """Bytes until the log-in is done: keys and lists of algorithms are a few kilobytes."""
 PACKET = 256 * 1024 + 1024
 """Bytes of a packet: OpenSSH's PACKET_MAX_SIZE, and its check sum."""
+BEGINNING = 200
+"""Bytes of what the other end says first, for the words about it."""
 NOT_SSH = "no SSH: it sends and sends, and never says who it is"
+SSHD = (b"SSH-", b"Exceeded MaxStartups", b"Not allowed at this time")
+"""How sshd begins: with who it is, or with the reason why it hangs up (its drop_connection)."""
 WAITING = 8 * 1024 * 1024
 """Bytes that nobody has read yet, over all channels: each was allowed 2 MB (its window)."""
 
@@ -48,6 +54,10 @@ def _keep_order(channel: paramiko.Channel) -> None:
         setattr(channel, name, guarded(getattr(channel, name)))
 
 
+class NotSsh(paramiko.SSHException):
+    """What answers is no SSH server, and will be none in a moment either."""
+
+
 class TooMuch(paramiko.SSHException):
     """The other end sent more than the protocol allows."""
 
@@ -63,6 +73,7 @@ class Transport(paramiko.Transport):
 
     def __init__(self, sock: Any, **options: Any) -> None:
         self._read = 0
+        self._beginning = b""
         super().__init__(_Limited(sock, self), **options)  # type: ignore[arg-type]
 
     def open_channel(self, kind: str, *args: Any, **options: Any) -> paramiko.Channel:
@@ -77,7 +88,7 @@ class Transport(paramiko.Transport):
         if asked > PACKET:
             raise TooMuch(f"a packet of {asked} bytes")
         if not self.remote_version and self._read > IDENTIFICATION:
-            raise TooMuch(NOT_SSH)
+            raise NotSsh(NOT_SSH)
         if self._read > STRANGER and not self.is_authenticated():
             raise TooMuch(f"more than {STRANGER >> 20} MB before the log-in was done")
         # A copy, as others are opened meanwhile.
@@ -91,7 +102,20 @@ class Transport(paramiko.Transport):
     def count(self, data: bytes) -> bytes:
         """The same, noted down."""
         self._read += len(data)
+        self._beginning += data[: BEGINNING - len(self._beginning)]
         return data
+
+    def _check_banner(self) -> None:
+        """As paramiko does, which tells a stranger's words from no words in its texts only."""
+        try:
+            super()._check_banner()  # type: ignore[misc]
+        except paramiko.SSHException as error:
+            if isinstance(error.__context__, NotSsh):
+                raise error.__context__ from None
+            if self._beginning and not self._beginning.startswith(SSHD):
+                said = foreign.line(self._beginning.decode("utf-8", "replace").strip())
+                raise NotSsh(f"no SSH: it says {said or 'nothing that can be read'}") from None
+            raise
 
 
 class _Limited:

@@ -437,4 +437,11 @@ FAULTS = (
         "pass",
         ("test_connection.py::test_gateway_that_freezes__is_missed",),
     ),
+    Fault(
+        "a listener that is no SSH server is tried again and again",
+        "nodriza/ssh/wire.py:Transport._check_banner",
+        "if self._beginning and not self._beginning.startswith(SSHD):",
+        "if False:",
+        ("hostile/test_listeners.py::test_listener_that_is_no_sshd__is_asked_once",),
+    ),
 )

@@ -42,6 +42,15 @@ def once(*said: bytes) -> Talk:
     return talk
 
 
+def hang_up_after(said: bytes) -> Talk:
+    def talk(guest: socket.socket) -> None:
+        guest.sendall(said)
+        guest.shutdown(socket.SHUT_WR)
+        guest.recv(1000)  # or what was not read would be a reset, which may overtake it
+
+    return talk
+
+
 def drip(guest: socket.socket) -> None:
     while True:
         guest.sendall(b"a")
@@ -130,6 +139,31 @@ WORDS = {
     "a packet without end": "a packet of 2147483",
     "packets without end": "more than 1 MB before the log-in",
 }
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "no SSH: it says HTTP/1.1 400 Bad Request"),
+        (b"220 mail.example.org", "no SSH: it says 220 mail.example.org"),
+        (b"\xff\xfe\x9b31m\r\n", "no SSH: it says \ufffd\ufffd"),
+        (b"\x15\x03\x01\x00\x02\x02\x46", "no SSH: it says F"),
+        (b"\x00\x00\x00\n", "no SSH: it says nothing that can be read"),
+    ],
+    ids=["HTTP", "half a line", "no UTF-8", "TLS", "zeros"],
+)
+def test_listener_that_is_no_sshd__is_asked_once(
+    three_node: Cluster, said: bytes, words: str
+) -> None:
+    """It will be none in a moment. An sshd that is full hangs up as well, and is tried again."""
+    with listening(hang_up_after(said)) as (port, left):
+        hop = hops.to_node(three_node.node("server-2"), three_node)
+        hop = dataclasses.replace(hop, host="127.0.0.1", port=port)
+        with pytest.raises(ConnectionFailed) as failed:
+            connection.open_connection(hop)
+        assert len(left) == 1
+        assert words in failed.value.what
+        assert f"port {port}" in failed.value.do
 
 
 class Server(paramiko.ServerInterface):
