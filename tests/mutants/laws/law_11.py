@@ -192,4 +192,11 @@ FAULTS = (
         "()",
         ("test_switch.py",),
     ),
+    Fault(
+        "a reload is well though a worker serves the release before",
+        "templates/uwsgi/renew.py.j2",
+        "if os.path.isdir(wanted) and serves != wanted:",
+        "if False:",
+        ("roles/test_uwsgi.py",),
+    ),
 )

@@ -202,6 +202,41 @@ def test_reload__that_was_ended_half_way_is_done_again(reload):
     assert reload() == ["master"]
 
 
+@pytest.fixture
+def ended(three_node, tmp_path):
+    """What a reload says at its end when workers 1 and 2 serve these releases."""
+    names = functions(three_node, "server-2", "/etc/uwsgi/videoteca_renew.py")
+    names.update(CURRENT=str(tmp_path / "current"), SERVES=str(tmp_path / "serves"))
+    names["workers"] = lambda: [{"id": 1}, {"id": 2}]
+    (tmp_path / "new").mkdir()
+    (tmp_path / "current").symlink_to(tmp_path / "new")
+
+    def said(*serve):
+        for id, release in enumerate(serve, 1):
+            (tmp_path / f"serves.{id}").write_text(str(release and tmp_path / release))
+        try:
+            names["refuse_another"]()
+        except SystemExit as error:
+            return str(error)
+        return ""
+
+    return said
+
+
+def test_reload__fails_when_a_worker_serves_another_release_than_current(ended):
+    """Whichever it is: the last one may have found the new release, and the first one not."""
+    assert ended("new", "new") == ""
+    pattern = r"worker 1 serves \S*/old, and current is \S*/new\. Why: "
+    assert re.match(pattern, ended("old", "new"))
+    assert "worker 2 serves nothing" in ended("new", "")
+
+
+def test_reload__is_well_where_there_is_no_release_to_serve(ended, tmp_path):
+    """Before the first deploy, and while the share is away that has it."""
+    (tmp_path / "new").rmdir()
+    assert ended("", "old") == ""
+
+
 def test_environment__is_read_by_a_reloaded_worker_as_systemd_reads_it(three_node):
     odd = {"ODD": 'a "b" \\c $HOME `id` #x = y\\', "EMPTY": ""}
     app = three_node.app.model_copy(update={"environment": odd})
