@@ -51,6 +51,8 @@ class Plan:
 
     node: str
     resources: tuple[Planned, ...]
+    together: bool = False
+    """Nobody of its wave has a turn before all of them have got as far (``nodriza.turns``)."""
 
     def to_data(self) -> list[dict[str, Any]]:
         """Secrets are tokens in it."""

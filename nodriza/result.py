@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from nodriza.errors import NodrizaError
+from nodriza.errors import ConnectionFailed, NodrizaError
 
 if TYPE_CHECKING:
     from nodriza.events import Facts, Resource, State
@@ -46,6 +46,11 @@ class NodeResult:
     def bad(self) -> bool:
         """Did anything go wrong here?"""
         return self.error is not None or self.failed > 0
+
+    @property
+    def is_out_of_reach(self) -> bool:
+        """Whether nothing was done there, because nobody got there."""
+        return isinstance(self.error, ConnectionFailed) and not self.resources
 
     @property
     def state(self) -> State:

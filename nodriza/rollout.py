@@ -90,6 +90,8 @@ class Run:
         self.ways = self.connections or Connections(self.cluster)
         self.turns = Turns.of(self.cluster, self.serial, self.max_failures, self.stop)
         """Of the wave that is under way: a failure in one keeps nobody from the next."""
+        self.places = threading.Semaphore(self.parallel)
+        """Of the wave as well: one for each node that is at work."""
 
     def request(self, plan: Plan) -> dict[str, Any]:
         """What one node is sent; only the secrets that its plan names."""
@@ -154,10 +156,13 @@ def _wave(run: Run, plans: Sequence[Plan], results: dict[str, NodeResult]) -> No
     central = run.cluster.central.name
     # A look changes nothing that another node could wait for.
     first = central if not run.check and any(plan.node == central for plan in plans) else ""
-    run.turns = Turns.of(run.cluster, run.serial, run.max_failures, run.stop, first)
+    together = [plan.node for plan in plans if plan.together]
+    run.turns = Turns.of(run.cluster, run.serial, run.max_failures, run.stop, first, together)
     plans = sorted(plans, key=lambda plan: plan.node != central)
     heard: Events = queue.Queue()
-    pool = ThreadPoolExecutor(min(run.parallel, len(plans)))
+    # Those that wait for each other are all begun; whoever waits has given up its place.
+    pool = ThreadPoolExecutor(len(plans) if together else min(run.parallel, len(plans)))
+    run.places = threading.Semaphore(run.parallel)
     doing = dict.fromkeys((plan.node for plan in plans), "waits")
     told = False
     try:
@@ -226,12 +231,16 @@ def _node(run: Run, plan: Plan, events: Events) -> NodeResult:
         if event["event"] != "turn":
             return None
         result.serves = event["serves"]
-        result.denied = not run.turns.take(plan.node, serves=result.serves)
+        run.places.release()
+        try:
+            result.denied = not run.turns.take(plan.node, serves=result.serves)
+        finally:
+            run.places.acquire()
         return not result.denied
 
     try:
         events.put((plan.node, {"event": "connecting"}))
-        with run.ways.take(node) as connection:
+        with run.places, run.ways.take(node) as connection:
             events.put((plan.node, {"event": "connected"}))
             if run.turns.begin(plan.node):
                 while True:

@@ -13,7 +13,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from nodriza.errors import ConnectionFailed, Interrupted, NodrizaError
+from nodriza.errors import Interrupted, NodrizaError
 from nodriza.plan import Declared, Plan, Planned, declared, make_plan, plan_node
 from nodriza.release import VENV, Release
 from nodriza.releases import Releases, of, read
@@ -53,7 +53,11 @@ class Switch:
         return (self.take, self.settle)
 
     def take(self, results: Results) -> list[Plan]:
-        """Every node but the central one takes the release."""
+        """Every node but the central one takes the release.
+
+        Nobody switches before all have it: a page of the first child's asks any other child for
+        what belongs to it. What is not good on one node is switched to on none.
+        """
         central = results[self.cluster.central.name]
         if "releases" in central.facts:
             self.there = of(central.facts["releases"])
@@ -61,14 +65,15 @@ class Switch:
             return []
         built = self.there.get(self.to.id) or self.to
         self.to = dataclasses.replace(built, commit=self.to.commit, venv=self.to.venv)
-        return [self._plan(node, self.to) for node in _others(self.cluster)]
+        plans = (self._plan(node, self.to) for node in _others(self.cluster))
+        return [dataclasses.replace(plan, together=True) for plan in plans]
 
     def settle(self, results: Results) -> list[Plan]:
         """Written down when those that were reached have it; else everybody goes back."""
         if results[self.cluster.central.name].bad:
             return []
         others = [node for node in _others(self.cluster) if node.name in results]
-        self.away = [node.name for node in others if _is_out_of_reach(results[node.name])]
+        self.away = [node.name for node in others if results[node.name].is_out_of_reach]
         reached = [node for node in others if node.name not in self.away]
         well = [node for node in reached if not results[node.name].bad]
         children = [node for node in well if node.kind == "child"]
@@ -222,10 +227,6 @@ class Stragglers:
 def _others(cluster: Cluster) -> list[Node]:
     """Those that run the application; a name server may be nothing else."""
     return [node for node in cluster.nodes if node.kind != "central" and "app" in node.roles]
-
-
-def _is_out_of_reach(result: NodeResult) -> bool:
-    return isinstance(result.error, ConnectionFailed) and not result.resources
 
 
 def _changes(result: NodeResult, id: str) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from nodriza.errors import TargetError
@@ -40,20 +40,29 @@ class Turns:
 
     Only nodes that have something to change ask. Those that serve have to share ``serial``
     places, all others go on side by side. ``first`` is a node that the others build upon, or
-    nothing: they are looked at when it has begun, and change when it is done.
+    nothing: they are looked at when it has begun, and change when it is done. Of ``together``
+    nobody changes before all have asked or are at their end. One that fails before that keeps
+    all others from changing; one that nobody got to does not.
     """
 
     def __init__(
-        self, serial: int, max_failures: int, stop: threading.Event, first: str = ""
+        self,
+        serial: int,
+        max_failures: int,
+        stop: threading.Event,
+        first: str = "",
+        together: Iterable[str] = (),
     ) -> None:
         self.serial = serial
         self.max_failures = max_failures
         self.stop = stop
         self.first = first
+        self.together = frozenset(together)
         self.failed: list[str] = []
         """Nodes whose failure may keep others from changing."""
         self._at_work: set[str] = set()
         self._begun: set[str] = set()
+        self._asked: set[str] = set()
         self._done = {""}
         self._changed = threading.Condition()
 
@@ -65,6 +74,7 @@ class Turns:
         max_failures: int | None,
         stop: threading.Event,
         first: str = "",
+        together: Iterable[str] = (),
     ) -> Turns:
         """What was typed, else what the inventory says."""
         rollout = cluster.rollout
@@ -73,6 +83,7 @@ class Turns:
             rollout.max_failures if max_failures is None else max_failures,
             stop,
             first,
+            together,
         )
 
     def begin(self, node: str) -> bool:
@@ -89,7 +100,9 @@ class Turns:
     def take(self, node: str, *, serves: bool) -> bool:
         """Wait for the turn of ``node`` to change; ``False``: it never comes."""
         with self._changed:
-            came = self._wait(node, lambda: self.first in self._done)
+            self._asked.add(node)
+            self._changed.notify_all()
+            came = self._wait(node, lambda: self.first in self._done and self._all_are_here())
             if came and serves:
                 came = self._wait(node, lambda: len(self._at_work) < self.serial)
             if came and serves:
@@ -99,7 +112,8 @@ class Turns:
     def end(self, node: str, result: NodeResult) -> None:
         """A node is at its end; whoever waits comes next."""
         with self._changed:
-            if result.bad and node in {self.first, *self._at_work}:
+            early = node in self.together and not result.is_out_of_reach
+            if result.bad and (early or node in {self.first, *self._at_work}):
                 self.failed.append(node)
             self._at_work.discard(node)
             self._done.add(node)
@@ -110,7 +124,9 @@ class Turns:
             self._changed.wait(0.2)  # nobody tells us of a Ctrl-C
         return not self._over()
 
+    def _all_are_here(self) -> bool:
+        return self.together <= self._asked | self._done
+
     def _over(self) -> bool:
-        return (
-            self.stop.is_set() or self.first in self.failed or len(self.failed) > self.max_failures
-        )
+        borne = 0 if self.together else self.max_failures
+        return self.stop.is_set() or self.first in self.failed or len(self.failed) > borne

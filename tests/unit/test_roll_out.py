@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -107,6 +108,16 @@ def test_central__begins_before_all_others_and_has_changed_before_they_do(hosts)
     early = [said for said in hosts.log[:done] if "changes" in said]
     assert early == ["server-1 changes"]
     assert all(result.changed == 1 for result in results.values())
+
+
+def test_nodes_of_a_wave__change_together_however_few_places_there_are(hosts):
+    plans = [replace(plan(name), together=True) for name in ("server-2", "server-3", "video-1")]
+    hosts.agents["server-3"] = hosts.changes("server-3", pause=0.05)
+    run = Run(hosts.cluster, hosts.report, {}, "deploy", connections=Ways(), parallel=1)
+    results = roll_out(run, plans)
+    assert [one.changed for one in results.values()] == [1, 1, 1]
+    begun = [at for at, line in enumerate(hosts.log) if line.endswith("begins")]
+    assert max(begun) < min(at for at, line in enumerate(hosts.log) if line.endswith("changes"))
 
 
 def test_check__makes_nobody_wait(hosts):

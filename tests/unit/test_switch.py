@@ -47,7 +47,9 @@ def switch(three_node):
 def taken(switch, **others):
     """After the wave in which the nodes take it; ``others``: what came of some of them."""
     results = {"server-1": result("server-1")}
-    assert [plan.node for plan in switch.take(results)] == EVERYBODY
+    plans = switch.take(results)
+    assert [plan.node for plan in plans] == EVERYBODY
+    assert all(plan.together for plan in plans)
     results |= {name: result(name, switched=True) for name in EVERYBODY}
     results |= {name.replace("_", "-"): one for name, one in others.items()}
     return results

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from nodriza.errors import HostRefused, TargetError
+from nodriza.errors import ConnectionFailed, HostRefused, TargetError
 from nodriza.result import NodeResult
 from nodriza.turns import Turns, how_many, refuse_bad_serial
 
@@ -129,3 +129,28 @@ def test_nodes_that_serve_nobody__go_on_side_by_side():
     assert many.take("a", serves=True)
     for name in "bcd":
         assert many.take(name, serves=False)
+
+
+def test_nodes_that_change_together__wait_until_all_have_asked_or_are_at_their_end():
+    many = Turns(2, 0, threading.Event(), together=("a", "b", "c"))
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(many.take, "a", serves=True)
+        many.end("c", WELL)  # had nothing to change
+        time.sleep(0.05)
+        assert not first.done()
+        second = pool.submit(many.take, "b", serves=True)
+        assert first.result(timeout=5)
+        assert second.result(timeout=5)
+
+
+def test_nodes_that_change_together__do_not_when_one_fails_before_its_turn():
+    many = Turns(1, 5, threading.Event(), together=("a", "b"))
+    many.end("b", ILL)
+    assert many.failed == ["b"]
+    assert not many.take("a", serves=True)
+
+
+def test_nodes_that_change_together__wait_for_none_that_nobody_got_to():
+    many = Turns(1, 0, threading.Event(), together=("a", "b"))
+    many.end("b", NodeResult("b", error=ConnectionFailed("no way to the host")))
+    assert many.take("a", serves=True)

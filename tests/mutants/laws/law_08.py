@@ -6,8 +6,8 @@ FAULTS = (
     Fault(
         "the others do not wait for the central node",
         "nodriza/rollout.py:_wave",
-        "run.stop, first)",
-        "run.stop)",
+        "run.stop, first, together)",
+        "run.stop, together=together)",
         ("test_roll_out.py",),
     ),
     Fault(
@@ -69,7 +69,7 @@ FAULTS = (
     Fault(
         "others change after a failure",
         "nodriza/turns.py:Turns._over",
-        "or len(self.failed) > self.max_failures",
+        "or len(self.failed) > borne",
         "",
         ("test_turns.py",),
     ),
@@ -83,8 +83,8 @@ FAULTS = (
     Fault(
         "a node changes before the central one is done",
         "nodriza/turns.py:Turns.take",
-        "lambda: self.first in self._done)",
-        "lambda: True)",
+        "lambda: self.first in self._done and",
+        "lambda:",
         ("test_turns.py",),
     ),
     Fault(
