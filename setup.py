@@ -56,6 +56,7 @@ setup(
     ],
     extras_require={
         "test": [
+            "Django>=4.2",  # its migrations are judged
             "crossplane>=0.5",
             "docutils>=0.20",
             "hypothesis>=6.100",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         "rollback": "go back to the release before; the database stays as it is",
         "release": "with --rollback: go to this one",
         "wait": WAIT,
+        "breaking": "migrations may take away what the release that serves works with",
         "ref": "a commit, a branch or a tag of git's, in the place of the files as they are",
     },
 )
@@ -36,17 +37,18 @@ def deploy(
     rollback: bool = False,
     release: Text = "",
     ref: Text = "",
+    breaking: bool = False,
     wait: FromNought = 0,
 ) -> None:
     """Make a release of the application's source, and bring every node to it."""
-    _refuse_mixed(rollback, release, ref)
+    _refuse_mixed(rollback, release, ref, breaking)
     cluster = reachable_cluster(c)
     store, again = vault(cluster), f"{fab(c)} deploy"
     options: dict[str, Any] = {"check": check, "wait": wait, "sudo_password": sudo_password(c)}
     if rollback:
         results, switch = _go_back(cluster, store, again, release, json=json, **options)
     else:
-        results, switch = _put(cluster, store, again, ref, json=json, **options)
+        results, switch = _put(cluster, store, again, ref, json=json, breaking=breaking, **options)
     from nodriza.rollout import exit_code
 
     code = exit_code(results)
@@ -57,9 +59,14 @@ def deploy(
         raise Exit(code=code)
 
 
-def _refuse_mixed(rollback: bool, release: str, ref: str) -> None:
+def _refuse_mixed(rollback: bool, release: str, ref: str, breaking: bool) -> None:
     if release and not rollback:
         raise Exit("--release is for --rollback\n  kept: nothing was done", code=2)
+    if breaking and rollback:
+        raise Exit(
+            "--breaking is about migrations, and --rollback runs none\n  kept: nothing was done",
+            code=2,
+        )
     if ref and rollback:
         raise Exit(
             "--rollback goes to a release that is there, and --ref makes one"
@@ -80,6 +87,7 @@ def _put(
         if line:
             print(line, file=sys.stderr if json else sys.stdout, flush=True)
     again += f" --ref {shlex.quote(ref)}" if ref else ""
+    again += " --breaking" if options["breaking"] else ""
     report = make_report("json" if json else "auto", again=again, redact=store.redact)
     return engine.deploy(cluster, source, needs, store, report, **options)
 

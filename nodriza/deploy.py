@@ -46,16 +46,19 @@ def deploy(
     needs: Requirements,
     vault: Vault,
     report: Report,
+    *,
+    breaking: bool = False,
     **options: Any,
 ) -> tuple[dict[str, NodeResult], Switch]:
     """Make a release of the source on the central node, and bring every node to it.
 
-    ``options`` are fields of ``Run``.
+    ``breaking``: its migrations may take something from the release that serves. ``options``
+    are fields of ``Run``.
     """
     data = archive(source)
     switch = Switch(cluster, release_id(data, needs), needs.id, source.commit, "deploy")
     what = f"deploy of {source.label}" if source.label else "deploy"
-    plan = build_plan(cluster, switch.to, data, needs)
+    plan = build_plan(cluster, switch.to, data, needs, breaking=breaking)
     return _run(cluster, plan, switch, vault, report, what, **options), switch
 
 
@@ -84,11 +87,16 @@ def _run(
 
 
 def build_plan(
-    cluster: Cluster, release: Release, data: bytes = b"", needs: Requirements | None = None
+    cluster: Cluster,
+    release: Release,
+    data: bytes = b"",
+    needs: Requirements | None = None,
+    *,
+    breaking: bool = False,
 ) -> Plan:
     """The resources that make a release on the central node, or try one that is there."""
     node = cluster.central
-    items = declared("build", node, cluster, release.id, release.venv, data, needs)
+    items = declared("build", node, cluster, release.id, release.venv, data, needs, breaking)
     return make_plan(items, node, cluster, Renderer.of(cluster))
 
 

@@ -113,6 +113,13 @@ class Warn(TypedDict):
     words: Line
 
 
+class Note(TypedDict):
+    """What it is about to do, or has found, in words: nothing is wrong."""
+
+    event: Literal["note"]
+    words: Line
+
+
 class Restored(TypedDict):
     """Files that went back because a service did not like the new ones."""
 
@@ -296,6 +303,7 @@ Said: TypeAlias = (
     | Owed
     | Turn
     | Warn
+    | Note
     | Restored
     | Busy
     | Failed

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nodriza.resources import Trial
+from nodriza.resources import Preflight, Trial
 
 if TYPE_CHECKING:
     from nodriza.events import Seal
@@ -55,3 +57,31 @@ def trial(cluster: Cluster, folder: str, *asked: tuple[str, int]) -> Trial:
         writable=app.own_files,
         hidden=app.out_of_reach,
     )
+
+
+def preflight(cluster: Cluster, folder: str, *, breaking: bool) -> Preflight:
+    """The release in ``folder`` may serve; ``breaking``: whatever its migrations take away."""
+    app = cluster.app
+    return Preflight(
+        folder,
+        current=app.current,
+        wsgi=app.wsgi,
+        host=cluster.domain,
+        modules=_modules(),
+        tls=cluster.tls.on,
+        debug=app.debug,
+        breaking=breaking,
+        user=app.user,
+        env_file=app.environment_file,
+        unit=f"nodriza-{app.name}-preflight",
+        writable=app.own_files,
+        hidden=app.out_of_reach,
+    )
+
+
+@functools.cache
+def _modules() -> tuple[tuple[str, str], ...]:
+    """What runs in the application's Python, in the order in which it is loaded."""
+    folder = Path(__file__).parent / "application"
+    names = ("columns", "rules", "judgement", "preflight")
+    return tuple((f"nodriza.application.{n}", (folder / f"{n}.py").read_text()) for n in names)

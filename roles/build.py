@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from nodriza.inventory import Cluster, Node
-from nodriza.release import VENV, trial
+from nodriza.release import VENV, preflight, trial
 from nodriza.render import Template, template
 from nodriza.requirements import Requirements
 from nodriza.resources import (
@@ -15,6 +16,7 @@ from nodriza.resources import (
     Directory,
     Intact,
     Link,
+    Migrations,
     Resource,
     Sealed,
     Venv,
@@ -31,6 +33,7 @@ def build(
     venv_id: str,
     archive: bytes = b"",
     requirements: Requirements | None = None,
+    breaking: bool = False,
 ) -> Iterator[Resource | Template]:
     """Make it beside those that are there, try it, pack it, and last of all migrate.
 
@@ -38,16 +41,17 @@ def build(
 
     ``archive`` is a tar.gz of the application's source, ``venv_id`` names its environment.
     Releases with the same ``requirements`` share one environment. Without them it is a
-    release that is there already: it is tried, and nobody touches the database.
+    release that is there already: it is tried, and nobody touches the database. ``breaking``: its
+    migrations may take something from the release that serves.
     """
     if requirements:
-        yield from _made(cluster, release_id, archive, requirements)
+        yield from _made(cluster, release_id, archive, requirements, breaking)
     else:
         yield from _again(cluster, release_id, venv_id)
 
 
 def _made(
-    cluster: Cluster, release_id: str, archive: bytes, requirements: Requirements
+    cluster: Cluster, release_id: str, archive: bytes, requirements: Requirements, breaking: bool
 ) -> Iterator[Resource | Template]:
     app = cluster.app
     folder, venv_id = f"{app.release_folder}/{release_id}", requirements.id
@@ -70,35 +74,35 @@ def _made(
 
     built = (tree, venv)
 
-    def step(name: str, *argv: str) -> Command:
-        # As the application's user, in its place, with its variables: as on a child.
-        return Command(
-            name,
-            argv=(python, *argv),
-            on_change=built,
-            user=app.user,
-            cwd=f"{folder}/app",
-            env_file=app.environment_file,
-            unit=f"nodriza-{app.name}-{name}",
-            writable=app.own_files,
-            hidden=app.out_of_reach,
-        )
-
-    # No page is asked: the database does not fit the release yet.
-    yield trial(cluster, folder)
-    yield step("check", "manage.py", "check")
+    # As the application's user, in its place, with its variables: as on a child.
+    as_on_a_child: dict[str, Any] = {
+        "user": app.user,
+        "env_file": app.environment_file,
+        "writable": app.own_files,
+        "hidden": app.out_of_reach,
+    }
+    # Refused before anything is touched that serves. No page is asked: the database does not fit
+    # the release yet.
+    yield preflight(cluster, folder, breaking=breaking)
     # Adds to what is there: pages of the old release still ask for the old files.
-    yield step("collectstatic", "manage.py", "collectstatic", "--noinput")
+    yield Command(
+        "collectstatic",
+        argv=(python, "manage.py", "collectstatic", "--noinput"),
+        on_change=built,
+        cwd=f"{folder}/app",
+        unit=f"nodriza-{app.name}-collectstatic",
+        **as_on_a_child,
+    )
     yield from _sealed(cluster, release_id, venv_id)
-    # For every release, also when there is nothing to migrate: then it says so at once.
-    # It takes as long as it takes: MariaDB does not undo the half of one that is cut short.
     show = f"cd {folder}/app; exec {python} manage.py showmigrations"
     shell = f"set -a; . {app.environment_file}; {show}"
-    yield replace(
-        step("migrate", "manage.py", "migrate", "--noinput"),
-        timeout=None,
+    yield Migrations(
+        folder,
+        current=app.current,
         words="What it did before stays: MariaDB does not undo changes of tables. What is applied"
         f" says\n  fab run:{cluster.central.name} \"runuser -u {app.user} -- sh -c '{shell}'\"",
+        unit=f"nodriza-{app.name}-migrate",
+        **as_on_a_child,
     )
 
 

@@ -12,6 +12,7 @@ import pwd
 import stat
 from contextlib import contextmanager
 from typing import (
+    Any,
     Callable,
     Dict,
     Iterator,
@@ -83,6 +84,12 @@ class Host:
         """Units that were seen on their way, and since when (``nodriza.agent.units``)."""
         self.alive: Callable[[], None] = lambda: None
         """Called now and then by what takes long: somebody waits for a word."""
+        self.note: Callable[[str], None] = lambda _: None
+        """Called with a line for the operator, who is to know of it."""
+        self.warn: Callable[[str], None] = lambda _: None
+        """The same with what is not right, and ends nothing."""
+        self.preflights: Dict[str, Dict[str, Any]] = {}
+        """Releases that were found fit in this run, by their folder: ``Preflight``."""
 
     def at(self, path: str) -> str:
         """The real path of ``path``, which is absolute."""

@@ -79,6 +79,8 @@ def _serve(
 ) -> int:
     host = Host()
     host.alive = lambda: line.emit({"event": "alive"})
+    host.note = lambda words: line.emit({"event": "note", "words": words})
+    host.warn = lambda words: line.emit({"event": "warning", "words": words})
     refuse_unknown_system(host)
     journal = Journal(host, request["run"])
     began = time.time()

@@ -56,6 +56,9 @@ KEYS = {
     "AppSettings.health": (
         "Pages that have to answer as expected before a deploy goes on to the next child."
     ),
+    "AppSettings.debug": (
+        "That a release may serve whose DEBUG is True: its errors show source and settings."
+    ),
     "HealthCheck.path": "The page, from its first /.",
     "HealthCheck.expect": "The status of its answer, 200 to 499.",
     "AppSettings.uid": "The number of its unix user and group, the same on all nodes.",

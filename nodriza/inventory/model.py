@@ -56,6 +56,7 @@ class AppSettings(Model):
     include: Annotated[tuple[text.InsidePath, ...], text.Items] = ()
     releases: Placement | None = None
     health: Annotated[tuple[HealthCheck, ...], text.Items] = ()
+    debug: bool = False
     uid: Annotated[int, whole(100, 59999)] = 800
     processes: Annotated[int, whole(1, 512)] | None = None
     threads: Annotated[int, whole(1, 256)] = 2

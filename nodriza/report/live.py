@@ -63,6 +63,8 @@ class LiveReport:
             self._above(node, "~", "yellow", words.owed(event))
         elif event["event"] == "warning":
             self._above(node, "!", "yellow", event["words"])
+        elif event["event"] == "note":
+            self._above(node, "·", "cyan", event["words"])
         elif event["event"] == "stopping":
             self._above(node, "!", "yellow", words.STOPPING)
         elif event["event"] == "restored":

@@ -37,8 +37,8 @@ class PlainReport:
             self._check[node] = event["check"]
         elif event["event"] == "owed":
             self._say(node, "owed", words.owed(event))
-        elif event["event"] == "warning":
-            self._say(node, "warning", event["words"])
+        elif event["event"] in ("warning", "note"):
+            self._say(node, event["event"], event["words"])
         elif event["event"] == "stopping":
             self._say(node, "stopping", words.STOPPING)
         elif event["event"] == "restored":

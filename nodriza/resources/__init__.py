@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from nodriza.resources.health import Health
     from nodriza.resources.intact import Intact
     from nodriza.resources.link import Link
+    from nodriza.resources.migrations import Migrations
     from nodriza.resources.mount import Mount
     from nodriza.resources.nfs_export import NfsExport
     from nodriza.resources.old_releases import OldReleases
     from nodriza.resources.package import Package
     from nodriza.resources.peers import Peers
+    from nodriza.resources.preflight import Preflight
     from nodriza.resources.sealed import Sealed
     from nodriza.resources.served import Served
     from nodriza.resources.service import Service
@@ -58,11 +60,13 @@ __all__ = [
     "Health",
     "Intact",
     "Link",
+    "Migrations",
     "Mount",
     "NfsExport",
     "OldReleases",
     "Package",
     "Peers",
+    "Preflight",
     "Resource",
     "Sealed",
     "Served",

@@ -6,10 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, List, Optional, Sequence, Tuple
 
-from nodriza.agent import transient
+from nodriza.agent import inside
 from nodriza.agent.host import Result
 from nodriza.resources.base import Resource, State
-from nodriza.resources.command import parse_environment
 
 if TYPE_CHECKING:
     from nodriza.agent.host import Host
@@ -116,21 +115,7 @@ class Trial(Resource):
             host.refuse(f"the release does not work:\n{(done.err or done.out).strip()}")
 
     def _ask(self, host: Host) -> Result:
-        variables = (host.read(self.env_file) or b"") if self.env_file else b""
         about = {"wsgi": self.wsgi, "host": self.host, "scheme": self.scheme, "asked": self.asked}
-        argv = [host.at(f"{self.path}/venv/bin/python"), "-c", SCRIPT, json.dumps(about)]
-        if self.unit and self.user:
-            names = tuple(parse_environment(variables.decode("utf-8", "replace")))
-            unit = transient.Unit(
-                self.unit, self.user, self.writable, self.hidden, self.env_file, names
-            )
-            folder = f"{self.path}/app"
-            return transient.run(host, unit, argv, cwd=folder, timeout=PATIENCE, check=False)
-        return host.run(
-            argv,
-            check=False,
-            env=parse_environment(variables.decode("utf-8", "replace")),
-            user=self.user,
-            cwd=host.at(f"{self.path}/app"),
-            timeout=PATIENCE,
+        return inside.python(
+            host, self, self.path, ["-c", SCRIPT, json.dumps(about)], timeout=PATIENCE
         )

@@ -210,10 +210,10 @@ _unlink(new)
     ),
     Fault(
         "a migration has a clock",
-        "roles/build.py:_made",
-        "timeout=None,",
-        "timeout=600,",
-        ("roles/test_release.py",),
+        "nodriza/resources/migrations.py:Migrations.fix",
+        "timeout=None",
+        "timeout=600",
+        ("resources/test_preflight.py::test_migration__has_all_the_time_there_is",),
     ),
     Fault(
         "a program that takes long gives no sign of life",

@@ -6,9 +6,59 @@ FAULTS = (
     Fault(
         "a release is not imported before it is switched to",
         "roles/build.py:_made",
-        "yield trial(cluster, folder)",
+        "yield preflight(cluster, folder, breaking=breaking)",
         "",
         ("roles/test_release.py",),
+    ),
+    Fault(
+        "a release is asked whether it is fit, and serves whatever it answers",
+        "nodriza/resources/preflight.py:Preflight.fix",
+        "        if found:\n",
+        "        if False:\n",
+        (
+            "resources/test_preflight.py::test_debug__is_refused_with_its_line_unless_the_inventory_allows_it",
+        ),
+    ),
+    Fault(
+        "every deploy may take from the release that serves",
+        "nodriza/resources/preflight.py:Preflight.fix",
+        "if self.breaking:",
+        "if True:",
+        (
+            "resources/test_preflight.py"
+            "::test_migration__that_takes_from_the_release_that_serves_is_refused",
+        ),
+    ),
+    Fault(
+        "where nobody knows what serves, nothing is taken from it",
+        "nodriza/agent/verdict.py:hit",
+        "        return breaks\n",
+        "        return []\n",
+        (
+            "resources/test_preflight.py"
+            "::test_migration__that_takes_something_is_refused_where_nobody_knows_what_serves",
+        ),
+    ),
+    Fault(
+        "a migration is judged by what it does to the models, and not to the database",
+        "nodriza/application/judgement.py:Judge._separate",
+        "        for each in operation.database_operations:\n",
+        "        for each in ():\n",
+        ("application/test_judgement.py",),
+    ),
+    Fault(
+        "a column that old code can't fill is no harm",
+        "nodriza/application/rules.py:_add_field",
+        "or field.null\n",
+        "or True\n",
+        ("application/test_judgement.py",),
+    ),
+    Fault(
+        "a field is taken for new because its model has another one that is",
+        "nodriza/application/judgement.py:Judge.is_new",
+        "(app, model, field.lower()) in self._made",
+        "(app, model) in {key[:2] for key in self._made}",
+        ("application/test_judgement.py",),
     ),
     Fault(
         "a release that is gone back to is not tried",

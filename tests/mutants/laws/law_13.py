@@ -146,7 +146,7 @@ FAULTS = (
     Fault(
         "the application's steps run as root",
         "roles/build.py:_made",
-        "user=app.user,",
+        '"user": app.user,',
         "",
         ("roles/test_release.py",),
     ),

@@ -8,7 +8,7 @@ import pytest
 
 from nodriza.release import Release
 from nodriza.requirements import Requirements
-from nodriza.resources import Command, Copy, Sealed, Trial, Venv
+from nodriza.resources import Command, Copy, Preflight, Sealed, Trial, Venv
 from tests.unit.conftest import ROOT
 from tests.unit.roles.made import remake, role
 
@@ -22,9 +22,11 @@ def local(three_node):
     return remake(three_node, app=remake(three_node.app, releases="local"))
 
 
-def build(cluster, data=b"data", **more):
+def build(cluster, data=b"data", breaking=False, **more):
     needs = Requirements("requirements.txt", "bbb", **{"installer": "uv", **more})
-    made = role("build")(cluster.central, cluster, "aaa", "bbb", data, needs if data else None)
+    made = role("build")(
+        cluster.central, cluster, "aaa", "bbb", data, needs if data else None, breaking
+    )
     return list(made)
 
 
@@ -34,9 +36,9 @@ def taken(cluster, name):
 
 def test_build__migrates_after_all_that_may_fail(three_node):
     ids = [resource.id for resource in build(three_node)]
-    assert ids[-1] == "command:migrate"
-    assert {"command:check", "command:collectstatic"} < {*ids}
-    assert ids.index("trial:/srv/videoteca/releases/aaa") < ids.index("command:check")
+    folder = "/srv/videoteca/releases/aaa"
+    assert ids[-1] == f"migrations:{folder}"
+    assert ids.index(f"preflight:{folder}") < ids.index("command:collectstatic")
 
 
 def test_build__runs_the_application_as_its_user_and_keeps_its_code_from_it(three_node):
@@ -82,18 +84,30 @@ def test_build__installs_a_project_that_is_a_package_itself(three_node):
 
 def test_build__tries_the_application_out_of_reach_of_keys_and_databases(three_node):
     made, again = build(three_node), build(three_node, b"")
-    steps = [r for r in made if isinstance(r, Command) and r.name != "compile"]
-    assert {step.unit for step in steps} == {
-        f"nodriza-videoteca-{name}" for name in ("check", "collectstatic", "migrate")
-    }
-    for step in [*steps, *(r for r in (*made, *again) if isinstance(r, Trial))]:
+    names = ("preflight", "collectstatic", "migrate")
+    asked = {"preflight", "migrations", "command:collectstatic"}
+    steps = [r for r in made if {r.id, r.id.partition(":")[0]} & asked]
+    assert [step.unit for step in steps] == [f"nodriza-videoteca-{name}" for name in names]
+    for step in [*steps, *(r for r in again if isinstance(r, Trial))]:
+        assert step.user == "videoteca"
         assert step.unit.startswith("nodriza-videoteca-")
         assert {*step.hidden} == {"/var/lib/nodriza", "/var/lib/mysql", "/var/lib/redis"}
 
 
-def test_migration__is_never_cut_short_and_its_failure_says_what_stays(three_node):
+def test_build__takes_from_what_serves_only_where_it_is_told_that_it_may(three_node):
+    def allowed(*more, cluster=three_node):
+        plan = build(cluster, b"data", *more)
+        (one,) = [r for r in plan if isinstance(r, Preflight)]
+        return (one.breaking, one.debug)
+
+    assert allowed() == (False, False)
+    assert allowed(True) == (True, False)
+    debug = remake(three_node, app=remake(three_node.app, debug=True))
+    assert allowed(cluster=debug) == (False, True)
+
+
+def test_migration__that_fails_says_what_stays(three_node):
     migrate = build(three_node)[-1]
-    assert (migrate.name, migrate.timeout) == ("migrate", None)
     assert "MariaDB does not undo" in migrate.words
     assert "showmigrations" in migrate.words
 

@@ -1,0 +1,65 @@
+"""The tables of a database, as a release wants them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, List, Optional, Sequence, Tuple
+
+from nodriza.agent import inside
+from nodriza.agent.host import CommandFailed
+from nodriza.resources.base import Resource, State
+
+if TYPE_CHECKING:
+    from nodriza.agent.host import Host
+
+
+@dataclass(frozen=True)
+class Migrations(Resource):
+    """Every migration of the release in ``path`` is applied: ``manage.py migrate``.
+
+    A ``Preflight`` of the same run has found what is pending. It takes as long as it takes:
+    MariaDB does not undo the half of one that is cut short. ``words`` are added where it fails.
+    The others are as in ``Trial``.
+    """
+
+    path: str
+    current: str
+    words: str = ""
+    user: Optional[str] = None
+    env_file: str = ""
+    unit: str = ""
+    writable: Tuple[str, ...] = ()
+    hidden: Tuple[str, ...] = ()
+
+    ALONE: ClassVar[bool] = True  # what is pending, the preflight has to have found
+
+    def wanted(self) -> State:
+        """Nothing is pending."""
+        return {"applied": True}
+
+    @classmethod
+    def look(cls, host: Host, many: Sequence[Migrations]) -> List[State]:
+        """What serves has all of its own; of others the preflight knows."""
+        return [{"applied": one._is_applied(host)} for one in many]
+
+    def _is_applied(self, host: Host) -> bool:
+        if host.readlink(self.current) == self.path:
+            return True
+        return self.path in host.preflights and not host.preflights[self.path]["number"]
+
+    def fix(self, host: Host, now: State) -> None:
+        """Say which they are, and apply them."""
+        found = host.preflights.get(self.path)
+        if found is None:
+            host.refuse(f"nothing has looked at the migrations of {self.path}")
+        shown = found["pending"] if not found["first"] else []
+        for line in shown:
+            host.note(f"migrates {line}")
+        if left := found["number"] - len(shown):
+            host.note(f"migrates {left} {'more' if shown else 'of a new database'}")
+        argv = ["manage.py", "migrate", "--noinput"]
+        try:
+            inside.python(host, self, self.path, argv, timeout=None, check=True)
+        except CommandFailed as error:
+            host.refuse(f"{error}\n{self.words}")
+        found["number"] = 0
