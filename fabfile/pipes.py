@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import array
+import contextlib
 import fcntl
 import os
 import select
 import stat
 import sys
 import termios
+from collections.abc import Iterator
+from typing import TextIO, cast
 
 from .refusal import refusal
 
 STDIN = 0
+PASSWORD = 1024
+"""Bytes of a password that is piped, with its line's end (sudo_plugin(5), SUDO_CONV_REPL_MAX)."""
 SOON = 0.2  # seconds; what is piped by another program needs a moment to begin
 
 
@@ -24,6 +29,46 @@ def given() -> int | None:
         return None
     readable = stat.S_ISREG(mode) or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
     return STDIN if readable else None
+
+
+@contextlib.contextmanager
+def passwords_by_line() -> Iterator[None]:
+    """Meanwhile whoever asks for a password takes one line of stdin and no byte more.
+
+    Where there is no terminal getpass(3) reads stdin, of which Python takes 8 KB at once: the
+    beginning of what a command on a host was to read would be lost.
+    """
+    before, sys.stdin = sys.stdin, cast("TextIO", _Lines())
+    try:
+        yield
+    finally:
+        sys.stdin = before
+
+
+class _Lines:
+    """As much of a file as getpass needs."""
+
+    def fileno(self) -> int:
+        return STDIN
+
+    def readline(self) -> str:
+        read = b""
+        with contextlib.suppress(OSError):  # closed: as at its end
+            while not read.endswith(b"\n") and (byte := os.read(STDIN, 1)):
+                read += byte
+                if len(read) > PASSWORD:
+                    raise refusal(
+                        f"the first line of stdin is to be the password, and has {PASSWORD} bytes"
+                        " and more",
+                        "the password, a line break, then what the command reads",
+                    )
+        try:
+            return read.decode()
+        except UnicodeDecodeError:
+            raise refusal(
+                "the first line of stdin is to be the password, and is no UTF-8",
+                "the password, a line break, then what the command reads",
+            ) from None
 
 
 def refuse_for_many(nodes: int) -> None:

@@ -19,7 +19,7 @@ from invoke.parser import ParserContext
 
 from nodriza.errors import NodrizaError
 
-from . import flags
+from . import flags, pipes
 from .beside import words_here
 from .grammar import Sentence
 from .refusal import near, refusal, short
@@ -128,7 +128,8 @@ class Program(fabric.main.Fab):  # type: ignore[misc]
                 self._refuse_values(task, context)
         self._refuse_files()
         try:
-            super().update_config()
+            with pipes.passwords_by_line():
+                super().update_config()
         except EOFError:
             raise refusal("nobody is there to type a password", "type it at a terminal") from None
         if flags.dry_by_variable():

@@ -145,4 +145,11 @@ if False:
         "pass",
         ("test_logs.py",),
     ),
+    Fault(
+        "a password that is piped takes some of what the command reads",
+        "fabfile/program.py:Program.update_config",
+        "with pipes.passwords_by_line():",
+        "if True:",
+        ("test_piped_password.py",),
+    ),
 )
