@@ -16,9 +16,11 @@ from tests.unit.conftest import ROOT
 FAB = Path(sys.executable).with_name("fab")
 
 
-def fab(*words: str, folder: Path = ROOT, **env: str) -> subprocess.CompletedProcess[str]:
+def fab(
+    *words: str, folder: Path = ROOT, program: str = "fab", **env: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [FAB, *words],
+        [FAB.with_name(program), *words],
         cwd=folder,
         env={**os.environ, "NODRIZA_LAB_STATE": "/nonexistent", **env},
         capture_output=True,
@@ -76,6 +78,31 @@ def test_list__loads_nothing_heavy():
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("words", [[], ["--list"], ["provision"], ["plan:server-2", "--json"]])
+def test_folder_without_a_fabfile__is_told_by_fab_in_the_words_of_fabric(tmp_path, words):
+    """fab is Fabric's own script, and nothing of ours has been read yet."""
+    done = fab(*words, folder=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "Can't find any collection named 'fabfile'!\n"
+
+
+@pytest.mark.parametrize("words", [["--list"], ["provision"], ["plan:server-2", "--json"]])
+def test_folder_without_a_fabfile__is_told_by_nodriza_with_what_to_type(tmp_path, words):
+    done = fab(*words, folder=tmp_path, program="nodriza")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"there is no fabfile.py in {tmp_path}, nor in a folder above it\n"
+        "  kept: nothing was done\n"
+        "  next: cd to the folder of your cluster; nodriza init begins a new one\n"
+    )
+
+
+def test_nodriza_alone__says_how_to_begin(tmp_path):
+    done = fab(folder=tmp_path, program="nodriza")
+    assert done.returncode == 2
+    assert "init      write a fabfile and an inventory" in done.stdout
 
 
 @pytest.mark.parametrize("words", [["provision:server-9"], ["provision", "--target", "server-9"]])

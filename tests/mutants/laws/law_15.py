@@ -152,4 +152,11 @@ if False:
         "if True:",
         ("test_piped_password.py",),
     ),
+    Fault(
+        "nodriza says nothing of where to go in a folder without a fabfile",
+        "fabfile/program.py:Program.load_collection",
+        """if not str(error.message).startswith("Can't find any collection"):""",
+        "if True:",
+        ("test_commands.py",),
+    ),
 )
