@@ -21,7 +21,11 @@ def vault(tmp_path):
     return Vault(tmp_path / "shop.secrets.age", tmp_path / "age.key")
 
 
-@pytest.mark.parametrize("text", [KEY, RSA, KEY.replace("\n", "\r\n"), f"\n  {RSA}\n\n"])
+@pytest.mark.parametrize(
+    "text",
+    [KEY, RSA, KEY.replace("\n", "\r\n"), f"\n  {RSA}\n\n"],
+    ids=["EC", "RSA", "CRLF", "blanks"],
+)
 def test_private_key__is_known_however_its_lines_end(text):
     assert private_key(text).splitlines() == [line.strip() for line in text.strip().splitlines()]
 
@@ -30,7 +34,11 @@ def test_private_key__is_taken_out_of_what_openssl_writes_around_it():
     assert private_key(PARAMETERS + KEY) == KEY.strip()
 
 
-@pytest.mark.parametrize("text", ["", "x", LOCKED, KEY + KEY, "password\n" + KEY, KEY[:80]])
+@pytest.mark.parametrize(
+    "text",
+    ["", "x", LOCKED, KEY + KEY, "password\n" + KEY, KEY[:80]],
+    ids=["nothing", "letter", "locked", "two", "more", "half"],
+)
 def test_private_key__is_nothing_else(text):
     assert private_key(text) == ""
 

@@ -84,7 +84,11 @@ def test_accept__takes_the_right_fingerprint_for_a_yes(hop: Hops) -> None:
     assert said.startswith("server-1 accepted")
 
 
-@pytest.mark.parametrize("given", [OTHER.fingerprint, "SHA256:", "SHA256:wrong", " "])
+@pytest.mark.parametrize(
+    "given",
+    [OTHER.fingerprint, "SHA256:", "SHA256:wrong", " "],
+    ids=["another", "empty", "wrong", "blank"],  # a key that is made anew has no name that stays
+)
 def test_accept__refuses_another_fingerprint_even_when_asked_to_replace(
     hop: Hops, tmp_path: Path, given: str
 ) -> None:
