@@ -24,12 +24,14 @@ def plan(c: Context, target: Nodes = "", json: bool = False) -> None:
     if json:
         print(js.dumps({plan.node: plan.to_data() for plan in plans}))
         return
+    columns = width()
     for each in plans:
-        print(f"{each.node}: {len(each.resources)} resources")
+        lines = [f"{each.node}: {len(each.resources)} resources"]
         for planned in each.resources:
             id, origin = planned.resource.id, planned.origin
-            narrow = width() < 63 + len(origin)
-            print(f"  {id}\n      {origin}" if narrow else f"  {id:<60} {origin}")
+            narrow = columns < 63 + len(origin)
+            lines.append(f"  {id}\n      {origin}" if narrow else f"  {id:<60} {origin}")
+        print("\n".join(lines))  # a node at a time: what watches the output costs for each write
 
 
 @command(subject="target", help={"output": "the folder to write to"})
