@@ -14,7 +14,7 @@ from nodriza.foreign import MARK
 from nodriza.report.words import count, duration
 from nodriza.result import NodeResult
 
-Line = list[tuple[str, str]]
+StyledLine = list[tuple[str, str]]
 Restored = dict[tuple[str, str], list[str]]
 """(node, unit) → the files that were put back there."""
 
@@ -104,7 +104,7 @@ def recap(
     restored: Restored,
     again: str,
     width: int,
-) -> Iterator[Line]:
+) -> Iterator[StyledLine]:
     """All of it, for a page of ``width`` columns."""
     yield []
     yield from _table(results, check, width)
@@ -123,7 +123,7 @@ def recap(
     yield _verdict(results, seconds, check)
 
 
-def _failure(failure: dict[str, str]) -> Iterator[Line]:
+def _failure(failure: dict[str, str]) -> Iterator[StyledLine]:
     subject = "  ".join(part for part in (failure["node"], failure["id"]) if part)
     yield [("bold red", "FAILED  "), ("bold", subject)]
     if failure["origin"]:
@@ -138,7 +138,7 @@ def _failure(failure: dict[str, str]) -> Iterator[Line]:
             yield [("dim", head), ("", line.strip())]
 
 
-def _table(results: dict[str, NodeResult], check: bool, width: int) -> Iterator[Line]:
+def _table(results: dict[str, NodeResult], check: bool, width: int) -> Iterator[StyledLine]:
     heads, gap = ["ok", "would change" if check else "changed", "failed", "skipped", "time"], "  "
     name = max([len(node) for node in results] + [4])
     if name + sum(max(len(head), 4) + 2 for head in heads) + 4 > width:
@@ -151,10 +151,10 @@ def _table(results: dict[str, NodeResult], check: bool, width: int) -> Iterator[
         yield _row(node, result, name, widths, gap)
 
 
-def _row(node: str, result: NodeResult, name: int, widths: list[int], gap: str) -> Line:
+def _row(node: str, result: NodeResult, name: int, widths: list[int], gap: str) -> StyledLine:
     style = "red" if result.bad else "yellow" if result.changed else "green"
     shown = node if len(node) <= name else node[: name - 1] + "…"
-    line: Line = [(style, f"{shown:<{name}}")]
+    line: StyledLine = [(style, f"{shown:<{name}}")]
     for field, wide in zip(("ok", "changed", "failed", "skipped"), widths, strict=False):
         number = getattr(result, field)
         line.append((_STYLES.get(field, "") if number else "dim", f"{gap}{number:>{wide}}"))
@@ -162,7 +162,7 @@ def _row(node: str, result: NodeResult, name: int, widths: list[int], gap: str) 
     return line
 
 
-def _verdict(results: dict[str, NodeResult], seconds: float, check: bool) -> Line:
+def _verdict(results: dict[str, NodeResult], seconds: float, check: bool) -> StyledLine:
     bad = [node for node, result in results.items() if result.bad]
     changes = sum(result.changed for result in results.values())
     nodes = count(len(results), "node")

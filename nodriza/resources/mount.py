@@ -59,22 +59,26 @@ class Mount(Resource):
         Nothing at or below the mount point is touched: a dead server would hang us.
         """
         fstab, mounts, can = host.read(FSTAB) or b"", _mounts(host), _can_automount(host)
-        return [mount._look(host, find_line(fstab, mount._at), mounts, can) for mount in many]
+        return [mount._look(host, find_entry(fstab, mount._at), mounts, can) for mount in many]
 
     @property
     def _at(self) -> str:
         return posixpath.normpath(self.path)
 
     def _look(
-        self, host: Host, line: Optional[Line], mounts: Dict[str, List[Line]], can: bool
+        self,
+        host: Host,
+        entry: Optional[MountEntry],
+        mounts: Dict[str, List[MountEntry]],
+        can: bool,
     ) -> State:
         here = mounts.get(self._at, [])
-        if line is None and not here:
+        if entry is None and not here:
             return None
-        options = [] if line is None else line.options.split(",")
+        options = [] if entry is None else entry.options.split(",")
         state: Dict[str, Value] = {
-            "source": line and line.source,
-            "fstype": line and line.fstype,
+            "source": entry and entry.source,
+            "fstype": entry and entry.fstype,
             "options": ",".join(option for option in options if option != AUTOMOUNT),
             "automount": self._automounted(AUTOMOUNT in options, can),
             "mounted": self._mounted(host, here),
@@ -86,7 +90,7 @@ class Mount(Resource):
             return "this host has no autofs" if declared else True
         return declared
 
-    def _mounted(self, host: Host, here: Sequence[Line]) -> Value:
+    def _mounted(self, host: Host, here: Sequence[MountEntry]) -> Value:
         real = [mount for mount in here if mount.fstype != "autofs"]
         if not real:
             return self.automount if here else False  # the automount waits for an access
@@ -108,9 +112,9 @@ class Mount(Resource):
         host.mkdirs(self._at)
         automount = self.automount and _can_automount(host)
         options = [*self._options(), *([AUTOMOUNT] if automount else [])]
-        line = Line(self.source, self.fstype, ",".join(options) or "defaults")
+        entry = MountEntry(self.source, self.fstype, ",".join(options) or "defaults")
         seen, old = host.stat(FSTAB), host.read(FSTAB) or b""
-        new = with_line(old, self._at, line)
+        new = with_entry(old, self._at, entry)
         if new != old and seen:
             host.write(FSTAB, new, owner=seen.owner, group=seen.group, mode=seen.mode)
         elif new != old:
@@ -165,7 +169,7 @@ def _behind(host: Host, source: str) -> str:
     return (file or b"").decode("utf-8", "surrogateescape").strip() or source
 
 
-class Line(NamedTuple):
+class MountEntry(NamedTuple):
     """One mount, as fstab(5) and mountinfo both tell of it."""
 
     source: str
@@ -173,18 +177,18 @@ class Line(NamedTuple):
     options: str
 
 
-def find_line(fstab: bytes, path: str) -> Optional[Line]:
+def find_entry(fstab: bytes, path: str) -> Optional[MountEntry]:
     """The first line of an fstab that is about ``path``."""
     for row in fstab.split(b"\n"):
         fields = _fields(row)
         if _is_about(fields, path):
-            return Line(fields[0], fields[2], fields[3] if len(fields) > 3 else "defaults")
+            return MountEntry(fields[0], fields[2], fields[3] if len(fields) > 3 else "defaults")
     return None
 
 
-def with_line(fstab: bytes, path: str, line: Line) -> bytes:
-    """An fstab in which ``line`` is the one about ``path``; every other byte stays."""
-    new = " ".join(_encoded(part) for part in (line.source, path, line.fstype, line.options))
+def with_entry(fstab: bytes, path: str, entry: MountEntry) -> bytes:
+    """An fstab in which ``entry`` is the one about ``path``; every other byte stays."""
+    new = " ".join(_encoded(part) for part in (entry.source, path, entry.fstype, entry.options))
     rows = fstab.split(b"\n")
     for number, row in enumerate(rows):
         if _is_about(_fields(row), path):
@@ -207,14 +211,14 @@ def _hex(match: re.Match[bytes]) -> bytes:
     return b"\\x%02x" % ord(match.group())
 
 
-def _mounts(host: Host) -> Dict[str, List[Line]]:
+def _mounts(host: Host) -> Dict[str, List[MountEntry]]:
     """Mount point to what is mounted there, the lowest first (proc_pid_mountinfo(5))."""
-    mounts: Dict[str, List[Line]] = {}
+    mounts: Dict[str, List[MountEntry]] = {}
     for row in (host.read(MOUNTINFO) or b"").split(b"\n"):
         fields = _fields(row)
         if "-" in fields[6:]:
             fstype, source = fields[fields.index("-", 6) + 1 :][:2]
-            mounts.setdefault(fields[4], []).append(Line(source, fstype, fields[5]))
+            mounts.setdefault(fields[4], []).append(MountEntry(source, fstype, fields[5]))
     return mounts
 
 

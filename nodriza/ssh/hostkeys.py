@@ -46,7 +46,7 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Line:
+class KnownHostsLine:
     """A line of a known_hosts file that is about the host that was asked for."""
 
     path: Path
@@ -194,11 +194,11 @@ def _on_the_host(key: paramiko.PKey) -> str:
     return f"on it: ssh-keygen -lf /etc/ssh/ssh_host_{kind}_key.pub"
 
 
-def _all_lines(hop: Hop) -> Iterator[Line]:
+def _all_lines(hop: Hop) -> Iterator[KnownHostsLine]:
     return _lines((path for group in hop.known_hosts for path in group), hop.known_as, marked=True)
 
 
-def _lines(paths: Iterable[Path], name: str, *, marked: bool = False) -> Iterator[Line]:
+def _lines(paths: Iterable[Path], name: str, *, marked: bool = False) -> Iterator[KnownHostsLine]:
     """The lines about ``name``: those with a marker, or those without."""
     for path in paths:
         for number, line in enumerate(_text(path).splitlines(), 1):
@@ -210,7 +210,7 @@ def _lines(paths: Iterable[Path], name: str, *, marked: bool = False) -> Iterato
             words = text.split()
             marker = words.pop(0) if marked else ""
             if words and _is_about(words[0], name):
-                yield Line(path, number, marker, " ".join(words))
+                yield KnownHostsLine(path, number, marker, " ".join(words))
 
 
 def _text(path: Path) -> str:
@@ -239,14 +239,14 @@ def _is(word: str, name: str) -> bool:
         return False
 
 
-def _entry(line: Line) -> HostKeyEntry | None:
+def _entry(line: KnownHostsLine) -> HostKeyEntry | None:
     try:
         return HostKeyEntry.from_line(line.text, line.number)
     except Exception:  # noqa: BLE001  whatever the parts of a damaged key raise; ssh skips it
         return None
 
 
-def _blob(line: Line) -> bytes:
+def _blob(line: KnownHostsLine) -> bytes:
     """The key that a line revokes. A damaged one may have meant any key."""
     try:
         return base64.b64decode(line.text.split()[2], validate=True)
@@ -259,7 +259,7 @@ def _blob(line: Line) -> bytes:
         ) from None
 
 
-def _without(whole: str, line: Line, name: str) -> str:
+def _without(whole: str, line: KnownHostsLine, name: str) -> str:
     """The line as it is about others, whole when it names this host in a pattern only."""
     names, _, rest = line.text.partition(" ")
     words = names.split(",")

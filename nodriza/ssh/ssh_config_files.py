@@ -53,7 +53,7 @@ WITHOUT_MEANING = frozenset(word for words in NO_MEANING.values() for word in wo
 
 
 @dataclass(frozen=True)
-class Line:
+class ConfigLine:
     """A line that says something for us, and for which hosts."""
 
     path: str
@@ -80,7 +80,7 @@ class Read:
     """The operator's own file; empty where there is none."""
     typed: bool
     """It stands in the place of the system's as well (ssh -F)."""
-    lines: tuple[Line, ...]
+    lines: tuple[ConfigLine, ...]
     states: tuple[tuple[str, object], ...] = ()
     """Of the files themselves; others are noticed by the next command."""
 
@@ -127,11 +127,11 @@ def _read(own: str, typed: bool, paths: tuple[tuple[str, object], ...]) -> Read:
     return Read(own if paths[0][1] else "", typed, tuple(lines), paths)
 
 
-def _skim(path: Path, depth: int) -> Iterator[Line]:
+def _skim(path: Path, depth: int) -> Iterator[ConfigLine]:
     try:
         text = path.read_text("utf-8", "replace")
     except OSError:
-        yield Line(str(path), 0, "", None)  # ssh says why
+        yield ConfigLine(str(path), 0, "", None)  # ssh says why
         return
     patterns: tuple[str, ...] | None = ("*",)
     for number, line in enumerate(text.splitlines(), 1):
@@ -144,17 +144,17 @@ def _skim(path: Path, depth: int) -> Iterator[Line]:
             or re.search(r"[\"'\\]", value)
             or depth > DEPTH
         ):
-            yield Line(str(path), number, keyword, None)
+            yield ConfigLine(str(path), number, keyword, None)
             if keyword in ("host", "match"):
                 patterns = None
         elif keyword in ("host", "match"):
             patterns = tuple(value.split()) if keyword == "host" else None
-            yield Line(str(path), number, keyword, patterns)
+            yield ConfigLine(str(path), number, keyword, patterns)
         elif keyword == "include":
             for found in _included(path, value):
                 yield from _skim(found, depth + 1)
         elif keyword not in WITHOUT_MEANING:
-            yield Line(str(path), number, keyword, patterns)
+            yield ConfigLine(str(path), number, keyword, patterns)
 
 
 def _included(path: Path, value: str) -> list[Path]:

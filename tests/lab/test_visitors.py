@@ -21,7 +21,7 @@ import pytest
 
 from tests.lab.project import Project, wait_for
 from tests.lab.visitor import taken_over
-from tests.lab.visits.asking import Line, receive, request
+from tests.lab.visits.asking import Client, receive, request
 from tests.lab.visits.cases import CASES, HASHED, KEPT, RUN, TYPES, Case
 from tests.unit.roles.test_tls import DAY, make_pair
 
@@ -95,16 +95,16 @@ LIMITS = {"connections": 40, "requests": 6}
 
 
 @pytest.fixture
-def line(project: Project) -> Iterator[Line]:
+def client(project: Project) -> Iterator[Client]:
     """A visitor's way to the child."""
-    made = Line(project.cluster.node("server-2").web_address, project.netns)
+    made = Client(project.cluster.node("server-2").web_address, project.netns)
     yield made
     made.close()
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_visitor__gets_what_the_application_says(line: Line, case: Case) -> None:
-    assert case.wrong(line.ask(case.sent, case.method)) == []
+def test_visitor__gets_what_the_application_says(client: Client, case: Case) -> None:
+    assert case.wrong(client.ask(case.sent, case.method)) == []
 
 
 OTHERS = ("198.18.216.201", "198.18.216.202")
@@ -122,36 +122,36 @@ def addresses(project: Project) -> None:
 
 
 @pytest.fixture
-def greedy(line: Line, addresses: None) -> Iterator[Line]:
+def greedy(client: Client, addresses: None) -> Iterator[Client]:
     """Somebody who means no good, from an address of his own."""
-    made = Line(line.address, line.netns, OTHERS[0])
+    made = Client(client.address, client.netns, OTHERS[0])
     yield made
     made.close()
 
 
 @pytest.fixture
-def honest(line: Line, addresses: None) -> Line:
+def honest(client: Client, addresses: None) -> Client:
     """Everybody else."""
-    return Line(line.address, line.netns, OTHERS[1])
+    return Client(client.address, client.netns, OTHERS[1])
 
 
-def visits(line: Line, number: int = 30) -> list[tuple[int, bool]]:
+def visits(client: Client, number: int = 30) -> list[tuple[int, bool]]:
     """So many visits one after the other: status, and whether it took less than 2 s."""
     found = []
     for _ in range(number):
         began = time.monotonic()
-        status = line.ask(request("/visits/body?bytes=10")).status
+        status = client.ask(request("/visits/body?bytes=10")).status
         found.append((status, time.monotonic() - began < 2))
     return found
 
 
-def opened(line: Line, number: int, first: bytes) -> int:
+def opened(client: Client, number: int, first: bytes) -> int:
     """How many connections are open a moment after each has sent its first bytes."""
     for _ in range(number):
         with contextlib.suppress(OSError):
-            line.open(timeout=5).sendall(first)
+            client.open(timeout=5).sendall(first)
     time.sleep(0.5)
-    return sum(map(is_open, line.sockets))
+    return sum(map(is_open, client.sockets))
 
 
 def is_open(sock: socket.socket) -> bool:
@@ -174,7 +174,7 @@ SLOW_BODY = request("/visits/upload/echo", "POST", headers={"Content-Length": "5
     ids=["nothing", "half a request"],
 )
 def test_connections_of_one_address__are_counted_whatever_they_send(
-    greedy: Line, honest: Line, first: bytes
+    greedy: Client, honest: Client, first: bytes
 ) -> None:
     assert opened(greedy, 10 * LIMITS["connections"], first) <= LIMITS["connections"]
     assert visits(honest) == WELL
@@ -182,7 +182,7 @@ def test_connections_of_one_address__are_counted_whatever_they_send(
     wait_for("an end of it", 30, lambda: greedy.ask(request("/visits/body")).status == 200)
 
 
-def test_requests_of_one_address__are_counted_and_told_so(greedy: Line, honest: Line) -> None:
+def test_requests_of_one_address__are_counted_and_told_so(greedy: Client, honest: Client) -> None:
     assert opened(greedy, LIMITS["requests"], SLOW_BODY) == LIMITS["requests"]
     answer = greedy.ask(request("/visits/body"))
     assert (answer.status, answer.all("Retry-After")) == (429, ["5"])
@@ -206,7 +206,7 @@ def test_nginx__has_the_files_that_its_connections_need(project: Project) -> Non
     assert log == ""
 
 
-def test_slow_readers__cost_no_worker(project: Project, greedy: Line, honest: Line) -> None:
+def test_slow_readers__cost_no_worker(project: Project, greedy: Client, honest: Client) -> None:
     """More of them than there are threads, each with more than nginx keeps in memory."""
     for _ in range(LIMITS["requests"]):
         sock = greedy.open()
@@ -217,7 +217,7 @@ def test_slow_readers__cost_no_worker(project: Project, greedy: Line, honest: Li
 
 
 def test_slow_requests_of_one_address__leave_the_others_their_turn(
-    greedy: Line, honest: Line
+    greedy: Client, honest: Client
 ) -> None:
     """Each takes the threads of a worker for a second; above the limit they are refused."""
     opened(greedy, 40, request("/visits/wait?seconds=1"))
@@ -232,7 +232,9 @@ def journal(project: Project, since: str) -> list[str]:
     return said.splitlines()
 
 
-def test_visitors_who_leave__leave_no_line_in_the_journal(project: Project, line: Line) -> None:
+def test_visitors_who_leave__leave_no_line_in_the_journal(
+    project: Project, client: Client
+) -> None:
     # The deploy's workers may still come.
     wait_for("silence", 120, lambda: not journal(project, "8 seconds ago"), every=1)
     since = project.on("server-2", "sleep 1; date '+%F %T'").strip()
@@ -244,28 +246,28 @@ def test_visitors_who_leave__leave_no_line_in_the_journal(project: Project, line
         "/visits/headers?bytes=60000",
     ):
         for pause in (0.01, 0.2):
-            sock = line.open()
+            sock = client.open()
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             sock.sendall(request(path))
             time.sleep(pause)
             sock.close()
             time.sleep(0.4)
-    sock = line.open()
+    sock = client.open()
     sock.sendall(SLOW_BODY + b"x" * 100_000)
     sock.close()
     time.sleep(2)
     assert journal(project, since) == []
 
 
-def test_endless_answer__ends_when_its_visitor_leaves(line: Line) -> None:
+def test_endless_answer__ends_when_its_visitor_leaves(client: Client) -> None:
     """There are four threads on this child."""
     for _ in range(LIMITS["requests"]):
-        sock = line.open()
+        sock = client.open()
         sock.sendall(request("/visits/stream?parts=100000&pause=0.05&unbuffered"))
         receive_head(sock)
         sock.close()
     time.sleep(2)
-    assert visits(line) == WELL
+    assert visits(client) == WELL
 
 
 def receive_head(sock: socket.socket) -> None:
@@ -273,8 +275,8 @@ def receive_head(sock: socket.socket) -> None:
     assert sock.recv(10).startswith(b"HTTP/1.1 2")
 
 
-def test_stream__comes_part_by_part_when_the_application_says_so(line: Line) -> None:
-    sock = line.open()
+def test_stream__comes_part_by_part_when_the_application_says_so(client: Client) -> None:
+    sock = client.open()
     began = time.monotonic()
     sock.sendall(request("/visits/stream?parts=4&pause=1&unbuffered"))
     head = b""
@@ -283,17 +285,17 @@ def test_stream__comes_part_by_part_when_the_application_says_so(line: Line) -> 
     assert time.monotonic() - began < 1
 
 
-def test_slow_reader_of_a_stream__gets_it_whole(line: Line) -> None:
+def test_slow_reader_of_a_stream__gets_it_whole(client: Client) -> None:
     """Eight seconds without reading: longer than uWSGI's own patience."""
-    sock = line.open()
+    sock = client.open()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     sock.sendall(request("/visits/stream?parts=600&times=10000&unbuffered"))
     time.sleep(8)
     assert len(receive(sock).body) == (10 * 2 + 90 * 3 + 500 * 4) * 10_000
 
 
-def test_connection__serves_one_request_after_the_other(line: Line) -> None:
-    sock = line.open()
+def test_connection__serves_one_request_after_the_other(client: Client) -> None:
+    sock = client.open()
     keep = {"Connection": "keep-alive"}
     for path, size in (("/visits/body?bytes=7", 7), ("/static/plain.txt", 3)) * 3:
         sock.sendall(request(path, headers=keep))
@@ -310,8 +312,8 @@ def test_connection__serves_one_request_after_the_other(line: Line) -> None:
     assert receive(sock).status == 200
 
 
-def test_two_requests_at_once__are_answered_in_turn(line: Line) -> None:
-    sock = line.open()
+def test_two_requests_at_once__are_answered_in_turn(client: Client) -> None:
+    sock = client.open()
     keep = {"Connection": "keep-alive"}
     sock.sendall(request("/visits/body?bytes=7", headers=keep) + request("/visits/body?bytes=9"))
     response = b""
@@ -335,17 +337,17 @@ VISITOR = "203.0.113.9"
 
 
 @pytest.fixture
-def proxy(proxied: Project, line: Line) -> Iterator[Line]:
+def proxy(proxied: Project, client: Client) -> Iterator[Client]:
     """From the proxy's address."""
-    made = Line(line.address, line.netns, PROXY)
+    made = Client(client.address, client.netns, PROXY)
     yield made
     made.close()
 
 
 @pytest.fixture
-def stranger(proxied: Project, line: Line) -> Iterator[Line]:
+def stranger(proxied: Project, client: Client) -> Iterator[Client]:
     """From the address of somebody who is no proxy."""
-    made = Line(line.address, line.netns, OTHERS[0])
+    made = Client(client.address, client.netns, OTHERS[0])
     yield made
     made.close()
 
@@ -368,15 +370,15 @@ CLAIMED = {
 }
 
 
-def seen(line: Line, headers: dict[str, str], host: str = "videoteca.test") -> dict[str, Any]:
+def seen(client: Client, headers: dict[str, str], host: str = "videoteca.test") -> dict[str, Any]:
     """What the application knows of a request."""
-    answer = line.ask(request("/visits/seen", host=host, headers=headers))
+    answer = client.ask(request("/visits/seen", host=host, headers=headers))
     assert answer.status == 200, answer
     found: dict[str, Any] = json.loads(answer.body)
     return found
 
 
-def test_claims_of_a_visitor__do_not_reach_the_application(stranger: Line) -> None:
+def test_claims_of_a_visitor__do_not_reach_the_application(stranger: Client) -> None:
     found = seen(stranger, CLAIMED)
     assert found["address"] == OTHERS[0]
     assert (found["secure"], found["url"]) == (False, "http://videoteca.test/")
@@ -395,7 +397,7 @@ def test_claims_of_a_visitor__do_not_reach_the_application(stranger: Line) -> No
     "path",
     [VISITOR, f"6.6.6.6, {VISITOR}", f"6.6.6.6,{VISITOR}, {PROXY}", f"{VISITOR}:4711"],
 )
-def test_proxy__is_believed_when_it_says_who_the_visitor_is(proxy: Line, path: str) -> None:
+def test_proxy__is_believed_when_it_says_who_the_visitor_is(proxy: Client, path: str) -> None:
     found = seen(proxy, {"X-Forwarded-For": path, "X-Forwarded-Proto": "https"})
     assert found["address"] == VISITOR
     assert found["headers"]["HTTP_X_FORWARDED_FOR"] == VISITOR
@@ -403,13 +405,13 @@ def test_proxy__is_believed_when_it_says_who_the_visitor_is(proxy: Line, path: s
     assert found["url"] == "https://videoteca.test/"
 
 
-def test_proxy__passes_on_what_only_it_can_know(proxy: Line) -> None:
+def test_proxy__passes_on_what_only_it_can_know(proxy: Client) -> None:
     found = seen(proxy, {"X-Forwarded-For": VISITOR, "CF-Connecting-IP": VISITOR})
     assert found["headers"]["HTTP_CF_CONNECTING_IP"] == VISITOR
     assert not found["secure"]
 
 
-def test_requests__are_counted_by_the_visitor_behind_the_proxy(proxy: Line) -> None:
+def test_requests__are_counted_by_the_visitor_behind_the_proxy(proxy: Client) -> None:
     behind = {"X-Forwarded-For": VISITOR}
     slow = request("/visits/upload/echo", "POST", headers={"Content-Length": "50000000", **behind})
     opened(proxy, LIMITS["requests"], slow)
@@ -418,19 +420,19 @@ def test_requests__are_counted_by_the_visitor_behind_the_proxy(proxy: Line) -> N
     assert proxy.ask(other).status == 200
 
 
-def test_connections_of_a_proxy__are_not_counted(proxy: Line) -> None:
+def test_connections_of_a_proxy__are_not_counted(proxy: Client) -> None:
     assert opened(proxy, 3 * LIMITS["connections"], b"") == 3 * LIMITS["connections"]
 
 
 @pytest.mark.parametrize(
     "alias", ["www.videoteca.test", "videoteca.example", "WWW.Videoteca.Test."]
 )
-def test_alias__leads_to_the_domain(proxied: Project, stranger: Line, alias: str) -> None:
+def test_alias__leads_to_the_domain(proxied: Project, stranger: Client, alias: str) -> None:
     answer = stranger.ask(request("/a%20b/?c=d", host=alias))
     assert (answer.status, answer.all("Location")) == (301, ["http://videoteca.test/a%20b/?c=d"])
 
 
-def test_alias__leads_to_https_who_came_so(proxy: Line) -> None:
+def test_alias__leads_to_https_who_came_so(proxy: Client) -> None:
     by_tls = {"X-Forwarded-Proto": "https"}
     answer = proxy.ask(request("/a", host="www.videoteca.test", headers=by_tls))
     assert answer.all("Location") == ["https://videoteca.test/a"]
@@ -458,29 +460,35 @@ def secure(proxied: Project) -> Project:
 
 
 def test_proxy_that_has_ended_tls__is_not_sent_round_in_circles(
-    secure: Project, proxy: Line, stranger: Line
+    secure: Project, proxy: Client, stranger: Client
 ) -> None:
     by_tls = {"X-Forwarded-Proto": "https", "X-Forwarded-For": VISITOR}
     assert seen(proxy, by_tls)["secure"]
     answer = proxy.ask(request("/visits/body", headers=by_tls))
     assert answer.all("Strict-Transport-Security") == ["max-age=60"]
-    for line, headers in ((proxy, {"X-Forwarded-Proto": "http"}), (proxy, {}), (stranger, by_tls)):
-        answer = line.ask(request("/visits/body?a", headers=headers))
+    for client, headers in (
+        (proxy, {"X-Forwarded-Proto": "http"}),
+        (proxy, {}),
+        (stranger, by_tls),
+    ):
+        answer = client.ask(request("/visits/body?a", headers=headers))
         assert answer.status == 301
         assert answer.all("Location") == ["https://videoteca.test/visits/body?a"]
         assert answer.all("Strict-Transport-Security") == []
 
 
-def test_load_balancer__asks_how_a_child_is_without_tls(secure: Project, proxy: Line) -> None:
+def test_load_balancer__asks_how_a_child_is_without_tls(secure: Project, proxy: Client) -> None:
     answer = proxy.ask(request("/healthz"))
     assert (answer.status, answer.body) == (200, b"ok\n")
 
 
 @pytest.mark.parametrize("alias", ["www.videoteca.test", "videoteca.example"])
-def test_alias__leads_to_the_domain_over_https(secure: Project, line: Line, alias: str) -> None:
+def test_alias__leads_to_the_domain_over_https(
+    secure: Project, client: Client, alias: str
+) -> None:
     context = ssl.create_default_context(cafile=secure.inventory.with_name("site.pem"))
-    line.port = 443
-    with context.wrap_socket(line.open(), server_hostname=alias) as sock:
+    client.port = 443
+    with context.wrap_socket(client.open(), server_hostname=alias) as sock:
         sock.sendall(request("/a", host=alias))
         answer = receive(sock)
     assert (answer.status, answer.all("Location")) == (301, ["https://videoteca.test/a"])

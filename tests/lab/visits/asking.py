@@ -27,8 +27,8 @@ class Answer:
 
 
 @dataclass
-class Line:
-    """A way to a child: from ``source``, an address in the lab's network ``netns``."""
+class Client:
+    """An HTTP client at ``source``, an address in the lab's network ``netns``; it asks a child."""
 
     address: str
     netns: str

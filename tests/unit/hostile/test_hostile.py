@@ -30,7 +30,7 @@ from nodriza.plan import plan_node
 from nodriza.render import Renderer
 from nodriza.resources import Database, DatabaseUser, File, Mount, Package
 from nodriza.resources.command import parse_environment
-from nodriza.resources.mount import Line, with_line
+from nodriza.resources.mount import MountEntry, with_entry
 from nodriza.secret import ESCAPED
 from tests.unit.hostile.shapes import shape, sql
 
@@ -256,7 +256,9 @@ def check_alike(plain, other, scratch):
         got = shape(plain.path, other.data, scratch)
         assert got == shape(plain.path, plain.data, scratch), (plain.content, other.content)
     if isinstance(plain, Mount):
-        row = with_line(b"", other.path, Line(other.source, other.fstype, ",".join(other.options)))
+        row = with_entry(
+            b"", other.path, MountEntry(other.source, other.fstype, ",".join(other.options))
+        )
         assert len(row.split()) == 6
         assert len(other.options) == len(",".join(other.options).split(","))
     if isinstance(plain, (Database, DatabaseUser)):

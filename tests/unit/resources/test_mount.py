@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from nodriza.agent.host import Host
 from nodriza.resources import Mount, gap_between
-from nodriza.resources.mount import Line, find_line, unit_name, with_line
+from nodriza.resources.mount import MountEntry, find_entry, unit_name, with_entry
 
 SHARE = Mount("/srv/app", "198.18.7.11:/srv/app", "nfs4", ("hard", "actimeo=1"))
 PLAIN = Mount("/data", "/dev/vdb1", "ext4", automount=False)
@@ -119,14 +119,14 @@ def test_mount__looks_without_touching_the_mount_point(host, monkeypatch):
     assert not [path for path in seen if path.startswith("/srv")]
 
 
-def test_with_line__replaces_only_the_line_of_its_mount_point():
+def test_with_entry__replaces_only_the_line_of_its_mount_point():
     fstab = b"# /srv/app\n\n/dev/a\t/srv/app2 ext4 rw 0 1\nold /srv/app/ nfs rw\r\nx /y z\n#end"
-    new = with_line(fstab, "/srv/app", Line("new:/a b", "nfs4", "hard"))
+    new = with_entry(fstab, "/srv/app", MountEntry("new:/a b", "nfs4", "hard"))
     assert new == fstab.replace(b"old /srv/app/ nfs rw\r", b"new:/a\\040b /srv/app nfs4 hard 0 0")
 
 
-def test_with_line__ends_a_last_line_that_has_no_end():
-    assert with_line(b"a /b c", "/m", Line("s", "t", "o")) == b"a /b c\ns /m t o 0 0\n"
+def test_with_entry__ends_a_last_line_that_has_no_end():
+    assert with_entry(b"a /b c", "/m", MountEntry("s", "t", "o")) == b"a /b c\ns /m t o 0 0\n"
 
 
 WORDS = st.text(st.characters(exclude_categories=["C"]), min_size=1).filter(
@@ -135,18 +135,18 @@ WORDS = st.text(st.characters(exclude_categories=["C"]), min_size=1).filter(
 
 
 @given(fstab=st.binary(), source=WORDS, path=WORDS, options=WORDS)
-def test_with_line__is_found_again_and_twice_is_once(fstab, source, path, options):
+def test_with_entry__is_found_again_and_twice_is_once(fstab, source, path, options):
     path = "/" + "/".join(part for part in path.split("/") if part.strip("."))
-    line = Line(source, "nfs4", options)
-    once = with_line(fstab, path, line)
-    assert find_line(once, path) == line
-    assert with_line(once, path, line) == once
+    entry = MountEntry(source, "nfs4", options)
+    once = with_entry(fstab, path, entry)
+    assert find_entry(once, path) == entry
+    assert with_entry(once, path, entry) == once
 
 
 @given(st.lists(st.binary(max_size=30).filter(lambda row: b"/m" not in row and b"\\" not in row)))
-def test_with_line__leaves_every_other_byte(rows):
+def test_with_entry__leaves_every_other_byte(rows):
     fstab = b"\n".join(rows)
-    new = with_line(fstab, "/m", Line("s", "t", "o"))
+    new = with_entry(fstab, "/m", MountEntry("s", "t", "o"))
     assert new.startswith(fstab)
     assert new[len(fstab) :].strip(b"\n") == b"s /m t o 0 0"
 
