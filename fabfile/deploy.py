@@ -55,6 +55,11 @@ def deploy(
     if code or not json:
         for line in switch.words(results, f"{fab(c)} provision", again) if not check else ():
             print(line, file=sys.stderr if code else sys.stdout)
+    if not code and not check and switch.switched(results):
+        from nodriza.hooks import after
+
+        for line in after(cluster, switch, store):
+            print(line, file=sys.stderr)
     if code:
         raise Exit(code=code)
 

@@ -56,7 +56,13 @@ def deploy(
     are fields of ``Run``.
     """
     data = archive(source)
-    switch = Switch(cluster, release_id(data, needs), needs.id, source.commit, "deploy")
+    switch = Switch(
+        cluster,
+        release_id(data, needs, *cluster.app.hooks.build),
+        needs.id,
+        source.commit,
+        "deploy",
+    )
     what = f"deploy of {source.label}" if source.label else "deploy"
     plan = build_plan(cluster, switch.to, data, needs, breaking=breaking)
     return _run(cluster, plan, switch, vault, report, what, **options), switch
@@ -100,9 +106,12 @@ def build_plan(
     return make_plan(items, node, cluster, Renderer.of(cluster))
 
 
-def release_id(data: bytes, needs: Requirements) -> str:
-    """Twelve hexadecimal digits that stand for the archive and for what is installed beside it."""
-    return hashlib.sha256(needs.id.encode() + data).hexdigest()[:12]
+def release_id(data: bytes, needs: Requirements, *commands: str) -> str:
+    """Twelve hexadecimal digits that stand for the archive and all that is made of it: what is
+    installed beside it, and the ``commands`` that are run in it.
+    """
+    made = "\0".join((needs.id, *commands, ""))
+    return hashlib.sha256(made.encode() + data).hexdigest()[:12]
 
 
 def archive(source: Source) -> bytes:

@@ -101,6 +101,10 @@ class Switch:
         else:
             yield f"{former.name} goes on serving" if former else "nothing was served before"
 
+    def switched(self, results: Results) -> bool:
+        """Whether any node has begun to serve another release in this run."""
+        return bool(self.serving) and any(self._stayed(results, name) for name in results)
+
     def _stayed(self, results: Results, name: str) -> bool:
         """Whether a node switched, and did not go back in the same run."""
         link = f"link:{self.cluster.app.current}"

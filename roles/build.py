@@ -12,6 +12,7 @@ from nodriza.render import Template, template
 from nodriza.requirements import Requirements
 from nodriza.resources import (
     Archive,
+    Built,
     Command,
     Directory,
     Intact,
@@ -24,6 +25,8 @@ from nodriza.resources import (
 
 PYTHON = "/usr/bin/python3"
 """Debian's: uWSGI has the same one built in."""
+HOOK = 3600
+"""Seconds for one command of ``app.hooks.before_switch``."""
 
 
 def build(
@@ -67,12 +70,14 @@ def _made(
     yield from tools
     yield venv
     yield Link(f"{folder}/venv", venv_folder)
+    hooked = _hooked(cluster, f"{folder}/app", venv_folder)
+    yield from hooked
     # Its user may not write here, so each of its processes would compile everything anew.
     # By Debian's Python: what the environment's own would load is somebody else's.
     argv = ("python3", "-I", "-m", "compileall", "-q", "-f", f"{folder}/app")
-    yield Command("compile", argv=argv, on_change=(tree,))
+    yield Command("compile", argv=argv, on_change=(tree, *hooked))
 
-    built = (tree, venv)
+    built = (tree, venv, *hooked)
 
     # As the application's user, in its place, with its variables: as on a child.
     as_on_a_child: dict[str, Any] = {
@@ -104,6 +109,17 @@ def _made(
         unit=f"nodriza-{app.name}-migrate",
         **as_on_a_child,
     )
+    for number, line in enumerate(app.hooks.before_switch, 1):
+        yield Command(
+            f"before_switch-{number}",
+            argv=("sh", "-c", f"PATH={folder}/venv/bin:$PATH; {line}"),
+            on_change=built,
+            cwd=f"{folder}/app",
+            timeout=HOOK,
+            words=f"app.hooks.before_switch: {line}",
+            unit=f"nodriza-{app.name}-before_switch-{number}",
+            **as_on_a_child,
+        )
 
 
 def _environment(
@@ -111,8 +127,13 @@ def _environment(
 ) -> Iterator[Template | Venv]:
     """The environment, and before it what installs; built by a user without rights."""
     app = cluster.app
-    hidden = (*app.out_of_reach, f"/etc/{app.name}", app.media, "/run/mysqld", "/run/redis")
-    apart = Venv(app.uv, user=app.builder, python=PYTHON, hidden=hidden, cache=app.cache)
+    apart = Venv(
+        app.uv,
+        user=app.builder,
+        python=PYTHON,
+        hidden=app.hidden_from_builder,
+        cache=app.cache,
+    )
     if requirements.installer == "uv":
         pinned = template("build/uv.txt.j2", to=f"{app.uv}.txt")
         yield pinned
@@ -127,6 +148,17 @@ def _environment(
         unit=f"nodriza-{app.name}-environment",
         folder=source,
         scratch=f"{app.own}/build",
+    )
+
+
+def _hooked(cluster: Cluster, tree: str, venv: str) -> tuple[Built, ...]:
+    """The tree, after the project's own build commands."""
+    app = cluster.app
+    if not app.hooks.build:
+        return ()
+    unit = f"nodriza-{app.name}-build"
+    return (
+        Built(tree, app.hooks.build, app.builder, unit, venv, app.hidden_from_builder, app.cache),
     )
 
 

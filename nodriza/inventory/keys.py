@@ -48,6 +48,18 @@ KEYS = {
         "of uv.lock, pylock.toml, requirements.txt and pyproject.toml."
     ),
     "AppSettings.installer": "What makes the environment: uv, or pip.",
+    "AppSettings.hooks": "Commands of the project's own around a deploy.",
+    "Hooks.build": (
+        "Lines for sh, such as npm ci && npm run build, run in the release by a user without "
+        "rights, once its environment is there."
+    ),
+    "Hooks.before_switch": (
+        "Lines for sh, run as the application on the central node, after the migrations."
+    ),
+    "Hooks.after": (
+        "Once all children serve: https:// addresses (or secret:NAME of one) that get a POST, "
+        "or lines for sh on this computer. Their failure fails nothing."
+    ),
     "AppSettings.include": "Files and folders that are deployed although git ignores them.",
     "AppSettings.releases": (
         "Where code and environments lie: `share`, on the central node for all (by NFS), or "

@@ -43,6 +43,14 @@ class HealthCheck(Model):
     expect: Annotated[int, whole(200, 499)] = 200
 
 
+class Hooks(Model):
+    """Commands of the project's own around a deploy."""
+
+    build: Annotated[tuple[text.ShellLine, ...], text.Items] = ()
+    before_switch: Annotated[tuple[text.ShellLine, ...], text.Items] = ()
+    after: Annotated[tuple[text.AfterHook, ...], text.Items] = ()
+
+
 class AppSettings(Model):
     """The Django application, as written."""
 
@@ -53,6 +61,7 @@ class AppSettings(Model):
     celery: text.Module | None = None
     requirements: text.InsidePath | None = None
     installer: Installer = "uv"
+    hooks: Hooks = Hooks()
     include: Annotated[tuple[text.InsidePath, ...], text.Items] = ()
     releases: Placement | None = None
     health: Annotated[tuple[HealthCheck, ...], text.Items] = ()
@@ -120,6 +129,12 @@ class App(AppSettings):
         keys, and the folders of the databases.
         """
         return ("/var/lib/nodriza", "/var/lib/mysql", "/var/lib/redis")
+
+    @property
+    def hidden_from_builder(self) -> tuple[str, ...]:
+        """The same, and what the application may see: its variables, its files, its servers."""
+        own = (f"/etc/{self.name}", self.media, "/run/mysqld", "/run/redis")
+        return (*self.out_of_reach, *own)
 
     @property
     def root(self) -> str:

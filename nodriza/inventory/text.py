@@ -352,6 +352,19 @@ Email = Annotated[
     ),
 ]
 """Who hears of a certificate that was not renewed."""
+ShellLine = Annotated[
+    str,
+    Shape(r"[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]{0,1999}", "must be one line for the shell"),
+]
+"""What ``sh -c`` is given."""
+AfterHook = Annotated[
+    str,
+    Shape(
+        r"(?!http://)[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]{0,1999}",
+        "must be an https:// address, secret:NAME, or one line for the shell",
+    ),
+]
+"""Where a web hook is, which secret says so, or what is run on the controller."""
 HttpsUrl = Annotated[
     str,
     Shape(rf"https://{_HOST}(:\d{{1,5}})?(/[A-Za-z0-9._~/-]*)?", "must be an https:// address"),

@@ -14,6 +14,7 @@ from nodriza.resources.base import Gap, Resource, State, from_data, gap_between,
 if TYPE_CHECKING:
     from nodriza.resources.absent import Absent
     from nodriza.resources.archive import Archive
+    from nodriza.resources.built import Built
     from nodriza.resources.command import Command
     from nodriza.resources.copy import Copy
     from nodriza.resources.database import Database
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Absent",
     "Archive",
+    "Built",
     "Command",
     "Copy",
     "Database",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,6 +65,11 @@ def app(project: Project) -> Path:
     return project.folder / "videoteca"
 
 
+def requirements(project: Project) -> list[str]:
+    lines = (app(project) / "requirements.txt").read_text().splitlines()
+    return [line for line in lines if "==" in line]
+
+
 def test_hostile_requirement__reads_nothing_changes_nothing_and_leaves_nothing(project: Project):
     package = app(project) / "vendor" / "hostile"
     package.mkdir(parents=True)
@@ -81,8 +88,53 @@ def test_hostile_requirement__reads_nothing_changes_nothing_and_leaves_nothing(p
         CENTRAL, f"find {venv} /opt/videoteca/current/ ! -user root -o -perm /022 ! -type l"
     )
     assert others == ""
-    assert project.on(CENTRAL, "ls /opt/videoteca") == "current\nreleases\nvenvs\n"
+    assert project.on(CENTRAL, "ls /opt/videoteca") == "current\nreleases\nuv\nuv.txt\nvenvs\n"
     assert "hostile.py" not in project.on(CENTRAL, "ls /opt/videoteca/current/app/vendor/hostile")
+
+
+def test_lock_and_commands__are_built_by_somebody_without_rights(project: Project):
+    """uv installs from its own lock; what the project's commands made is root's in the end."""
+    (app(project) / "pyproject.toml").write_text(
+        '[project]\nname = "videoteca"\nversion = "1"\nrequires-python = ">=3.11"\n'
+        f"dependencies = {requirements(project)!r}\n"
+        '[dependency-groups]\ndev = ["iniconfig"]\n'
+    )
+    uv = Path(sys.executable).with_name("uv")
+    subprocess.run([uv, "lock", "--quiet", "--project", app(project)], check=True, timeout=120)
+    hooks = {
+        "build": [
+            "mkdir dist; python -c 'import django; print(django.__file__)' >dist/made",
+            "{ id -un; env | grep DJANGO_; ls /etc/videoteca; } >>dist/made 2>&1; true",
+        ],
+        "before_switch": ["python manage.py check && touch $HOME/$DJANGO_SETTINGS_MODULE"],
+        "after": ["echo $NODRIZA_CHILDREN $NODRIZA_RELEASE >told", "echo no such luck; false"],
+    }
+    project.write(requirements="uv.lock", hooks=hooks)
+    done = project.fab("deploy").well()
+    assert "environment: uv.lock, by uv (not read: requirements.txt)" in done.said
+    assert "app.hooks.after: echo no such luck; false: exit 1\nno such luck" in done.said
+    release = project.on(CENTRAL, "basename $(readlink /opt/videoteca/current)").strip()
+    told = (project.inventory.parent / "told").read_text()
+    assert told == f"server-2 {release}\n"
+    made = project.on("server-2", "cat /opt/videoteca/current/app/dist/made").splitlines()
+    venv = project.on(CENTRAL, "readlink -f /opt/videoteca/current/venv").strip()
+    assert made[0].startswith(venv)
+    assert made[1] == "videoteca-build"
+    assert made[2:] == ["ls: cannot open directory '/etc/videoteca': Permission denied"]
+    assert project.on(CENTRAL, "ls /var/lib/videoteca-home/videoteca.settings")
+    others = f"find {venv} /opt/videoteca/current/ ! -user root -o -perm /022 ! -type l"
+    assert project.on(CENTRAL, others) == ""
+    assert "iniconfig" not in project.on(CENTRAL, f"ls {venv}/lib/python3*/site-packages")
+    (project.inventory.parent / "told").unlink()
+    assert "0 resources changed" in project.fab("deploy").well().said
+    assert not (project.inventory.parent / "told").exists(), "nothing began to serve"
+    hooks["build"] = ["echo no such luck >&2; exit 3"]
+    project.write(requirements="uv.lock", hooks=hooks)
+    failed = project.fab("deploy")
+    assert failed.exit == 1
+    assert "no such luck" in failed.said
+    assert f"release {release} goes on serving" in failed.said
+    project.write()
 
 
 def test_program_that_the_application_starts__ends_with_the_step(project: Project):

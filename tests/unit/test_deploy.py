@@ -45,6 +45,12 @@ def test_release__is_another_with_other_requirements(tmp_path):
     assert release_id(data, one) != release_id(data, Requirements("uv.lock", "two", "uv"))
 
 
+def test_release__is_another_after_other_build_commands(tmp_path):
+    data, one = archive(source(tmp_path)), Requirements("requirements.txt", "one", "uv")
+    assert release_id(data, one) != release_id(data, one, "npm ci")
+    assert release_id(data, one, "a", "b") != release_id(data, one, "a b")
+
+
 def test_archive__keeps_links_and_who_may_execute(tmp_path):
     source(tmp_path)
     (tmp_path / "link").symlink_to("app/x.py")

@@ -317,4 +317,11 @@ FAULTS = (
         'mode="0644"',
         ("resources/test_venv.py",),
     ),
+    Fault(
+        "the path of a web hook's address is in an error",
+        "nodriza/hooks.py:_web",
+        "urlsplit(url).hostname",
+        "url",
+        ("test_hooks.py",),
+    ),
 )

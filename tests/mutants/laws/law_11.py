@@ -98,9 +98,23 @@ FAULTS = (
     Fault(
         "a release is the same one with other requirements",
         "nodriza/deploy.py:release_id",
-        "needs.id.encode() + data",
+        "made.encode() + data",
         "data",
         ("test_deploy.py",),
+    ),
+    Fault(
+        "a release is the same one after other build commands",
+        "nodriza/deploy.py:release_id",
+        '(needs.id, *commands, "")',
+        '(needs.id, "")',
+        ("test_deploy.py",),
+    ),
+    Fault(
+        "a tree in which a build command failed counts as built",
+        "nodriza/resources/built.py:Built._run",
+        "if done.exit:",
+        "if False:",
+        ("resources/test_built.py",),
     ),
     Fault(
         "an environment is the same one with another code of the source in it",

@@ -228,6 +228,27 @@ FAULTS = (
         ("agent/test_tree.py",),
     ),
     Fault(
+        "the project's build commands run as root",
+        "roles/build.py:_hooked",
+        "app.builder",
+        '"root"',
+        ("roles/test_release.py",),
+    ),
+    Fault(
+        "the project's build commands see secrets",
+        "roles/build.py:_hooked",
+        "app.hidden_from_builder",
+        "()",
+        ("roles/test_release.py",),
+    ),
+    Fault(
+        "what the project's build commands made stays the builder's",
+        "nodriza/resources/built.py:Built.fix",
+        "tree.take(host, new)",
+        "",
+        ("resources/test_built.py",),
+    ),
+    Fault(
         "the sums of uv's files are not asked for",
         "templates/build/uv.txt.j2",
         "--hash=sha256:16963d19594e18d746a70c7fce82237bde4f2cac4cfcf0ca2b84796fe9d0c6e9 ",
@@ -257,8 +278,8 @@ FAULTS = (
     ),
     Fault(
         "requirements are built beside the application's secrets",
-        "roles/build.py:_environment",
-        'f"/etc/{app.name}", ',
+        "nodriza/inventory/model.py:App.hidden_from_builder",
+        'f"/etc/{self.name}", ',
         "",
         ("roles/test_release.py",),
     ),

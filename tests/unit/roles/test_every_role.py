@@ -26,6 +26,7 @@ PURE = {
     "dataclasses",
     "hashlib",
     "re",
+    "typing",
     "nodriza.inventory",
     "nodriza.render",
 }

@@ -8,7 +8,7 @@ import pytest
 
 from nodriza.release import Release
 from nodriza.requirements import Requirements
-from nodriza.resources import Command, Copy, Preflight, Sealed, Trial, Venv
+from nodriza.resources import Built, Command, Copy, Preflight, Sealed, Trial, Venv
 from tests.unit.conftest import ROOT
 from tests.unit.roles.made import remake, role
 
@@ -68,6 +68,38 @@ def test_build__installs_by_uv_which_pip_has_brought_by_its_sum(three_node):
     assert (uv.requirements, uv.uv) == (pinned.path, "")
     assert venv.uv == f"{uv.path}/bin/uv"
     assert plan.index(pinned) < plan.index(uv) < plan.index(venv)
+
+
+def hooked(cluster, **hooks):
+    return remake(cluster, app=remake(cluster.app, hooks=remake(cluster.app.hooks, **hooks)))
+
+
+def test_build_commands__are_run_by_somebody_without_rights_before_the_code_is_compiled(
+    three_node,
+):
+    plan = build(hooked(three_node, build=("npm ci", "npm run build")))
+    (built,) = [r for r in plan if isinstance(r, Built)]
+    assert built.commands == ("npm ci", "npm run build")
+    assert (built.user, built.unit) == ("videoteca-build", "nodriza-videoteca-build")
+    assert {*built.hidden} > {"/var/lib/nodriza", "/etc/videoteca", "/run/redis"}
+    ids = [r.id for r in plan]
+    assert ids.index("link:/srv/videoteca/releases/aaa/venv") < ids.index(built.id)
+    assert ids.index(built.id) < ids.index("command:compile")
+    due = [r for r in plan if isinstance(r, Command)]
+    assert all(built.id in step.on_change for step in due), "what it changed is tried anew"
+
+
+def test_commands_before_the_switch__run_as_the_application_after_the_migrations(three_node):
+    plan = build(hooked(three_node, before_switch=("python manage.py warm", "true")))
+    ids = [r.id for r in plan]
+    assert ids[ids.index("migrations:/srv/videoteca/releases/aaa") + 1 :] == [
+        "command:before_switch-1",
+        "command:before_switch-2",
+    ]
+    first = plan[-2]
+    assert (first.user, first.env_file) == ("videoteca", "/etc/videoteca/videoteca.env")
+    assert first.argv[-1].startswith("PATH=/srv/videoteca/releases/aaa/venv/bin:$PATH; python")
+    assert "app.hooks.before_switch: python manage.py warm" in first.words
 
 
 def test_build__by_pip_needs_no_uv(three_node):
