@@ -6,11 +6,14 @@ from collections.abc import Iterator
 
 from nodriza.inventory import Cluster, Node
 from nodriza.render import Template, template
-from nodriza.resources import Package, Resource, Service
+from nodriza.resources import Directory, Package, Resource, Service
+
+PATIENCE = 120
+"""Seconds for a new worker to take tasks; what reloads them waits at most 300."""
 
 
 def celery(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
-    """A worker that follows the reload file, and stops only between two tasks.
+    """A worker that follows the release and its variables; the one before ends its task.
 
     Variable ``celery_concurrency``: tasks at once. One, because ffmpeg alone keeps all
     cores busy. An application without Celery gets ffmpeg only.
@@ -19,35 +22,48 @@ def celery(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     yield Package("ffmpeg")
     if not app.celery:
         return
-    worker = f"/usr/local/sbin/{app.name}-celery"
-    watcher = f"/usr/local/sbin/{app.name}-celery-reload"
-    files = (
-        template(
-            "celery/celery.sh.j2",
-            to=worker,
-            mode="0755",
-            concurrency=node.variables.get("celery_concurrency", 1),
-        ),
-        template("celery/celery.service.j2", to="/etc/systemd/system/celery.service", run=worker),
+    library = f"/usr/local/lib/{app.name}"
+    yield Directory(library)
+    # Read when a worker begins.
+    ready = template("celery/ready.py.j2", to=f"{library}/nodriza_ready.py")
+    worker = template(
+        "celery/worker.sh.j2",
+        to=f"/usr/local/sbin/{app.name}-celery-worker",
+        mode="0755",
+        concurrency=node.variables.get("celery_concurrency", 1),
+        ready=library,
     )
-    watching = (
-        template("celery/reload.sh.j2", to=watcher, mode="0755"),
-        template(
-            "celery/celery-reload.service.j2",
-            to="/etc/systemd/system/celery-reload.service",
-            run=watcher,
-        ),
+    # Read when the unit starts.
+    run = f"/usr/local/sbin/{app.name}-celery"
+    main = template(
+        "celery/celery.py.j2",
+        to=run,
+        mode="0755",
+        run=run,
+        worker=worker.path,
+        patience=PATIENCE,
     )
-    yield from files
-    yield from watching
+    unit = template(
+        "celery/celery.service.j2",
+        to="/etc/systemd/system/celery.service",
+        run=run,
+        patience=PATIENCE,
+    )
+    yield ready
+    yield worker
+    yield main
+    yield unit
     yield Service(
         "celery",
-        restart_on=(
-            *files,
+        reload_on=(
+            ready,
+            worker,
             f"file:{app.environment_file}",
             f"link:{app.current}",
             *node.zone,
         ),
-        check=("sh", "-n", worker),
+        restart_on=(main, unit),
+        check=("sh", "-n", worker.path),
+        # A restart waits for the tasks that are at work.
+        longer=app.tasks.longest,
     )
-    yield Service("celery-reload", restart_on=watching, check=("sh", "-n", watcher))

@@ -85,10 +85,11 @@ def connections(cluster: Cluster) -> int:
     """As many as the cluster can hold open at once, so that no child is ever refused.
 
     Each thread of each worker keeps one, and a reload has old and new workers for a
-    moment; a video node has one for each task and one for Celery itself.
+    moment; a video node has one for each task and one for Celery itself, and as many again while
+    a worker from before a deploy ends its tasks.
     """
     app = cluster.app
     children = len(cluster.children) * app.most_processes * app.threads * 2
-    videos = sum(int(video.variables.get("celery_concurrency", 1)) + 1 for video in cluster.videos)
+    tasks = sum(int(video.variables.get("celery_concurrency", 1)) + 1 for video in cluster.videos)
     operators = 20  # a deploy, a dump, a look
-    return children + videos + operators
+    return children + tasks * 2 + operators

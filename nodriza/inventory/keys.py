@@ -43,6 +43,10 @@ KEYS = {
     "AppSettings.wsgi": "The module that has `application` in it.",
     "AppSettings.settings": "DJANGO_SETTINGS_MODULE.",
     "AppSettings.celery": "The application for `celery -A`. Without it there is no Celery.",
+    "AppSettings.tasks": "What Celery's tasks are like.",
+    "Tasks.longest": (
+        "Seconds that the longest may take: a deploy ends none before, and waits for none."
+    ),
     "AppSettings.requirements": (
         "The file that says what is installed, relative to source. Else the first that is there "
         "of uv.lock, pylock.toml, requirements.txt and pyproject.toml."

@@ -51,6 +51,21 @@ class Hooks(Model):
     after: Annotated[tuple[text.AfterHook, ...], text.Items] = ()
 
 
+class Tasks(Model):
+    """What Celery's tasks are like. ``longest``: seconds that one of them may take."""
+
+    longest: Annotated[int, whole(1, 604_800)] = 3600
+
+    @property
+    def visibility(self) -> int:
+        """Seconds after which a task that nobody has acknowledged goes to another worker.
+
+        Longer than one may wait in a worker for the one before it, and be worked on then. 3600 is
+        what Redis's transport has by itself (kombu's visibility_timeout).
+        """
+        return max(3600, 2 * self.longest)
+
+
 class AppSettings(Model):
     """The Django application, as written."""
 
@@ -59,6 +74,7 @@ class AppSettings(Model):
     wsgi: text.Module
     settings: text.Module
     celery: text.Module | None = None
+    tasks: Tasks = Tasks()
     requirements: text.InsidePath | None = None
     installer: Installer = "uv"
     hooks: Hooks = Hooks()

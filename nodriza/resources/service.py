@@ -28,7 +28,8 @@ class Service(Resource):
     what they were (``nodriza.agent.transaction``). ``masked``: off, and nothing can start
     it, not even what wants or requires it. ``logs``: files that it writes beside the
     journal. ``stays``: it looks after the host, and not after the cluster, so it runs on when
-    the node leaves.
+    the node leaves. ``longer``: seconds beyond ``units.ARRIVE`` that it may take to do what it is
+    told, as when it ends its work before it stops.
     """
 
     unit: str
@@ -40,6 +41,7 @@ class Service(Resource):
     check: Tuple[str, ...] = ()
     logs: Tuple[str, ...] = ()
     stays: bool = False
+    longer: int = 0
     UNDOES: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -55,6 +57,11 @@ class Service(Resource):
         return {"enabled": self.enabled, "running": self.running}
 
     @property
+    def patience(self) -> int:
+        """Seconds for it to do what it is told, and to get where it is going already."""
+        return units.ARRIVE + self.longer
+
+    @property
     def full_unit(self) -> str:
         """With its suffix: ``nginx`` is ``nginx.service``."""
         return self.unit if "." in self.unit else f"{self.unit}.service"
@@ -66,12 +73,13 @@ class Service(Resource):
         return [_state(found.get(service.full_unit), service) for service in many]
 
     def arrived(self, host: Host) -> State:
-        """What it is once it has settled; raises when it has not after ``units.ARRIVE``."""
-        unit = units.settled(host, [self.full_unit], units.ARRIVE).get(self.full_unit)
+        """What it is once it has settled; raises when it has not after ``patience``."""
+        unit = units.settled(host, [self.full_unit], self.patience).get(self.full_unit)
         if unit and unit.passing:
             host.refuse(
-                f"{self.full_unit} is still {unit.state} ({unit.substate}) after {units.ARRIVE} s."
-                f" What it waits for: journalctl -u {self.full_unit}; systemctl list-jobs"
+                f"{self.full_unit} is still {unit.state} ({unit.substate}) after"
+                f" {self.patience} s. What it waits for: journalctl -u {self.full_unit};"
+                " systemctl list-jobs"
             )
         return _state(unit, self)
 
@@ -84,7 +92,7 @@ class Service(Resource):
         """Enable or disable, start or stop; or mask."""
         now = now or {}
         if self.masked:
-            host.run(["systemctl", "mask", "--now", self.full_unit])
+            host.run(["systemctl", "mask", "--now", self.full_unit], timeout=self.patience)
             return
         if now.get("masked"):
             host.refuse(
@@ -110,7 +118,7 @@ class Service(Resource):
         verb = self._verb(host, action)
         # A service that failed too often before would refuse a start that could now work.
         host.run(["systemctl", "reset-failed", self.full_unit], check=False)
-        done = host.run(["systemctl", verb, self.full_unit], check=False, timeout=300)
+        done = host.run(["systemctl", verb, self.full_unit], check=False, timeout=self.patience)
         if done.exit or (action != "stop" and not self._stays_up(host, verb)):
             log = host.run(
                 ["journalctl", "-u", self.full_unit, "-n", "15", "--no-pager", "-o", "cat"],

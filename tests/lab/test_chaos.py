@@ -68,8 +68,8 @@ test ! -S $stats || uwsgi-core --connect-and-read $stats 2>&1 | grep -c '"in_req
 test ! -d /run/mysqld || mariadb -NBe 'SELECT @@max_connections, @@innodb_buffer_pool_size'
 set -a; test ! -d /run/redis || . /etc/redis/admin.env
 test ! -d /run/redis || redis-cli --user admin CONFIG GET maxmemory
-celery=$(systemctl show -P MainPID celery)
-test $celery = 0 || tr '\0' '\n' </proc/$celery/environ | grep MAX_UPLOAD
+celery=$(pgrep -of 'celery .*worker' || true)
+test ! "$celery" || tr '\0' '\n' </proc/$celery/environ | grep MAX_UPLOAD
 """
 RELEASE = """
 cd /opt/videoteca && find . -path './venvs/*/*' -prune -o -name '*.nodriza-new' -print \

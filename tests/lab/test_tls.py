@@ -280,7 +280,7 @@ def test_units__are_as_closed_as_the_documentation_says(project: Project, issued
     units = {
         "server-1": ["<app>-certificate"],
         "server-2": ["uwsgi", "<app>-share", "<app>-tls"],
-        "video-1": ["celery", "celery-reload"],
+        "video-1": ["celery"],
     }
     for node, names in units.items():
         for name in names:

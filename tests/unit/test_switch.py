@@ -167,7 +167,7 @@ def test_services__follow_the_link_and_nothing_else_of_what_they_follow(switch):
     assert (uwsgi.id, uwsgi.reload_on, uwsgi.restart_on) == ("service:uwsgi", (LINK,), ())
     assert isinstance(plans["server-2"].resources[-1].resource, Health)
     services = [p.resource for p in plans["video-1"].resources if isinstance(p.resource, Service)]
-    assert [(one.id, one.restart_on) for one in services] == [("service:celery", (LINK,))]
+    assert [(one.id, one.reload_on) for one in services] == [("service:celery", (LINK,))]
 
 
 def test_copy_of_what_serves_that_is_mended__is_begun_anew_with(three_node):

@@ -94,9 +94,10 @@ def make(self: Task, pk: int, attempt: int) -> str:
 @worker_ready.connect
 def take_up_again(**_: object) -> None:
     """Ask again for what this node was cut off from, and for what the queue has forgotten."""
-    unfinished = Q(state=Video.State.MAKING, node_made=settings.NODE_NAME) | Q(
-        state=Video.State.QUEUED, changed__lt=timezone.now() - timedelta(minutes=1)
-    )
+    unfinished = Q(state=Video.State.QUEUED, changed__lt=timezone.now() - timedelta(minutes=1))
+    # After a deploy the worker of the release before may still be making one.
+    if not settings.BESIDE_ANOTHER:
+        unfinished |= Q(state=Video.State.MAKING, node_made=settings.NODE_NAME)
     try:
         for video in Video.objects.filter(unfinished).order_by("pk"):
             resubmit(video)

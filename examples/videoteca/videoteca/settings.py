@@ -125,7 +125,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # the central node may be away for long
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     # Longer than the longest work, or the same video is begun a second time.
-    "visibility_timeout": 7200,
+    "visibility_timeout": int(os.environ.get("CELERY_VISIBILITY_TIMEOUT", "7200")),
     "socket_connect_timeout": 3,
     # After a power cut of the broker's node nobody says that the old connection is dead; a
     # worker that is told to end then would wait for an answer on it for ever.
@@ -133,6 +133,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_keepalive": True,
     "health_check_interval": 30,
 }
+BESIDE_ANOTHER = switch("CELERY_BESIDE_ANOTHER")
+"""Another worker of this node, of the release before, still has a task."""
 VIDEO_THREADS = int(os.environ.get("VIDEO_THREADS", "1"))
 VIDEO_TIMEOUT = int(os.environ.get("VIDEO_TIMEOUT", "3600"))
 """Seconds that one run of ffmpeg may take."""

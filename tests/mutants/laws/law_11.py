@@ -291,4 +291,68 @@ FAULTS = (
         "if False:",
         ("roles/test_uwsgi.py",),
     ),
+    Fault(
+        "the old worker is told to end before the new one takes tasks",
+        "templates/celery/celery.py.j2",
+        "elif self.next.takes_tasks:",
+        "else:",
+        ("roles/test_celery.py",),
+    ),
+    Fault(
+        "a deploy waits for the task of the old worker",
+        "templates/celery/celery.py.j2",
+        """\
+            self.now, self.next = self.next, None
+            self._answer(WELL)
+""",
+        """\
+            self.now, self.next = self.next, None
+            while self.leaving and self.leaving[0].ended is None:
+                self.leaving[0].leave(self.longest)
+            self._answer(WELL)
+""",
+        ("roles/test_celery.py",),
+    ),
+    Fault(
+        "a new worker that does not come up is well",
+        "templates/celery/celery.py.j2",
+        '            self.next = None\n            self._answer(f"the new worker ended',
+        '            self.next = None\n            self._answer(WELL or f"the new worker ended',
+        ("roles/test_celery.py",),
+    ),
+    Fault(
+        "the end of one worker ends the task of another",
+        "templates/celery/celery.py.j2",
+        "if not self.leaving:",
+        "if True:",
+        ("roles/test_celery.py",),
+    ),
+    Fault(
+        "a task that never ends is left for ever",
+        "templates/celery/celery.py.j2",
+        "elif now - self.told > longest and not self._hurried:",
+        "elif False:",
+        ("roles/test_celery.py",),
+    ),
+    Fault(
+        "a stop does not let a worker end its task",
+        "templates/celery/celery.py.j2",
+        "while not (workers.stopping and not (workers.leaving or workers.now or workers.next)):",
+        "while not workers.stopping:",
+        ("roles/test_celery.py",),
+    ),
+    Fault(
+        "a task that takes long is given to a second worker",
+        "nodriza/inventory/model.py:Tasks.visibility",
+        "2 * self.longest",
+        "0",
+        ("roles/test_celery.py",),
+    ),
+    Fault(
+        "a run waits for a task no longer than for any service",
+        "roles/celery.py",
+        "longer=app.tasks.longest",
+        "longer=0",
+        ("roles/test_celery.py",),
+    ),
 )

@@ -146,7 +146,6 @@ NO_ZONE = {
     "nfs-server": "no process",
     "glusterd": "it writes UTC",
     "videoteca-share.service": "it waits and is done",
-    "celery-reload": "it compares two times and shows none",
 }
 
 

@@ -92,7 +92,6 @@ PATIENT = (
 )
 BEAR_IT = {
     "videoteca-share.service",  # waits itself, without end
-    "celery-reload.service",  # looks every second
     "videoteca-tls.service",  # looks every minute
 }
 
