@@ -7,6 +7,7 @@ The same source gives the same release, so deploying it twice changes nothing.
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import hashlib
 import io
@@ -103,7 +104,8 @@ def build_plan(
     """The resources that make a release on the central node, or try one that is there."""
     node = cluster.central
     items = declared("build", node, cluster, release.id, release.venv, data, needs, breaking)
-    return make_plan(items, node, cluster, Renderer.of(cluster))
+    plan = make_plan(items, node, cluster, Renderer.of(cluster))
+    return dataclasses.replace(plan, releases=True)
 
 
 def release_id(data: bytes, needs: Requirements, *commands: str) -> str:

@@ -53,6 +53,8 @@ class Plan:
     resources: tuple[Planned, ...]
     together: bool = False
     """Nobody of its wave has a turn before all of them have got as far (``nodriza.turns``)."""
+    releases: bool = False
+    """Whether the run has this node's releases to itself, from here to the end of its waves."""
 
     def to_data(self) -> list[dict[str, Any]]:
         """Secrets are tokens in it."""

@@ -54,6 +54,6 @@ def provision(
     def zone(results: dict[str, NodeResult]) -> list[Plan]:
         return [] if check else newcomers(cluster, results)
 
-    waves, asked = (behind.wave, zone), question(cluster)
+    waves, asked = (*behind.waves, zone), question(cluster)
     run = Run(cluster, report, values, what, check=check, ask=asked, waves=waves, **options)
     return roll_out(run, plans)

@@ -6,13 +6,14 @@ that serve.
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import queue
 import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ from nodriza.result import NodeResult
 from nodriza.revision import revision
 from nodriza.secret_value import refuse_unfit
 from nodriza.ssh.channel import exchange
+from nodriza.ssh.client import Connection
 from nodriza.ssh.connection import Connections
 from nodriza.taken import Taken
 from nodriza.turns import Turns
@@ -38,6 +40,9 @@ PARALLEL = 32
 STOPPED = 0.2
 """Seconds until a Ctrl-C is told of, where no host says anything."""
 CLOCKS_MAY_DIFFER = 60  # seconds
+BEGUN = 300.0
+"""Seconds that a run which has changed something already waits for a host that another run has:
+its other nodes are not to be left with half of it."""
 LOOKS = 600
 """Seconds within which a host has compared a plan; it may have to ask a hundred programs."""
 Events = queue.Queue[tuple[str, Event | None]]
@@ -73,6 +78,8 @@ class Run:
     """Seconds to wait for a host that another run has taken."""
     waves: Sequence[Callable[[dict[str, NodeResult]], list[Plan]]] = ()
     """What follows from the results so far: each gives the plans of one wave more."""
+    kept: dict[str, Connection] = field(default_factory=dict)
+    """Of nodes whose releases this run has to itself, open until all of it is over."""
     connections: Connections | None = None
     """Where some were begun ahead; the threads of all nodes take theirs from it."""
     stop: threading.Event = field(default_factory=threading.Event)
@@ -107,6 +114,7 @@ class Run:
             },
             "ask": self.ask,
             "rollback": self.rollback,
+            "releases": plan.releases,
             "secrets": {name: self.secrets[name] for name in sorted(plan.secrets)},
             "resources": plan.to_request(),
         }
@@ -125,14 +133,16 @@ def roll_out(run: Run, plans: Sequence[Plan]) -> dict[str, NodeResult]:
     run.report.start([(plan.node, len(plan.resources)) for plan in plans])
     try:
         with stopped_by_ctrl_c(run.stop):
-            _wave(run, plans, results)
+            _wave(run, plans, results, run.wait)
             for follow in run.waves:
                 bad = {name for name, result in results.items() if result.bad}
                 well = [plan for plan in follow(results) if plan.node not in bad]
                 if well and not run.stop.is_set():
                     refuse_unfit(well, run.secrets)
-                    _wave(run, well, results)
+                    _wave(run, well, results, max(run.wait, BEGUN))
     finally:  # the recap comes whatever happens, also after Ctrl-C
+        for connection in run.kept.values():
+            connection.close()
         order = {node.name: number for number, node in enumerate(run.cluster.nodes)}
         order |= {plan.node: number for number, plan in enumerate(plans, -len(plans))}
         results = dict(sorted(results.items(), key=lambda item: order[item[0]]))
@@ -152,7 +162,7 @@ def exit_code(results: dict[str, NodeResult]) -> int:
     return int(any(result.bad for result in results.values()))
 
 
-def _wave(run: Run, plans: Sequence[Plan], results: dict[str, NodeResult]) -> None:
+def _wave(run: Run, plans: Sequence[Plan], results: dict[str, NodeResult], wait: float) -> None:
     central = run.cluster.central.name
     # A look changes nothing that another node could wait for.
     first = central if not run.check and any(plan.node == central for plan in plans) else ""
@@ -166,7 +176,7 @@ def _wave(run: Run, plans: Sequence[Plan], results: dict[str, NodeResult]) -> No
     doing = dict.fromkeys((plan.node for plan in plans), "waits")
     told = False
     try:
-        futures = {plan.node: pool.submit(_node, run, plan, heard) for plan in plans}
+        futures = {plan.node: pool.submit(_node, run, plan, wait, heard) for plan in plans}
         events.prepare()  # while the hosts are on their way
         with alive.waiting(lambda: _at_work(doing, len(plans)), early=bool(run.ask)):
             while futures:
@@ -205,16 +215,15 @@ def _at_work(doing: dict[str, str], nodes: int) -> str:
     return f"{nodes - len(doing)} of {nodes} nodes are done; {going}"
 
 
-def _node(run: Run, plan: Plan, events: Events) -> NodeResult:
+def _node(run: Run, plan: Plan, wait: float, events: Events) -> NodeResult:
     """One node, in a thread of the pool."""
     began = time.monotonic()
     result = NodeResult(node=plan.node)
-    node = run.cluster.node(plan.node)
-    taken = Taken(plan.node, run.wait, run.stop)
+    taken = Taken(plan.node, wait, run.stop)
 
     def heard(event: Event) -> bool | None:
         if event["event"] == "busy":
-            if run.wait and event["holder"] != taken.holder:
+            if wait and event["holder"] != taken.holder:
                 taken.holder = event["holder"]
                 events.put((plan.node, {"event": "warning", "words": taken.words}))
             taken.holder = event["holder"]
@@ -240,7 +249,7 @@ def _node(run: Run, plan: Plan, events: Events) -> NodeResult:
 
     try:
         events.put((plan.node, {"event": "connecting"}))
-        with run.places, run.ways.take(node) as connection:
+        with run.places, _connected(run, plan) as connection:
             events.put((plan.node, {"event": "connected"}))
             if run.turns.begin(plan.node):
                 while True:
@@ -270,6 +279,21 @@ def _node(run: Run, plan: Plan, events: Events) -> NodeResult:
         run.turns.end(plan.node, result)
         events.put((plan.node, None))
     return result
+
+
+@contextlib.contextmanager
+def _connected(run: Run, plan: Plan) -> Iterator[Connection]:
+    """To the plan's node; the agent that has the releases stays for as long as it is open."""
+    kept = run.kept.get(plan.node)
+    if kept and kept.is_connected:
+        yield kept
+        return
+    with contextlib.ExitStack() as until:
+        connection = until.enter_context(run.ways.take(run.cluster.node(plan.node)))
+        if plan.releases:
+            until.pop_all()
+            run.kept[plan.node] = connection
+        yield connection
 
 
 def _note(result: NodeResult, event: Event) -> None:

@@ -194,9 +194,23 @@ class Stragglers:
         self.nodes = nodes
         self.report = report
         self.options = options
+        self._begun = False
 
-    def wave(self, results: Results) -> list[Plan]:
+    @property
+    def waves(self) -> Sequence[Any]:
         """For ``Run.waves``; the run asks ``question``."""
+        return (self.begin, self.bring)
+
+    def begin(self, results: Results) -> list[Plan]:
+        """The releases, for this run alone: a deploy that is under way brings them all itself."""
+        self._begun = bool(self._behind(results))
+        return [Plan(self.cluster.central.name, (), releases=True)] if self._begun else []
+
+    def bring(self, results: Results) -> list[Plan]:
+        """Those that are behind, to what is written down now that nobody changes it."""
+        return self._behind(results) if self._begun else []
+
+    def _behind(self, results: Results) -> list[Plan]:
         well = [
             node
             for node in _others(self.cluster)

@@ -53,4 +53,5 @@ class Taken:
 def _who(holder: dict[str, str] | None) -> str:
     if not holder:
         return "it has just begun"  # between taking the lock and writing its name down
-    return f"{holder.get('who')} from {holder.get('from')}, since {holder.get('since')}"
+    who = f"{holder.get('who')} from {holder.get('from')}, since {holder.get('since')}"
+    return f"{holder['what']} by {who}" if holder.get("what") else who

@@ -8,6 +8,7 @@
                          begun before the first change, so a killed run has one as well
     last.json            the last run, which may have changed nothing
     lock                 who is at work (locked with flock(2), so a dead run holds nothing)
+    releases.lock        whose deploy is under way on this node or on others, in the same way
 
 One mechanism with four uses: restarts that must not be lost, putting a rejected change
 back, history, and rolling back.
@@ -57,8 +58,19 @@ class Journal:
 
     def lock(self, holder: Dict[str, Any]) -> None:
         """Take the host for this run, or raise ``Busy``; until ``unlock``, or the process ends."""
+        self._lock = self._take("lock", holder)
+        self._sweep()
+
+    def lock_releases(self, holder: Dict[str, Any]) -> None:
+        """Take what serves, or raise ``Busy``; until the process ends.
+
+        A deploy goes on on other nodes while nobody is at work on this one.
+        """
+        self._take("releases.lock", holder)
+
+    def _take(self, name: str, holder: Dict[str, Any]) -> int:
         self._make(self.home)
-        path = self.host.at(f"{self.home}/lock")
+        path = self.host.at(f"{self.home}/{name}")
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -67,8 +79,7 @@ class Journal:
                 raise Busy(json.loads(file.read() or "{}")) from None
         os.ftruncate(fd, 0)
         os.write(fd, json.dumps(holder).encode())
-        self._lock = fd
-        self._sweep()
+        return fd
 
     def unlock(self) -> None:
         """Let the next run in; ours may take long to die."""

@@ -104,6 +104,11 @@ class Controller:
                 return False
         return not self.wants_no_more()
 
+    def stay(self) -> None:
+        """Until the controller leaves: this process has something that it needs."""
+        while not (self.stopping.wait(0.5) or time.monotonic() - self._heard > ABSENT):
+            continue
+
     def _listen(self, stdin: int) -> None:
         while said := os.read(stdin, 4096):
             self._heard = time.monotonic()

@@ -89,8 +89,12 @@ def _serve(
     journal.record.update({**request["who"], "when": when, "what": request["what"]})
     resources = [nouns.from_data(line.redactor.reveal(data)) for data in request["resources"]]
     if not check:
+        now = time.strftime("%Y-%m-%d %H:%M:%S %Z")
+        holder = {**request["who"], "what": request["what"], "since": now}
         try:
-            journal.lock({**request["who"], "since": time.strftime("%Y-%m-%d %H:%M:%S %Z")})
+            if request["releases"]:  # first: whoever waits for a deploy is not in its way
+                journal.lock_releases(holder)
+            journal.lock(holder)
         except Busy as busy:
             line.emit({"event": "busy", "holder": busy.holder})
             return 3
@@ -138,4 +142,6 @@ def _serve(
         journal.remember({"counts": counts, "seconds": seconds}, line.told)
         journal.unlock()
     line.emit({"event": "end", **counts, "seconds": round(time.time() - began, 3)})
+    if request["releases"] and not check:
+        controller.stay()
     return 1 if counts["failed"] else 0

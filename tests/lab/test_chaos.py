@@ -20,18 +20,17 @@ import math
 import os
 import random
 import signal
-import subprocess
 import tarfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nodriza.deploy import archive, read, release_id, requirements
+from tests.lab.accidents import WAYS, Way
 from tests.lab.conftest import ACCIDENTS
 from tests.lab.project import Project, wait_for
 from tests.lab.reading import unread
@@ -43,7 +42,6 @@ CHILDREN = tuple(f"server-{number}" for number in range(2, 7))
 NODES = (CENTRAL, *CHILDREN, "video-1", "video-2")
 WANTED = int(os.environ.get("NODRIZA_CHAOS", "6"))
 IN_A_ROW = 3
-FREEZE = 8  # seconds
 ROUNDS = math.ceil(WANTED * 0.4 / len(NODES))
 """Some accidents come too late, when their run is over; those do not count."""
 SETTINGS = (
@@ -76,51 +74,6 @@ cd /opt/videoteca && find . -path './venvs/*/*' -prune -o -name '*.nodriza-new' 
     -o -name '*.nodriza-old' -print
 cd current/app && find . -type f ! -name .nodriza-archive -print0 | sort -z | xargs -0 sha256sum
 """
-
-
-# The accidents: each gets the project, the node and the controller's process.
-
-
-def agent_killed(project: Project, node: str, controller: subprocess.Popen[str]) -> None:
-    """SIGKILL of what works on the host."""
-    _kill(project.agent(node))
-
-
-def line_broken(project: Project, node: str, controller: subprocess.Popen[str]) -> None:
-    """SIGKILL of the sshd that the agent talks through."""
-    agent = project.agent(node)
-    if agent:
-        with contextlib.suppress(OSError, ValueError):
-            sshd = int(Path(f"/proc/{agent}/stat").read_text().rsplit(")", 1)[1].split()[1])
-            assert "sshd" in Path(f"/proc/{sshd}/cmdline").read_text()
-            _kill(sshd)
-
-
-def controller_killed(project: Project, node: str, controller: subprocess.Popen[str]) -> None:
-    """SIGKILL of fab."""
-    controller.kill()
-
-
-def power_cut(project: Project, node: str, controller: subprocess.Popen[str]) -> None:
-    """The machine is off, and a moment later on again."""
-    project.power_cut(node)
-    project.power_on(node)
-
-
-def frozen(project: Project, node: str, controller: subprocess.Popen[str]) -> None:
-    """The machine stands still for a while, as a virtual one does that is moved or saved."""
-    with project.frozen(node):
-        time.sleep(FREEZE)
-
-
-Way = Callable[[Project, str, "subprocess.Popen[str]"], None]
-WAYS: list[Way] = [agent_killed, line_broken, controller_killed, power_cut, frozen]
-
-
-def _kill(pid: int | None) -> None:
-    if pid:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
 
 
 @dataclass

@@ -37,6 +37,7 @@ def request(*resources: object, **more: object) -> dict:
         "who": {},
         "ask": {},
         "rollback": "",
+        "releases": False,
         "secrets": {"redis": "VALUE1111"},
         "resources": [{"id": r.id, **to_data(r)} for r in resources],
         **more,

@@ -8,6 +8,7 @@ import tarfile
 
 from nodriza import deploy
 from nodriza.deploy import release_id
+from nodriza.release import Release
 from nodriza.requirements import Requirements
 from nodriza.source import read_source
 
@@ -30,6 +31,11 @@ def test_archive__is_the_same_bytes_for_the_same_files(tmp_path, monkeypatch):
     before = archive(first)
     monkeypatch.setattr("time.time", lambda: 1.0)
     assert archive(second) == before, "made at another time"
+
+
+def test_deploy__has_the_releases_to_itself_while_it_goes_from_node_to_node(three_node):
+    plan = deploy.build_plan(three_node, Release("new", venv="e"), b"source")
+    assert plan.releases
 
 
 def test_archive__changes_with_a_file(tmp_path):

@@ -70,6 +70,7 @@ def ask(
         "who": {},
         "ask": questions or {},
         "rollback": "",
+        "releases": False,
         "secrets": secrets or {},
         "resources": [{"id": r.id, **to_data(r)} for r in resources],
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import signal
 import threading
 import time
@@ -27,12 +28,26 @@ RESOURCE = {"event": "resource", "id": "file:/a", "gap": {}, "diff": "", "second
 START = {"event": "start", "resources": 1, "python": "3.11", "check": False}
 
 
+class Way(str):
+    """A connection that is always there, until it is closed."""
+
+    is_connected = True
+
+    def close(self) -> None:
+        self.is_connected = False
+
+
 class Ways:
-    """Connections that are always there."""
+    """One to each node that asks."""
+
+    def __init__(self) -> None:
+        self.taken: list[Way] = []
 
     @contextlib.contextmanager
-    def take(self, node: Any) -> Iterator[str]:
-        yield node.name
+    def take(self, node: Any) -> Iterator[Way]:
+        self.taken.append(Way(node.name))
+        yield self.taken[-1]
+        self.taken[-1].close()
 
 
 class Recap(Silent):
@@ -83,7 +98,7 @@ class Hosts:
 
     def run(self, **options: Any) -> dict[str, NodeResult]:
         run = Run(self.cluster, self.report, {}, "provision", **options)
-        run.ways = Ways()  # type: ignore[assignment]
+        run.ways = self.ways = Ways()  # type: ignore[assignment]
         plans = [plan(node.name) for node in self.cluster.nodes]
         return roll_out(run, plans[::-1])
 
@@ -275,6 +290,35 @@ def test_ctrl_c_while_a_busy_host_is_waited_for__ends_it(hosts, taken_for):
     results = hosts.run(wait=5, stop=stop)
     assert time.monotonic() - began < 4
     assert exit_code(results) == 130
+
+
+def test_releases__are_in_hand_from_the_first_wave_to_the_end_of_the_last(hosts):
+    """The agent that has them stays for as long as its connection is open."""
+    open_then = []
+
+    def again(results: dict[str, NodeResult]) -> list[Plan]:
+        (kept,) = hosts.ways.taken
+        open_then.append(kept.is_connected)
+        return [plan("server-1")]
+
+    hosts.agents["server-1"] = lambda heard: heard({"event": "end"})
+    run = Run(hosts.cluster, hosts.report, {}, "deploy", waves=(again, again))
+    run.ways = hosts.ways = Ways()  # type: ignore[assignment]
+    roll_out(run, [dataclasses.replace(plan("server-1"), releases=True)])
+    assert hosts.requests["server-1"]["releases"] is False, "the last one has no need to"
+    assert open_then == [True, True]
+    assert len(hosts.ways.taken) == 1, "the same connection serves all of them"
+    assert not hosts.ways.taken[0].is_connected
+
+
+def test_later_wave__waits_for_a_host_that_another_run_has(hosts, taken_for):
+    """What was begun on others is not to be left with half of it."""
+    asked = taken_for(3)
+    central = [plan("server-1")]
+    run = Run(hosts.cluster, hosts.report, {}, "deploy", waves=(lambda _: central,))
+    run.ways = Ways()  # type: ignore[assignment]
+    assert exit_code(roll_out(run, [plan("server-2")])) == 0
+    assert len(asked) == 4
 
 
 def test_clock_that_is_wrong__is_a_warning(hosts, monkeypatch):

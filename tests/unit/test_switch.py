@@ -153,7 +153,7 @@ def test_node_that_runs_no_application__takes_no_release(three_node):
     plans = Switch(cluster, "new", "e", "", "deploy").take({"server-1": result("server-1")})
     assert [plan.node for plan in plans] == ["server-2", "server-3"]
     results = {node.name: result(node.name) for node in nodes}
-    behind = Stragglers(cluster, list(nodes), Silent()).wave(results)
+    behind = brought(Stragglers(cluster, list(nodes), Silent()), results)
     assert [plan.node for plan in behind] == ["server-2", "server-3"]
     there = of(facts()["releases"])
     assert as_recorded(cluster, name_server, Renderer.of(cluster), there) == []
@@ -180,11 +180,33 @@ def test_copy_of_what_serves_that_is_mended__is_begun_anew_with(three_node):
         assert len([id for id in uwsgi.reload_on if id.startswith("copy:")]) == copies
 
 
+def brought(behind, results):
+    """The plans of those that are behind, and none without the central's releases in hand."""
+    first = behind.begin(results)
+    plans = behind.bring(results)
+    assert [(plan.node, plan.resources, plan.releases) for plan in first] == (
+        [("server-1", (), True)] if plans else []
+    )
+    return plans
+
+
+def test_provision_during_a_deploy__takes_nobody_back(three_node):
+    """The deploy has brought server-2 along already, and then writes down what it has."""
+    nodes = list(three_node.nodes)
+    results = {node.name: result(node.name, current="new") for node in nodes}
+    behind = Stragglers(three_node, nodes, Silent())
+    assert [plan.node for plan in behind.begin(results)] == ["server-1"]
+    busy = HostRefused("another run is at work on this host: deploy by ana")
+    assert behind.bring({**results, "server-1": result("server-1", error=busy)}) == []
+    written = NodeResult("server-1", facts=facts("new", served=("old", "new")))
+    assert behind.bring({**results, "server-1": written}) == []
+
+
 def test_nodes_with_another_release__are_brought_along_by_a_provision(three_node):
     nodes = list(three_node.nodes)
     current = {"server-1": "old", "server-2": "old", "server-3": "other", "video-1": ""}
     results = {name: result(name, current=now) for name, now in current.items()}
-    plans = Stragglers(three_node, nodes, Silent()).wave(results)
+    plans = brought(Stragglers(three_node, nodes, Silent()), results)
     assert targets(plans) == {"server-3": "old", "video-1": "old"}
 
 
@@ -193,10 +215,10 @@ def test_provision__brings_nobody_along_where_nothing_was_deployed_or_the_centra
 ):
     nodes = list(three_node.nodes)
     results = {node.name: NodeResult(node.name, facts=facts(served=())) for node in nodes}
-    assert Stragglers(three_node, nodes, Silent()).wave(results) == []
+    assert brought(Stragglers(three_node, nodes, Silent()), results) == []
     results = {node.name: result(node.name) for node in nodes}
     results["server-1"] = result("server-1", failed=1)
-    assert Stragglers(three_node, nodes, Silent()).wave(results) == []
+    assert brought(Stragglers(three_node, nodes, Silent()), results) == []
 
 
 def test_central_that_does_not_answer__is_told_and_the_run_has_done_its_work(
@@ -210,7 +232,7 @@ def test_central_that_does_not_answer__is_told_and_the_run_has_done_its_work(
     told = []
     report.event = lambda node, event: told.append((node, event["words"]))
     alone = Stragglers(three_node, [three_node.node("server-3")], report)
-    assert alone.wave({"server-3": result("server-3", current="other")}) == []
+    assert brought(alone, {"server-3": result("server-3", current="other")}) == []
     assert told == [
         (
             "server-3",

@@ -195,7 +195,7 @@ FAULTS = (
     ),
     Fault(
         "a node that missed a deploy is left with its old release",
-        "nodriza/switch.py:Stragglers.wave",
+        "nodriza/switch.py:Stragglers._behind",
         '["current"] != to.id',
         '["current"] == ""',
         ("test_switch.py",),

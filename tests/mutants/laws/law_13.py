@@ -110,7 +110,7 @@ FAULTS = (
     ),
     Fault(
         "the lock of the journal is opened through a link",
-        "nodriza/agent/journal.py:Journal.lock",
+        "nodriza/agent/journal.py:Journal._take",
         "os.O_CLOEXEC | os.O_NOFOLLOW",
         "os.O_CLOEXEC",
         ("agent/test_converge.py",),

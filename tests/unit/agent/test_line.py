@@ -148,3 +148,24 @@ def test_end_of_stdin__winds_the_run_down(talk):
     assert controller.stopping.wait(5)
     assert controller.wants_no_more()
     assert not controller.ask(True)
+
+
+def test_agent_that_has_something_in_hand__stays_until_the_controller_leaves(talk):
+    inside, end = os.pipe()
+    controller = Controller(inside, talk.controller.line)
+    stays = threading.Thread(target=controller.stay)
+    stays.start()
+    stays.join(0.2)
+    assert stays.is_alive()
+    os.close(end)
+    stays.join(5)
+    assert not stays.is_alive()
+
+
+def test_controller_of_which_nothing_is_heard__is_stayed_for_no_longer(talk, monkeypatch):
+    """A laptop that sleeps must not keep its colleagues from deploying."""
+    monkeypatch.setattr("nodriza.agent.line.ABSENT", 0.1)
+    stays = threading.Thread(target=talk.controller.stay)
+    stays.start()
+    stays.join(5)
+    assert not stays.is_alive()

@@ -8,7 +8,6 @@ import os
 import signal
 import zlib
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -33,6 +32,21 @@ def host(tmp_path, monkeypatch) -> Host:
     return host
 
 
+class Controlled:
+    """A controller that lets everything happen, and counts who stays for it."""
+
+    stayed = 0
+
+    def wants_no_more(self) -> bool:
+        return False
+
+    def ask(self, serves: bool) -> bool:
+        return True
+
+    def stay(self) -> None:
+        type(self).stayed += 1
+
+
 def serve(mode: str, *resources: File, **more: object) -> tuple[int, list[dict]]:
     """Exit code and events."""
     out = io.BytesIO()
@@ -44,13 +58,13 @@ def serve(mode: str, *resources: File, **more: object) -> tuple[int, list[dict]]
         "who": {"who": "eva", "from": "laptop", "revision": "abc"},
         "ask": {},
         "rollback": "",
+        "releases": False,
         "secrets": {},
         "resources": [{"id": r.id, **to_data(r)} for r in resources],
         **more,
     }
     line = Line(out, Redactor({}), {data["id"]: data for data in request["resources"]})
-    controller = SimpleNamespace(wants_no_more=lambda: False, ask=lambda serves: True)
-    code = module._serve(request, line, controller, ("/var/lib/nodriza/agent/x", b"the agent"))
+    code = module._serve(request, line, Controlled(), ("/var/lib/nodriza/agent/x", b"the agent"))
     return code, [json.loads(record) for record in out.getvalue().split(b"\x1e")[1:]]
 
 
@@ -93,6 +107,26 @@ def test_host_that_is_taken__is_told_and_left_alone(host):
     assert host.read("/new") is None
     other.unlock()
     assert serve("apply", File("/new", "x", **ME))[0] == 0
+
+
+def test_deploy_that_is_under_way__is_told_also_while_nobody_is_at_work_here(host):
+    """Its holder stays until its controller leaves; whoever waits for it has not the host."""
+    Journal(host, "run-0").lock_releases({"who": "ana", "what": "deploy", "since": "03:00"})
+    code, events = serve("apply", File("/new", "x", **ME), releases=True)
+    assert code == 3
+    assert [event["event"] for event in events] == ["busy"]
+    assert events[0]["holder"]["what"] == "deploy"
+    Journal(host, "run-1").lock({})
+    assert host.read("/new") is None
+
+
+def test_agent_of_a_deploy__stays_and_lets_others_change_the_host(host, monkeypatch):
+    monkeypatch.setattr(Controlled, "stayed", 0)
+    assert serve("apply", File("/new", "x", **ME), releases=True)[0] == 0
+    assert Controlled.stayed == 1
+    Journal(host, "run-1").lock({})
+    assert serve("check", releases=True)[0] == 0
+    assert Controlled.stayed == 1, "a check has nothing to hold"
 
 
 def test_failed_resource__is_in_the_exit_code(host):

@@ -341,6 +341,7 @@ def test_evil_refusals__are_shown_as_letters_in_every_command(
 REQUEST = {
     "mode": "apply",
     "rollback": "",
+    "releases": False,
     "ask": {"history": None},
     "resources": [{"id": f"file:/{number}"} for number in range(3)],
 }
