@@ -13,7 +13,7 @@ VM := NODRIZA_BOX=nodriza/bookworm64
 # what makes file systems.
 TEST_PACKAGES := mariadb-server-core mariadb-client-core e2fsprogs
 
-.PHONY: demo demo-vm test test-long test-vm unit mutants chaos bench lint format clean
+.PHONY: demo demo-vm test test-long test-vm unit mutants chaos deploys bench lint format clean
 
 demo: .venv/ready $(SYSTEM)
 	$(SUDO) $(FAB) demo
@@ -40,6 +40,11 @@ test-vm: .venv/ready $(SYSTEM) $(SYSTEM)-vm
 # Two hundred accidents, and after each the run that mends it.
 chaos: .venv/ready $(SYSTEM)
 	$(SUDO) NODRIZA_CHAOS=$(or $(ACCIDENTS),200) .venv/bin/pytest -q tests/lab/test_chaos.py
+
+# A hundred deploys of every kind with visitors on the site, and two hundred that something ends.
+deploys: .venv/ready $(SYSTEM)
+	$(SUDO) NODRIZA_DEPLOYS=$(or $(DEPLOYS),100) NODRIZA_ACCIDENTS=$(or $(ACCIDENTS),200) \
+	    .venv/bin/pytest -q tests/lab/test_deploys.py
 
 unit: .venv/ready
 	.venv/bin/pytest tests/unit tests/bench

@@ -44,6 +44,8 @@ class Switch:
         # As good as it is known: a check may be about a release that is not there yet.
         self.to = Release(id, commit=commit, venv=venv)
         self.there = Releases((), "", ())
+        self.known = False
+        """Whether the central node has said what there is."""
         self.away: list[str] = []
         self.serving: list[str] = []
 
@@ -60,7 +62,7 @@ class Switch:
         """
         central = results[self.cluster.central.name]
         if "releases" in central.facts:
-            self.there = of(central.facts["releases"])
+            self.there, self.known = of(central.facts["releases"]), True
         if central.bad:
             return []
         built = self.there.get(self.to.id) or self.to
@@ -98,8 +100,10 @@ class Switch:
             yield f"{', '.join(mixed)}: on {self.to.name}, which is not written down"
             yield f"  next: {deploy}, which brings the others to it, or {provision}, which brings"
             yield f"        all back to {former.name if former else 'what there was before'}"
+        elif former:
+            yield f"{former.name} goes on serving"
         else:
-            yield f"{former.name} goes on serving" if former else "nothing was served before"
+            yield "nothing was served before" if self.known else "what served goes on serving"
 
     def switched(self, results: Results) -> bool:
         """Whether any node has begun to serve another release in this run."""

@@ -244,3 +244,10 @@ def test_central_that_does_not_answer__is_told_and_the_run_has_done_its_work(
 def test_question__asks_all_nodes_the_same(three_node):
     (about,) = question(three_node).values()
     assert about["current"] == three_node.app.current
+
+
+def test_central_that_says_nothing__has_words_that_claim_nothing(switch):
+    """It was taken by another run, or could not be reached: what it has is not known."""
+    central = NodeResult("server-1", error=HostRefused("another run is at work on this host"))
+    assert switch.take({"server-1": central}) == []
+    assert words(switch, {"server-1": central}) == ["what served goes on serving"]
