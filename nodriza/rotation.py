@@ -14,7 +14,7 @@ rotated (``nodriza.inventory.rotating``), which is all that plans depend on::
 
 From one line to the next is one write, made when every node is as the line before says.
 Whatever happens in between, the nodes are as one of two neighbouring lines says, and any
-two of those get on with each other. Doing it again goes on where it stopped.
+two of those work together. After an interruption the same command continues where it stopped.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Who may change now: the central before all others, then few at a time of those that serve.
+"""Which node may change now: first the central node, then a few serving nodes at a time.
 
-After a failure nobody may.
+After a failure, none.
 """
 
 from __future__ import annotations

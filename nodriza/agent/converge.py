@@ -97,8 +97,8 @@ class Converge:
     def _needs_turn(self, group: Sequence[Resource], states: Dict[str, State]) -> bool:
         """Something is to change, and nobody has said yet that it may.
 
-        How a node is after all of it needs none; nor does what takes nothing of another
-        node, where visitors are not served: it takes no time of its turn so.
+        ``Health`` needs no turn, and neither does a resource that depends on no other node, if
+        this node serves no visitors: doing it early keeps its turn short.
         """
         if self.check or self.gate.open or group[0].AHEAD or isinstance(group[0], Health):
             return False
