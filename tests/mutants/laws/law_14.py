@@ -26,7 +26,7 @@ and False
         "nodriza/vault.py:Vault.change",
         "with exclusively(self.path):",
         "if True:",
-        ("test_secret.py",),
+        ("vault/test_store.py",),
     ),
     Fault(
         "two commands have a file at once",
@@ -54,13 +54,13 @@ and False
         "nodriza/vault.py:Vault.replace",
         "if now != before:",
         "if False:",
-        ("test_secret.py",),
+        ("vault/test_edit.py",),
     ),
     Fault(
         "a second key is written over one that was made meanwhile",
         "nodriza/vault_key.py:Key._make",
         "os.link(new, self.path)",
         "new.replace(self.path)",
-        ("test_vault_key.py",),
+        ("vault/test_key.py",),
     ),
 )

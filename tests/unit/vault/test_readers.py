@@ -13,6 +13,7 @@ from pyrage import decrypt, encrypt, x25519
 from nodriza.errors import SecretError
 from nodriza.vault import Vault
 from nodriza.vault_edit import edit
+from tests.unit.vault.conftest import colleague
 
 
 class Team:
@@ -250,3 +251,23 @@ def test_branch_that_was_merged__brings_its_readers_only_as_a_wish(team: Team) -
     vault.set("other", "a-third-value")
     assert not team.can_open("cy")
     assert "cy: can't open it yet" in team.said[-1]
+
+
+def test_recipients__may_open_after_a_rekey(vault: Vault, tmp_path: Path) -> None:
+    vault.set("redis", "shared-value")
+    other = colleague(vault, tmp_path)
+    vault.recipients.path.write_text(f"# the team\n\n{other.key.public()[0]}  # Ana\n")
+
+    assert vault.recipients.path.name == "home.recipients"
+    assert [reader.name for reader in vault.rekey().new] == ["Ana"]
+    assert other.value("redis") == "shared-value"
+    assert vault.value("redis") == "shared-value"
+
+
+def test_recipients__that_are_no_keys_are_refused_by_line_and_never_shown(vault: Vault) -> None:
+    mistake = str(x25519.Identity.generate())
+    vault.recipients.path.write_text(f"# the team\n{mistake}\n")
+    with pytest.raises(SecretError, match=r"home\.recipients:2: this line is not") as caught:
+        vault.ensure(["redis"])
+    assert mistake not in str(caught.value)
+    assert not vault.path.exists()
