@@ -1,0 +1,95 @@
+"""What an inventory says of the application, beside the application itself."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from nodriza.errors import InventoryError
+from nodriza.inventory import load_cluster
+from tests.unit.inventory.conftest import GOOD
+
+
+def test_mistakes__files_of_the_application_that_are_not_there(mistakes):
+    text = GOOD.replace("  settings", "  requirements: requirement.txt\n  smoke: s.py\n  settings")
+    first, second = mistakes(text)
+    assert first.startswith("8:17 app/requirements: ")
+    assert 'did you mean "requirements.txt"?' in first
+    assert second.startswith('9:10 app/smoke: there is no file "s.py"')
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ("{BIG: %s}" % ("x" * 140_000), "BIG takes 140005 bytes"),
+        ("{BIG: %s}" % ("ñ" * 65_537), "BIG takes 131079 bytes"),
+        (
+            "{" + ", ".join(f"V{n}: {'x' * 100_000}" for n in range(10)) + "}",
+            "1000040 bytes together",
+        ),
+    ],
+)
+def test_mistakes__variables_that_no_program_could_start_with(mistakes, environment, said):
+    (found,) = mistakes(GOOD.replace("  settings", f"  environment: {environment}\n  settings"))
+    assert "app/environment: " in found
+    assert said in found
+    assert len(found) < 300
+
+
+def test_variables__as_large_as_the_kernel_takes_them_are_right(write):
+    value = "x" * (131_072 - len("BIG=") - 1)
+    text = GOOD.replace("  settings", f"  environment: {{BIG: {value}}}\n  settings")
+    environment = dict(load_cluster(write(text)).app.environment)
+    assert subprocess.run(["true"], env=environment, check=True).returncode == 0
+    environment["BIG"] += "x"
+    with pytest.raises(OSError, match="too long"):
+        subprocess.run(["true"], env=environment, check=True)
+
+
+def test_mistakes__a_file_is_no_source_and_none_is_proposed(mistakes, tmp_path):
+    (tmp_path / "README.rst").touch()
+    (said,) = mistakes(GOOD.replace("../app", "../README.rst"))
+    assert 'this is a file and no folder: "../README.rst"' in said
+    assert "did you mean" not in said
+    (said,) = mistakes(GOOD.replace("../app", "../README.rs"))
+    assert 'there is no folder "../README.rs"' in said
+    assert "did you mean" not in said
+
+
+def project(folder):
+    (folder / "manage.py").touch()
+    (folder / "shop").mkdir()
+    for name in ("__init__", "wsgi", "settings"):
+        (folder / f"shop/{name}.py").touch()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("shop.wsgi", "shop.wsgy", 'wsgi: there is no module "shop.wsgy" in app/source, did you'),
+        ("shop.wsgi", "shpo.wsgi", 'wsgi: there is no module "shpo" in app/source, did you mean'),
+        ("shop.settings", "shop.settings.production", 'settings: there is no module "shop.sett'),
+        ("shop.wsgi", "shop.wsgi\n  celery: shop.celery", 'celery: there is no module "shop.cel'),
+    ],
+)
+def test_mistakes__a_module_that_is_not_in_the_source(
+    mistakes, write, tmp_path, before, after, said
+):
+    write(GOOD)
+    project(tmp_path / "app")
+    load_cluster(tmp_path / "inventories/shop.yml")
+    text = GOOD.replace(before, after)
+    (tmp_path / "inventories/shop.yml").write_text(text)
+    with pytest.raises(InventoryError) as caught:
+        load_cluster(tmp_path / "inventories/shop.yml")
+    (found,) = caught.value.problems
+    assert f"app/{said}" in found
+
+
+@pytest.mark.parametrize("line", ["shpo==1.0", "Shpo", "-e .", "./lib", "git+https://x/y.git"])
+def test_module__that_pip_may_bring_is_believed(write, tmp_path, line):
+    file = write(GOOD.replace("shop.wsgi", "shpo.wsgi"))
+    project(tmp_path / "app")
+    (tmp_path / "app/requirements.txt").write_text(f"django\n{line}\n")
+    load_cluster(file)
