@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from nodriza.events import Seal
     from nodriza.inventory import Cluster
 
+PYTHON = "/usr/bin/python3"
+"""Debian's, on every node: uWSGI has the same one built in."""
 VENV = "venv-"
 """Before the name of an environment, among the names of releases."""
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from nodriza.inventory import Cluster, Node
-from nodriza.release import VENV, preflight, trial
+from nodriza.release import PYTHON, VENV, preflight, trial
 from nodriza.render import Template, template
 from nodriza.requirements import Requirements
 from nodriza.resources import (
@@ -23,8 +23,6 @@ from nodriza.resources import (
     Venv,
 )
 
-PYTHON = "/usr/bin/python3"
-"""Debian's: uWSGI has the same one built in."""
 HOOK = 3600
 """Seconds for one command of ``app.hooks.before_switch``."""
 
@@ -61,7 +59,7 @@ def _made(
     venv_folder = f"{app.venv_folder}/{venv_id}"
     python = f"{folder}/venv/bin/python"
     yield Intact(folder, seal=app.seal(release_id))
-    yield Intact(venv_folder, seal=app.seal(VENV + venv_id))
+    yield Intact(venv_folder, seal=app.seal(VENV + venv_id), python=PYTHON)
     yield Directory(folder)
     # Root's, both: the application can't change its own code.
     tree = Archive(f"{folder}/app", archive)

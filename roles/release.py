@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from nodriza.inventory import Cluster, Node
-from nodriza.release import VENV, Release, trial
-from nodriza.resources import Copy, Link, OldReleases, Resource, Served
+from nodriza.release import PYTHON, VENV, Release, trial
+from nodriza.resources import Copy, Interpreter, Link, OldReleases, Resource, Served
 
 
 def release(
@@ -33,6 +33,8 @@ def release(
                 sha256=seal["sha256"] if seal else "",
                 size=seal["size"] if seal else 0,
             )
+    if not central:
+        yield Interpreter(f"{app.venv_folder}/{to.venv}", python=PYTHON)
     folder = f"{app.release_folder}/{to.id}"
     if node.kind == "child":
         yield trial(cluster, folder, ("/healthz", 0), *app.asked)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nodriza.resources.group import Group
     from nodriza.resources.health import Health
     from nodriza.resources.intact import Intact
+    from nodriza.resources.interpreter import Interpreter
     from nodriza.resources.link import Link
     from nodriza.resources.migrations import Migrations
     from nodriza.resources.mount import Mount
@@ -61,6 +62,7 @@ __all__ = [
     "Group",
     "Health",
     "Intact",
+    "Interpreter",
     "Link",
     "Migrations",
     "Mount",

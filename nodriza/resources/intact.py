@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, List, Sequence
 from nodriza.agent import tree
 from nodriza.resources.base import Resource, State
 from nodriza.resources.sealed import read_seal
+from nodriza.resources.venv import made_for, tag
 
 if TYPE_CHECKING:
     from nodriza.agent.host import Host
@@ -18,11 +19,14 @@ class Intact(Resource):
     """The tree ``path`` holds what its ``seal`` says, or is not there (``Sealed``).
 
     It stands before what makes the tree. A tree that somebody has changed is taken away with
-    its seal, and is then made anew by what follows.
+    its seal, and is then made anew by what follows. With ``python`` it is an environment, and
+    one that was made for another Python than this host's is none (the host's Debian is another
+    release than it was).
     """
 
     path: str
     seal: str
+    python: str = ""
 
     ALONE: ClassVar[bool] = True
 
@@ -39,6 +43,8 @@ class Intact(Resource):
         seal = read_seal(host, self.seal)
         if seal is None:
             return True
+        if self.python and made_for(host, self.path) not in ("", tag(host, self.python)):
+            return False
         return host.stat(self.path) is None or tree.digest(host, self.path) == seal["tree"]
 
     def fix(self, host: Host, now: State) -> None:

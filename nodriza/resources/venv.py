@@ -89,7 +89,7 @@ class Venv(Resource):
     @classmethod
     def look(cls, host: Host, many: Sequence[Venv]) -> List[State]:
         """Compares the marker; asks each Python once which one it is."""
-        tags = {python: _tag(host, python) for python in {venv.python for venv in many}}
+        tags = {python: tag(host, python) for python in {venv.python for venv in many}}
         return [venv._look(host, tags) for venv in many]
 
     def _look(self, host: Host, tags: Dict[str, str]) -> State:
@@ -104,10 +104,10 @@ class Venv(Resource):
         An environment that has no marker is one that was left half-way, and is made anew:
         pip takes a package whose files were only partly written for installed.
         """
-        tag = _tag(host, self.python)
-        expected = self._expected(host, tag)
+        version = tag(host, self.python)
+        expected = self._expected(host, version)
         if expected is None:
-            missing = self.python if not tag else self.requirements
+            missing = self.python if not version else self.requirements
             host.refuse(f"{self.path} can't be made: there is no {missing}")
         if self.unit:
             self._apart(host)
@@ -115,7 +115,7 @@ class Venv(Resource):
             return
         marker = f"{self.path}/{MARKER}"
         before = (host.read(marker) or b"").split()
-        if before[1:] == [tag.encode()] and before[0] != b"-" and self.requirements:
+        if before[1:] == [version.encode()] and before[0] != b"-" and self.requirements:
             host.remove(marker)
         else:
             self._build(host)
@@ -260,7 +260,13 @@ def _refuse_failed(host: Host, done: Result) -> None:
         host.refuse(f"{what}: exit {done.exit}\n{reason(done.err or done.out)}")
 
 
-def _tag(host: Host, python: str) -> str:
+def made_for(host: Host, path: str) -> str:
+    """Which Python the environment ``path`` was made for, as ``tag`` says it. Empty: not known."""
+    words = (host.read(f"{path}/{MARKER}") or b"").decode("ascii", "replace").split()
+    return words[1] if len(words) == 2 else ""
+
+
+def tag(host: Host, python: str) -> str:
     """Which Python it is, up to the minor version: "cpython-311". Empty: there is none."""
     code = "import sys; print(sys.implementation.cache_tag)"
     result = host.run([python, "-c", code], check=False)

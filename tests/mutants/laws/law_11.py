@@ -117,6 +117,27 @@ FAULTS = (
         ("resources/test_built.py",),
     ),
     Fault(
+        "a node takes an environment that its Python can't run",
+        "nodriza/resources/interpreter.py:Interpreter.look",
+        'one._made(host) in ("", tag(host, one.python))',
+        "True",
+        ("resources/test_interpreter.py",),
+    ),
+    Fault(
+        "a node that serves no visitors is not asked for its Python",
+        "roles/release.py:release",
+        "    if not central:\n",
+        '    if node.kind == "child":\n',
+        ("roles/test_release.py",),
+    ),
+    Fault(
+        "an environment that is made anew for another Python keeps its old seal",
+        "nodriza/resources/intact.py:Intact._is_intact",
+        "if self.python and made_for",
+        "if False and made_for",
+        ("resources/test_interpreter.py",),
+    ),
+    Fault(
         "an environment is the same one with another code of the source in it",
         "nodriza/requirements.py:read_requirements",
         "if re.search(LOCAL[kind], text):",

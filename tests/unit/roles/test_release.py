@@ -182,18 +182,28 @@ def test_release__is_in_the_record_before_it_serves(three_node):
 
 def test_release__is_taken_whole_before_it_is_switched_to(local):
     kinds = [type(r).__name__ for r in taken(local, "server-2")]
-    assert kinds == ["Copy", "Copy", "Trial", "Link", "OldReleases"]
+    assert kinds == ["Copy", "Copy", "Interpreter", "Trial", "Link", "OldReleases"]
     copies = [r for r in taken(local, "server-2") if isinstance(r, Copy)]
     assert {(c.tree, c.sha256, c.size) for c in copies} == {("a" * 64, "b" * 64, 9)}
 
 
 def test_release__is_asked_on_each_child_before_it_is_switched_to(three_node):
-    trial, link = taken(three_node, "server-2")
+    _, trial, link = taken(three_node, "server-2")
     assert type(trial).__name__ == "Trial"
     assert (trial.path, trial.user) == (link.target, "videoteca")
     assert trial.asked == (("/healthz", 0),)
 
 
 def test_release_on_the_share__is_only_switched_to(three_node):
-    (link,) = taken(three_node, "video-1")
+    _, link = taken(three_node, "video-1")
     assert (link.path, link.target) == ("/opt/videoteca/current", "/srv/videoteca/releases/aaa")
+
+
+@pytest.mark.parametrize("name", ["server-2", "video-1"])
+def test_release__is_for_nodes_with_its_python_whatever_they_do(three_node, local, name):
+    for cluster in (three_node, local):
+        ids = [r.id for r in taken(cluster, name)]
+        fits = f"interpreter:{cluster.app.venv_folder}/bbb"
+        assert ids.index(fits) < ids.index("link:/opt/videoteca/current")
+        assert all(ids.index(i) < ids.index(fits) for i in ids if i.startswith("copy:"))
+    assert not any(r.id.startswith("interpreter:") for r in taken(local, "server-1"))
