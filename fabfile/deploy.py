@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         "rollback": "go back to the release before; the database stays as it is",
         "release": "with --rollback: go to this one",
         "wait": WAIT,
-        "breaking": "migrations may take away what the release that serves works with",
+        "breaking": "go on though code and database will not fit for a while",
         "ref": "a commit, a branch or a tag of git's, in the place of the files as they are",
     },
 )
@@ -41,14 +41,15 @@ def deploy(
     wait: FromNought = 0,
 ) -> None:
     """Make a release of the application's source, and bring every node to it."""
-    _refuse_mixed(rollback, release, ref, breaking)
+    _refuse_mixed(rollback, release, ref)
     cluster = reachable_cluster(c)
     store, again = vault(cluster), f"{fab(c)} deploy"
-    options: dict[str, Any] = {"check": check, "wait": wait, "sudo_password": sudo_password(c)}
+    options: dict[str, Any] = {"check": check, "wait": wait, "breaking": breaking}
+    options["sudo_password"] = sudo_password(c)
     if rollback:
         results, switch = _go_back(cluster, store, again, release, json=json, **options)
     else:
-        results, switch = _put(cluster, store, again, ref, json=json, breaking=breaking, **options)
+        results, switch = _put(cluster, store, again, ref, json=json, **options)
     from nodriza.rollout import exit_code
 
     code = exit_code(results)
@@ -64,14 +65,9 @@ def deploy(
         raise Exit(code=code)
 
 
-def _refuse_mixed(rollback: bool, release: str, ref: str, breaking: bool) -> None:
+def _refuse_mixed(rollback: bool, release: str, ref: str) -> None:
     if release and not rollback:
         raise Exit("--release is for --rollback\n  kept: nothing was done", code=2)
-    if breaking and rollback:
-        raise Exit(
-            "--breaking is about migrations, and --rollback runs none\n  kept: nothing was done",
-            code=2,
-        )
     if ref and rollback:
         raise Exit(
             "--rollback goes to a release that is there, and --ref makes one"
@@ -106,9 +102,9 @@ def _go_back(
 
     there = releases.read(cluster, sudo_password=options["sudo_password"])
     to = there.former(release)
-    again += " --rollback"
+    again += " --rollback --breaking" if options["breaking"] else " --rollback"
     report = make_report("json" if json else "auto", again=again, redact=store.redact)
     done = engine.go_back(cluster, to, store, report, **options)
-    if not json:
+    if not json and not done[0][cluster.central.name].bad:
         print("\n".join(releases.farewell(there, to)))
     return done

@@ -70,11 +70,20 @@ def deploy(
 
 
 def go_back(
-    cluster: Cluster, to: Release, vault: Vault, report: Report, **options: Any
+    cluster: Cluster,
+    to: Release,
+    vault: Vault,
+    report: Report,
+    *,
+    breaking: bool = False,
+    **options: Any,
 ) -> tuple[dict[str, NodeResult], Switch]:
-    """Bring every node to a release that served before."""
+    """Bring every node to a release that served before.
+
+    ``breaking``: the database may lack what it works with. ``options`` are fields of ``Run``.
+    """
     switch = Switch(cluster, to.id, to.venv, to.commit, "rollback")
-    plan = build_plan(cluster, to)
+    plan = build_plan(cluster, to, breaking=breaking)
     return _run(cluster, plan, switch, vault, report, "deploy --rollback", **options), switch
 
 

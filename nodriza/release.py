@@ -61,8 +61,11 @@ def trial(cluster: Cluster, folder: str, *asked: tuple[str, int]) -> Trial:
     )
 
 
-def preflight(cluster: Cluster, folder: str, *, breaking: bool) -> Preflight:
-    """The release in ``folder`` may serve; ``breaking``: whatever its migrations take away."""
+def preflight(cluster: Cluster, folder: str, *, breaking: bool, again: bool = False) -> Preflight:
+    """The release in ``folder`` may serve; ``breaking``: whatever the database loses or lacks.
+
+    ``again``: it served before.
+    """
     app = cluster.app
     return Preflight(
         folder,
@@ -73,6 +76,7 @@ def preflight(cluster: Cluster, folder: str, *, breaking: bool) -> Preflight:
         tls=cluster.tls.on,
         debug=app.debug,
         breaking=breaking,
+        again=again,
         user=app.user,
         env_file=app.environment_file,
         unit=f"nodriza-{app.name}-preflight",
@@ -85,5 +89,5 @@ def preflight(cluster: Cluster, folder: str, *, breaking: bool) -> Preflight:
 def _modules() -> tuple[tuple[str, str], ...]:
     """What runs in the application's Python, in the order in which it is loaded."""
     folder = Path(__file__).parent / "application"
-    names = ("columns", "rules", "judgement", "preflight")
+    names = ("fit", "columns", "rules", "judgement", "preflight")
     return tuple((f"nodriza.application.{n}", (folder / f"{n}.py").read_text()) for n in names)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from nodriza.inventory import Cluster, Node
-from nodriza.release import PYTHON, VENV, preflight, trial
+from nodriza.release import PYTHON, VENV, preflight
 from nodriza.render import Template, template
 from nodriza.requirements import Requirements
 from nodriza.resources import (
@@ -43,12 +43,13 @@ def build(
     ``archive`` is a tar.gz of the application's source, ``venv_id`` names its environment.
     Releases with the same ``requirements`` share one environment. Without them it is a
     release that is there already: it is tried, and nobody touches the database. ``breaking``: its
-    migrations may take something from the release that serves.
+    migrations may take something from the release that serves, or the database may lack what it
+    works with.
     """
     if requirements:
         yield from _made(cluster, release_id, archive, requirements, breaking)
     else:
-        yield from _again(cluster, release_id, venv_id)
+        yield from _again(cluster, release_id, venv_id, breaking)
 
 
 def _made(
@@ -175,8 +176,9 @@ def _sealed(cluster: Cluster, release_id: str, venv_id: str) -> Iterator[Sealed]
         )
 
 
-def _again(cluster: Cluster, release_id: str, venv_id: str) -> Iterator[Resource]:
+def _again(cluster: Cluster, release_id: str, venv_id: str, breaking: bool) -> Iterator[Resource]:
     """It is packed as well, where its pack is gone."""
     app = cluster.app
-    yield trial(cluster, f"{app.release_folder}/{release_id}")
+    folder = f"{app.release_folder}/{release_id}"
+    yield preflight(cluster, folder, breaking=breaking, again=True)
     yield from _sealed(cluster, release_id, venv_id)

@@ -23,6 +23,7 @@ ELSEWHERE = ("security.W018", "security.W020")
 """DEBUG and ALLOWED_HOSTS: told by ``refusals``."""
 SECRET = ("security.W009", "security.W025")
 BREAKING = "fab deploy --breaking"
+BACK = "fab deploy --rollback --breaking"
 
 
 class Break(NamedTuple):
@@ -41,18 +42,21 @@ class Break(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """``host``: whether the site's name is an allowed one. ``number``: of pending migrations, of
-    which ``pending`` shows the first. ``more``: breaks beyond those that are told.
+    """``host``: whether the site's name is an allowed one. ``given``: whether the secret key is
+    that of the environment. ``number``: of pending migrations, of which ``pending`` shows the
+    first. ``unfit``: what the database lacks. ``more``: breaks beyond those that are told.
     """
 
     debug: bool
     host: bool
+    given: bool
     places: Dict[str, str]
     errors: List[str]
     warnings: Dict[str, str]
     conflicts: List[str]
     number: int
     first: bool
+    unfit: List[str]
     pending: List[str]
     breaks: List[Break]
     more: int
@@ -77,12 +81,14 @@ def answered(said: str) -> Answer:
         return Answer(
             debug=bool(data["debug"]),
             host=bool(data["host"]),
+            given=bool(data["given"]),
             places={str(name): str(place) for name, place in data["places"].items()},
             errors=[_message(each) for each in data["errors"]],
             warnings={str(each["id"]): _message(each) for each in data["warnings"]},
             conflicts=[str(each) for each in data["conflicts"]],
             number=int(data["count"]),
             first=bool(data["first"]),
+            unfit=[str(each) for each in data["unfit"]],
             pending=[str(each) for each in data["pending"]],
             breaks=[_break(each) for each in data["breaks"]],
             more=int(data["more"]),
@@ -98,6 +104,14 @@ def tables(said: str) -> Dict[str, List[str]]:
         return {str(table): [str(name) for name in names] for table, names in found.items()}
     except (AttributeError, KeyError, TypeError) as error:
         raise HostError(f"the release answers what can't be read: {error!r}") from None
+
+
+def unfit(said: str) -> List[str]:
+    """What the database lacks for code that served before. Raises ``HostError``."""
+    found = read(said).get("unfit")
+    if not isinstance(found, list):
+        raise HostError("the release answers what can't be read: no list")
+    return [str(each) for each in found]
 
 
 def hit(breaks: List[Break], known: Optional[Dict[str, List[str]]]) -> List[Break]:
@@ -134,7 +148,23 @@ def refusals(answer: Answer, *, debug: bool, host: str) -> List[str]:
         "  type manage.py makemigrations --merge"
         for each in answer.conflicts[:SHOWN]
     ]
+    if answer.unfit:
+        found.append(
+            "code and database differ, and no migration is pending:\n"
+            f"{_listed(answer.unfit)}\n"
+            "type manage.py makemigrations, and add to the source what it writes"
+        )
     return found
+
+
+def stuck(found: List[str], release: str) -> str:
+    """Why an older release can't work with the database as it is now."""
+    return (
+        f"release {release} can't work with the database: newer migrations stay applied\n"
+        f"{_listed(found)}\n"
+        "undo them before (manage.py migrate APP NUMBER, in the release that serves). Where some"
+        f" pages may fail: {BACK}"
+    )
 
 
 def harm(breaks: List[Break], more: int, serves: str) -> str:
@@ -162,6 +192,8 @@ def warnings(answer: Answer, *, debug: bool, tls: bool) -> List[str]:
     for id, message in answer.warnings.items():
         if id in ELSEWHERE or id in BY_NGINX or (id in FOR_HTTPS and not tls):
             continue
+        if id in SECRET and answer.given:
+            continue  # it is shorter than Django's own, and made by chance all the same
         if id in SECRET:
             found.append(
                 f"SECRET_KEY is a weak one{_at(answer, 'SECRET_KEY')}: write there"
@@ -174,6 +206,11 @@ def warnings(answer: Answer, *, debug: bool, tls: bool) -> List[str]:
     if others:
         found.append(f"manage.py check says more: {', '.join(sorted(others)[:SHOWN])}")
     return found
+
+
+def _listed(found: List[str]) -> str:
+    more = [f"  and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
+    return "\n".join([f"  {each}" for each in found[:SHOWN]] + more)
 
 
 def _at(answer: Answer, name: str) -> str:

@@ -13,6 +13,7 @@ import os
 import re
 import sys
 import traceback
+from itertools import islice
 from typing import Any, Dict, Iterator, List, Set
 
 MARK = "\x1enodriza-preflight "
@@ -26,7 +27,8 @@ NAMES = ("DEBUG", "ALLOWED_HOSTS", "SECRET_KEY")
 def main(about: Dict[str, Any]) -> None:
     """Print the answer to ``about``; a release that does not import is told on stderr, exit 1.
 
-    ``tables``: what is asked is which tables and columns the code knows, and nothing else.
+    ``ask``: "all"; "tables", for which tables and columns the code knows; or "again", for
+    whether the database has them.
     """
     try:
         importlib.import_module(about["wsgi"])
@@ -35,7 +37,7 @@ def main(about: Dict[str, Any]) -> None:
 
         if not apps.ready:
             django.setup()
-        answer = {"tables": _tables()} if about.get("tables") else _answer(about)
+        answer = ASKED[about["ask"]](about["host"])
     except BaseException:  # noqa: BLE001  whatever an application raises
         traceback.print_exc()
         sys.stderr.flush()
@@ -45,19 +47,32 @@ def main(about: Dict[str, Any]) -> None:
     os._exit(0)  # threads of the application may never end
 
 
-def _answer(about: Dict[str, Any]) -> Dict[str, Any]:
+def _answer(host: str) -> Dict[str, Any]:
     from django.conf import settings  # noqa: PLC0415
     from django.http.request import validate_host  # noqa: PLC0415
 
-    host = about["host"]
     return {
         "debug": bool(settings.DEBUG),
         # As HttpRequest.get_host does it; DEBUG has its own exception for localhost.
         "host": validate_host(host, settings.ALLOWED_HOSTS),
+        "given": os.environ.get("DJANGO_SECRET_KEY") == str(settings.SECRET_KEY),
         "places": {name: _place(name) for name in NAMES},
         **_checks(),
         **_pending(),
     }
+
+
+def _again(_host: str) -> Dict[str, Any]:
+    from django.db import connection  # noqa: PLC0415
+    from django.db.migrations.loader import MigrationLoader  # noqa: PLC0415
+
+    return {"unfit": _unfit(connection, MigrationLoader(connection))}
+
+
+def _unfit(connection: Any, loader: Any) -> List[str]:
+    from nodriza.application.fit import differences  # noqa: PLC0415
+
+    return [_cut(each) for each in islice(differences(connection, loader.migrated_apps), MOST)]
 
 
 def _checks() -> Dict[str, Any]:
@@ -102,6 +117,8 @@ def _pending() -> Dict[str, Any]:
         "conflicts": [_cut(each) for each in conflicts[:MOST]],
         "count": len(plan),
         "first": not loader.applied_migrations,
+        # With migrations to come it can't fit yet.
+        "unfit": [] if plan or conflicts else _unfit(connection, loader),
         **_judged(executor, plan, connection),
     }
 
@@ -138,7 +155,7 @@ def _judged(executor: Any, plan: List[Any], connection: Any) -> Dict[str, Any]:
     return {"pending": pending[:MOST], "breaks": breaks[:MOST], "more": len(breaks[MOST:])}
 
 
-def _tables() -> Dict[str, List[str]]:
+def _tables(_host: str) -> Dict[str, Any]:
     """Every table that the code knows, with its columns."""
     from django.apps import apps  # noqa: PLC0415
 
@@ -146,7 +163,7 @@ def _tables() -> Dict[str, List[str]]:
     for model in apps.get_models(include_auto_created=True, include_swapped=True):
         columns = {field.column for field in model._meta.local_concrete_fields}
         found.setdefault(model._meta.db_table, set()).update(columns)
-    return {table: sorted(columns) for table, columns in found.items()}
+    return {"tables": {table: sorted(columns) for table, columns in found.items()}}
 
 
 def _place(name: str) -> str:
@@ -199,3 +216,6 @@ def _shown(file: str) -> str:
 
 def _cut(text: str) -> str:
     return text if len(text) <= LONG else f"{text[: LONG - 1]}…"
+
+
+ASKED = {"all": _answer, "tables": _tables, "again": _again}

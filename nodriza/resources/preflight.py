@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, ClassVar, Dict, List, Optional, Sequence, Tuple
 
 from nodriza.agent import inside, verdict
 from nodriza.agent.host import HostError
@@ -35,6 +36,9 @@ class Preflight(Resource):
     takes something from the code that serves, unless ``breaking`` says that it may. ``tls``:
     visitors come by HTTPS. The others are as in ``Trial``.
 
+    ``again``: it served before. Then it is only imported, and refused where the database lacks
+    what it works with, unless ``breaking`` says that it may.
+
     It is asked once a run, when it does not serve yet: what it finds is gone with the run.
     """
 
@@ -46,6 +50,7 @@ class Preflight(Resource):
     tls: bool = False
     debug: bool = False
     breaking: bool = False
+    again: bool = False
     user: Optional[str] = None
     env_file: str = ""
     unit: str = ""
@@ -71,7 +76,10 @@ class Preflight(Resource):
 
     def fix(self, host: Host, now: State) -> None:
         """Ask it; tell what is not right, and refuse it for what is wrong."""
-        answer = verdict.answered(self._ask(host, self.path, {"host": self.host}))
+        if self.again:
+            self._go_back(host)
+            return
+        answer = verdict.answered(self._ask(host, self.path, "all"))
         for words in verdict.warnings(answer, debug=self.debug, tls=self.tls):
             host.warn(words)
         found = verdict.refusals(answer, debug=self.debug, host=self.host)
@@ -88,6 +96,15 @@ class Preflight(Resource):
             "pending": answer.pending,
         }
 
+    def _go_back(self, host: Host) -> None:
+        found = verdict.unfit(self._ask(host, self.path, "again"))
+        words = verdict.stuck(found, os.path.basename(self.path))
+        if found and not self.breaking:
+            host.refuse(words)
+        if found:
+            host.warn(f"as --breaking allows: {' '.join(words.split())}")
+        host.preflights[self.path] = {"number": 0, "first": False, "pending": []}
+
     def _harm(self, host: Host, answer: verdict.Answer) -> str:
         """What the release that serves loses: it is asked only where something could."""
         serves = host.readlink(self.current)
@@ -95,16 +112,17 @@ class Preflight(Resource):
             return ""
         known: Optional[Dict[str, List[str]]]
         try:
-            known = verdict.tables(self._ask(host, serves, {"tables": True}))
+            known = verdict.tables(self._ask(host, serves, "tables"))
         except HostError:
             known = {} if host.stat(serves) is None else None
         hit = verdict.hit(answer.breaks, known)
         if not hit and not answer.more:
             return ""
-        return verdict.harm(hit, answer.more, serves.rstrip("/").rpartition("/")[2])
+        return verdict.harm(hit, answer.more, os.path.basename(serves.rstrip("/")))
 
-    def _ask(self, host: Host, release: str, about: Dict[str, Any]) -> str:
-        words = json.dumps([self.modules, {"wsgi": self.wsgi, **about}])
+    def _ask(self, host: Host, release: str, ask: str) -> str:
+        about = {"wsgi": self.wsgi, "host": self.host, "ask": ask}
+        words = json.dumps([self.modules, about])
         done = inside.python(host, self, release, ["-c", LOADER, words], timeout=PATIENCE)
         if done.exit:
             host.refuse(f"the release does not work:\n{(done.err or done.out).strip()}")

@@ -284,8 +284,15 @@ FAULTS = (
         ("roles/test_release.py",),
     ),
     Fault(
-        "a release that is gone back to is tried as root",
+        "a child tries a release as root",
         "nodriza/release.py:trial",
+        "user=app.user,",
+        "",
+        ("roles/test_release.py",),
+    ),
+    Fault(
+        "a release is asked as root whether it may serve",
+        "nodriza/release.py:preflight",
         "user=app.user,",
         "",
         ("roles/test_release.py",),

@@ -208,6 +208,13 @@ def test_weak_key__is_told_with_what_to_write_and_ends_nothing(host):
     assert 'os.environ["DJANGO_SECRET_KEY"]' in words
 
 
+def test_key_of_the_vault__is_shorter_than_djangos_and_no_weak_one(host):
+    change(host, "site_of_a_test/settings.py", f'"{STRONG}"', 'os.environ["DJANGO_SECRET_KEY"]')
+    host.write("/env", host.read("/env") + b"DJANGO_SECRET_KEY=Zk3vXw81LqPd93sRtB2m\n")
+    preflight().fix(host, None)
+    assert host.told == []
+
+
 def test_cookies_without_https__are_told_where_visitors_come_by_it(host):
     preflight().fix(host, None)
     assert host.told == []
@@ -285,6 +292,48 @@ def test_two_ends__are_refused_with_what_to_type(host):
     words = refused(host, preflight())
     assert "shop: 0002_a, 0002_b" in words
     assert "makemigrations --merge" in words
+
+
+def test_model__whose_migration_was_forgotten_is_refused(host):
+    change(host, "shop/models.py", "    note =", "    size = models.IntegerField()\n    note =")
+    words = refused(host, preflight())
+    assert "shop_item.size: the code has this column, and the database does not" in words
+    assert "makemigrations" in words
+
+
+def test_first_of_two_steps__is_refused_where_rows_could_not_be_written(host):
+    """The field is out of the code, and its column is NOT NULL."""
+    change(host, "shop/models.py", "    name =", "    # name =")
+    words = refused(host, preflight())
+    assert "shop_item.name: the code does not have this column, which is NOT NULL" in words
+
+
+def test_way_back__over_a_migration_that_took_something_is_refused(host):
+    migration(host, REMOVES)
+    change(host, "shop/models.py", "    note =", "    # note =")
+    preflight(breaking=True).fix(host, None)
+    migrations().fix(host, None)
+    host.symlink("/current", "/releases/new")
+    back = preflight("/releases/old", again=True)
+    again = Machine(Path(host.root))
+    with pytest.raises(HostError, match=r"release old can't work with the database") as error:
+        back.fix(again, look(again, back))
+    assert "shop_item.note: the code has this column, and" in str(error.value)
+    assert "fab deploy --rollback --breaking" in str(error.value)
+    assert look(again, back) == {"passed": False}
+    back = preflight("/releases/old", again=True, breaking=True)
+    back.fix(again, look(again, back))
+    assert look(again, back) == {"passed": True}
+    (words,) = again.told
+    assert words.startswith("warning: as --breaking allows: release old can't work")
+
+
+def test_way_back__over_a_migration_that_took_nothing_is_open(host):
+    migration(host, 'AddField("Item", "size", models.IntegerField(null=True))')
+    preflight().fix(host, None)
+    migrations().fix(host, None)
+    host.symlink("/current", "/releases/new")
+    preflight("/releases/old", again=True).fix(host, None)
 
 
 def test_migration__that_fails_says_how_to_look(host):

@@ -8,7 +8,7 @@ import pytest
 
 from nodriza.release import Release
 from nodriza.requirements import Requirements
-from nodriza.resources import Built, Command, Copy, Preflight, Sealed, Trial, Venv
+from nodriza.resources import Built, Command, Copy, Migrations, Preflight, Sealed, Venv
 from tests.unit.conftest import ROOT
 from tests.unit.roles.made import remake, role
 
@@ -120,7 +120,7 @@ def test_build__tries_the_application_out_of_reach_of_keys_and_databases(three_n
     asked = {"preflight", "migrations", "command:collectstatic"}
     steps = [r for r in made if {r.id, r.id.partition(":")[0]} & asked]
     assert [step.unit for step in steps] == [f"nodriza-videoteca-{name}" for name in names]
-    for step in [*steps, *(r for r in again if isinstance(r, Trial))]:
+    for step in [*steps, *(r for r in again if isinstance(r, Preflight))]:
         assert step.user == "videoteca"
         assert step.unit.startswith("nodriza-videoteca-")
         assert {*step.hidden} == {"/var/lib/nodriza", "/var/lib/mysql", "/var/lib/redis"}
@@ -136,6 +136,13 @@ def test_build__takes_from_what_serves_only_where_it_is_told_that_it_may(three_n
     assert allowed(True) == (True, False)
     debug = remake(three_node, app=remake(three_node.app, debug=True))
     assert allowed(cluster=debug) == (False, True)
+
+
+def test_way_back__is_tried_and_may_be_told_that_the_database_lacks_something(three_node):
+    first = build(three_node, b"")[0]
+    assert (first.again, first.breaking) == (True, False)
+    assert build(three_node, b"", breaking=True)[0].breaking
+    assert not any(isinstance(r, Migrations) for r in build(three_node, b""))
 
 
 def test_migration__that_fails_says_what_stays(three_node):
@@ -170,7 +177,7 @@ def test_build__packs_for_nodes_that_have_copies_and_never_as_root(three_node, l
 
 def test_release_that_is_gone_back_to__is_tried_as_the_application_s_user(three_node):
     tried = build(three_node, b"")[0]
-    assert (type(tried).__name__, tried.user) == ("Trial", "videoteca")
+    assert (type(tried).__name__, tried.user) == ("Preflight", "videoteca")
     assert tried.path == "/srv/videoteca/releases/aaa"
 
 
