@@ -11,6 +11,8 @@ from tests.lab.reading import unread
 
 NODE = "server-1"
 REDIS = "/etc/redis/redis.conf"
+FIRST = "/etc/redis/admin.env"
+"""The first file that the role writes into its folder."""
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +108,7 @@ def test_disk_that_takes_nothing__is_told_in_words(
     try:
         result = refused(mended)
         assert words in result.said
-        assert f"file:{REDIS}" in result.said
+        assert f"file:{FIRST}" in result.said
         assert "roles/redis.py:" in result.said
     finally:
         mended.on(NODE, "umount /etc/redis; ls -A /etc/redis; systemctl start redis-server")
@@ -128,7 +130,7 @@ cat >/run/systemd/system/redis-server.service.d/z.conf <<'END'
 [Unit]
 StartLimitIntervalSec=0
 [Service]
-ExecStartPre=/bin/sh -c 'echo no luck; false'
+ExecStartPre=+/bin/sh -c 'echo no luck; false'
 END
 systemctl daemon-reload; systemctl restart --no-block redis-server; sleep 1
 """
