@@ -6,7 +6,12 @@ import socket
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+# A busy machine takes its time. An example that was slow is no mistake, and would be taken for
+# the death of a planted fault (tests/mutants).
+settings.register_profile("nodriza", deadline=None)
+settings.load_profile("nodriza")
 ROOT = Path(__file__).parents[2]
 
 

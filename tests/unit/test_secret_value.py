@@ -33,7 +33,7 @@ def plan(text: str) -> list[Plan]:
     return [Plan("server-2", (Planned(File("/etc/x.conf", text), "roles/mine.py:7"),))]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(VALUES, st.text(st.sampled_from("ab\"\\`$ '#%"), max_size=8))
 def test_env__gives_programs_the_value_as_it_is(value, before):
     text = f'A="{env(before + secret("key"))}"\nB="2"\n'
@@ -48,7 +48,7 @@ def test_env__is_right_in_a_shell_script_as_well(value):
     assert done.stdout == value
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(VALUES.filter(lambda value: len(value) >= 8))
 def test_hide__knows_every_possible_value_in_other_clothes(value):
     redactor = Redactor({"key": value})

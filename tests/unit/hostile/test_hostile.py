@@ -324,7 +324,7 @@ def check_rendered(home, cluster, plain):
 MODES = [("nfs", "acme"), ("nfs", "files"), ("nfs", "none"), ("glusterfs", "none")]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(changed=changes(), mode=st.sampled_from(MODES))
 @example(changed=[(("app", "environment", "COLOUR"), '"; } $X `id` \\ # %n')], mode=MODES[0])
 @example(changed=[(("app", "environment", "COLOUR"), "‹secret:own›")], mode=MODES[0])

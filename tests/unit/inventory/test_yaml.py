@@ -128,7 +128,7 @@ def folder(tmp_path_factory) -> Path:
     return home / "inventories"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @example(text=SHIPPED)
 @example(text="\ud800")
 @example(text="a: !!int x")

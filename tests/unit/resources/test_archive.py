@@ -171,7 +171,7 @@ NAMES = st.lists(st.sampled_from(["a", "b", "ñ", ".hidden", "two words"]), min_
 
 
 @given(files=st.dictionaries(NAMES.map("/".join), st.binary(max_size=50), max_size=5))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_archive__twice_is_once(tmp_path_factory, files):
     names = [name for name in files if not any(other.startswith(f"{name}/") for other in files)]
     host = Host(str(tmp_path_factory.mktemp("host")))

@@ -220,9 +220,7 @@ FILE_LIKE = st.one_of(
 
 
 @given(steps=st.lists(FILE_LIKE, max_size=8))
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_file_likes__twice_is_once_after_any_history(tmp_path_factory, steps):
     host = Host(str(tmp_path_factory.mktemp("host")))
     for resource in steps:

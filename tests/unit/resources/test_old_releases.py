@@ -77,7 +77,7 @@ def test_old_releases__one_half_removed_by_a_killed_run_is_removed_by_the_next(h
 
 
 @given(there=st.sets(st.sampled_from("abcdef")), kept=st.sets(st.sampled_from("abcdefgh")))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_old_releases__twice_is_once_and_the_kept_ones_stay(tmp_path_factory, there, kept):
     host = Host(str(tmp_path_factory.mktemp("host")))
     built(host, *there)

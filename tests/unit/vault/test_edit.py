@@ -11,7 +11,7 @@ from nodriza.vault import Vault
 from nodriza.vault_edit import _line, edit, parse
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126) | st.just("\n"), min_size=8))
 def test_edit__shows_every_possible_value_so_that_it_reads_the_same_again(value: str) -> None:
     if value == value.strip():
