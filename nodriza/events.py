@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from datetime import datetime
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
     AfterValidator,
@@ -23,6 +23,9 @@ from pydantic import (
 from typing_extensions import NotRequired, TypedDict
 
 from nodriza import foreign
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 MANY = 20_000
 """The most of anything in one event."""
@@ -319,12 +322,18 @@ class NotAnEvent(ValueError):
     """A record that fits no event; ``str()`` says where it does not."""
 
 
+class NotJson(NotAnEvent):
+    """A record that is no JSON text at all."""
+
+
 def read(record: bytes) -> Event:
-    """The event of one record. Raises ``NotAnEvent``."""
+    """The event of one record. Raises ``NotAnEvent``, and ``NotJson`` for what is none."""
     try:
         event: Event = _adapter().validate_json(record, strict=True)
     except ValidationError as error:
-        raise NotAnEvent(_words(error)) from None
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        kind = NotJson if first["type"] == "json_invalid" else NotAnEvent
+        raise kind(_words(first)) from None
     return event
 
 
@@ -341,7 +350,6 @@ def _adapter() -> TypeAdapter[Any]:
     )
 
 
-def _words(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+def _words(first: ErrorDetails) -> str:
     where = ".".join(str(part) for part in first["loc"])
     return foreign.line(f"{where}: {first['msg']}" if where else first["msg"], 300)

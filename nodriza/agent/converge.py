@@ -157,7 +157,9 @@ class Converge:
             done = self._fix(resource, now, gap)
             self._see_again([resource])
         except Rejected as error:
-            self.emit({"event": "restored", "unit": resource.subject, "paths": error.restored})
+            if error.restored:
+                paths = error.restored
+                self.emit({"event": "restored", "unit": resource.subject, "paths": paths})
             self._failed(resource, gap, diff, str(error), began)
             return f"after {resource.id} failed"
         except (HostError, OSError) as error:

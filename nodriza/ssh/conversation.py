@@ -82,16 +82,23 @@ class Conversation:
         self._started = self._answered = False
 
     def heard(self, record: bytes) -> Iterator[Event]:
-        """The events that a record stands for: each resource has one of its own again."""
-        event = events.read(record)
+        """The events that a record stands for: each resource has one of its own again.
+
+        Before the host has begun, what is no JSON is a login script's, which may print RS too.
+        """
+        try:
+            event = events.read(record)
+        except events.NotJson:
+            self._count()
+            if self._started:
+                raise
+            return
         if event["event"] == "alive":  # as many as it takes minutes; of bytes there is a bound
             if not self._started:
                 raise NotAnEvent("alive before it had begun")
             yield event
             return
-        self._seen += 1
-        if self._seen > MOMENTS + EACH * self._expected:
-            raise NotAnEvent(f"more than {self._seen - 1} events")
+        self._count()
         if event["event"] == "start":
             self._start(event)
         elif not self._started and event["event"] not in ("agent", "doing", *LAST[1:]):
@@ -110,6 +117,11 @@ class Conversation:
         elif event["event"] == "end":
             self._end()
         yield event
+
+    def _count(self) -> None:
+        self._seen += 1
+        if self._seen > MOMENTS + EACH * self._expected:
+            raise NotAnEvent(f"more than {self._seen - 1} events")
 
     def _start(self, event: events.Start) -> None:
         if self._started:

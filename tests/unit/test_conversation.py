@@ -50,6 +50,20 @@ def test_host_that_is_long_at_something__may_say_so_as_often_as_it_takes():
     assert len(heard) == 1004
 
 
+def test_mark_of_a_login_script__is_noise_until_the_host_has_begun():
+    noisy = host()
+    assert list(noisy.heard(b"{")) == []
+    assert len(hear(noisy, {"event": "agent"}, START)) == 2
+    with pytest.raises(NotAnEvent, match="Invalid JSON"):
+        list(noisy.heard(b"{"))
+
+
+def test_marks_of_a_login_script_without_end__end():
+    noisy = host()
+    with pytest.raises(NotAnEvent, match="events"):
+        [list(noisy.heard(b"{")) for _ in range(1000)]
+
+
 DISHONEST = {
     "a life before the begin": [{"event": "alive"}],
     "an end without a begin": [END],
