@@ -1,6 +1,6 @@
 """A deploy: the application's source becomes a release, and every node serves it.
 
-A release is the source as one archive, named by its content and its requirements.
+A release is named by the content of its source and by its requirements.
 
 The same source gives the same release, so deploying it twice changes nothing.
 """
@@ -8,18 +8,15 @@ The same source gives the same release, so deploying it twice changes nothing.
 from __future__ import annotations
 
 import dataclasses
-import gzip
 import hashlib
-import io
-import tarfile
 from typing import TYPE_CHECKING, Any
 
-from nodriza.git import EXECUTABLE, LINK
 from nodriza.plan import Plan, declared, make_plan
 from nodriza.release import Release
 from nodriza.releases import question
 from nodriza.render import Renderer
 from nodriza.requirements import Requirements, read_requirements
+from nodriza.resources import Upload
 from nodriza.rollout import Run, roll_out
 from nodriza.source import Source, read_source
 from nodriza.switch import Switch
@@ -56,16 +53,16 @@ def deploy(
     ``breaking``: its migrations may take something from the release that serves. ``options``
     are fields of ``Run``.
     """
-    data = archive(source)
     switch = Switch(
         cluster,
-        release_id(data, needs, *cluster.app.hooks.build),
+        release_id(source, needs, *cluster.app.hooks.build),
         needs.id,
         source.commit,
         "deploy",
     )
     what = f"deploy of {source.label}" if source.label else "deploy"
-    plan = build_plan(cluster, switch.to, data, needs, breaking=breaking)
+    plan = build_plan(cluster, switch.to, source, needs, breaking=breaking)
+    options["sources"] = {source.sha256: source}
     return _run(cluster, plan, switch, vault, report, what, **options), switch
 
 
@@ -105,47 +102,32 @@ def _run(
 def build_plan(
     cluster: Cluster,
     release: Release,
-    data: bytes = b"",
+    source: Source | None = None,
     needs: Requirements | None = None,
     *,
     breaking: bool = False,
 ) -> Plan:
     """The resources that make a release on the central node, or try one that is there."""
-    node = cluster.central
-    items = declared("build", node, cluster, release.id, release.venv, data, needs, breaking)
+    node, tree = cluster.central, upload(cluster, release.id, source) if source else None
+    items = declared("build", node, cluster, release.id, release.venv, tree, needs, breaking)
     plan = make_plan(items, node, cluster, Renderer.of(cluster))
     return dataclasses.replace(plan, releases=True)
 
 
-def release_id(data: bytes, needs: Requirements, *commands: str) -> str:
-    """Twelve hexadecimal digits that stand for the archive and all that is made of it: what is
+def upload(cluster: Cluster, release: str, source: Source) -> Upload:
+    """The source on the central node. Of it travels what the release that serves does not have."""
+    return Upload(
+        f"{cluster.app.release_folder}/{release}/app",
+        source.sha256,
+        files=len(source.entries),
+        size=source.size,
+        like=f"{cluster.app.current}/app",
+    )
+
+
+def release_id(source: Source, needs: Requirements, *commands: str) -> str:
+    """Twelve hexadecimal digits that stand for the source and all that is made of it: what is
     installed beside it, and the ``commands`` that are run in it.
     """
-    made = "\0".join((needs.id, *commands, ""))
-    return hashlib.sha256(made.encode() + data).hexdigest()[:12]
-
-
-def archive(source: Source) -> bytes:
-    """A tar.gz of the source, byte for byte the same for the same files.
-
-    Names sorted, no times, no owners; of the modes only who may execute.
-    """
-    buffer = io.BytesIO()
-    with (
-        gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as packed,
-        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
-    ):
-        for each in source.entries:
-            entry, content = tarfile.TarInfo(each.name), each.read()
-            entry.uname = entry.gname = "root"
-            entry.mode = 0o755 if each.mode in (EXECUTABLE, LINK) else 0o644
-            if each.mode == LINK:
-                entry.type, entry.linkname = (
-                    tarfile.SYMTYPE,
-                    content.decode("utf-8", "surrogateescape"),
-                )
-                tar.addfile(entry)
-            else:
-                entry.size = len(content)
-                tar.addfile(entry, io.BytesIO(content))
-    return buffer.getvalue()
+    made = "\0".join((needs.id, *commands, source.sha256))
+    return hashlib.sha256(made.encode()).hexdigest()[:12]

@@ -39,6 +39,7 @@ Count: TypeAlias = Annotated[int, Field(ge=0, le=1_000_000)]
 Value: TypeAlias = Line | Annotated[int, Field(ge=-(2**63), lt=2**63)] | Number | bool | None
 Status: TypeAlias = Literal["ok", "changed", "failed", "skipped"]
 Lines: TypeAlias = Annotated[list[Line], Field(max_length=MANY), FailFast()]
+Digest: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Gap: TypeAlias = Annotated[dict[Line, tuple[Value, Value]], Field(max_length=100)]
 """Attribute to what is there and what is wanted."""
 
@@ -107,6 +108,14 @@ class Turn(TypedDict):
 
     event: Literal["turn"]
     serves: bool
+
+
+class Wants(TypedDict):
+    """It asks for parts of a source: first and last of each range (``nodriza.source``)."""
+
+    event: Literal["wants"]
+    sha256: Digest
+    parts: Annotated[list[tuple[Count, Count]], Field(max_length=MANY), FailFast()]
 
 
 class Warn(TypedDict):
@@ -248,7 +257,6 @@ class State(TypedDict):
 
 Name: TypeAlias = Annotated[str, Field(pattern=r"^[0-9A-Za-z_][0-9A-Za-z_.-]{0,63}$")]
 """Of a release or an environment: it becomes a part of paths."""
-Digest: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Served(TypedDict):
@@ -296,6 +304,14 @@ class Moment(TypedDict):
     event: Literal["connecting", "connected", "stopping"]
 
 
+class Sending(TypedDict):
+    """The controller sends a source: so many bytes of so many."""
+
+    event: Literal["sending"]
+    sent: int
+    of: int
+
+
 Said: TypeAlias = (
     Agent
     | Start
@@ -305,6 +321,7 @@ Said: TypeAlias = (
     | Alive
     | Owed
     | Turn
+    | Wants
     | Warn
     | Note
     | Restored
@@ -314,8 +331,8 @@ Said: TypeAlias = (
     | End
     | Facts
 )
-Event: TypeAlias = Said | Moment
-"""What reports are told: what a host said, or a ``Moment``."""
+Event: TypeAlias = Said | Moment | Sending
+"""What reports are told: what a host said, or what the controller itself says."""
 
 
 class NotAnEvent(ValueError):

@@ -6,29 +6,35 @@ An error of git is never an empty answer: it ends in ``SourceError``, in git's o
 from __future__ import annotations
 
 import difflib
-import io
 import os
+import stat
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
+from typing import IO
 
 from nodriza.errors import SourceError
+from nodriza.spool import PIECE, Content, Spool
 
 KEPT = "GIT_CONFIG_"
 """Of git's variables those stay that say where its user's settings are. All others speak of
 one repository (git(1)), and in a hook it is another one than ours."""
-LINK, SUBMODULE, EXECUTABLE = "120000", "160000", "100755"
+FILE, EXECUTABLE, LINK, SUBMODULE = "100644", "100755", "120000", "160000"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One file: ``mode`` in git's words, ``read`` gives its content, or where a link leads."""
+    """One file: ``mode`` in git's words; of a link the content is where it leads."""
 
     name: str
     mode: str
-    read: Callable[[], bytes]
+    content: Content
+
+    def read(self) -> bytes:
+        """All of it."""
+        return b"".join(self.content.pieces())
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ def is_checkout(folder: Path) -> bool:
     return any((above / ".git").exists() for above in (folder, *folder.parents))
 
 
-def working_tree(folder: Path) -> Checkout:
+def working_tree(folder: Path, spool: Spool) -> Checkout:
     """The files that git tracks or would track, as they are on the disk now."""
     git = _Git(folder)
     status = _Status(git)
@@ -64,29 +70,28 @@ def working_tree(folder: Path) -> Checkout:
             kept="nothing was sent",
             do="git sparse-checkout disable, or fab deploy --ref HEAD",
         )
-    entries = [on_disk(folder, name) for name in there]
+    entries = [on_disk(folder, name, spool) for name in there]
     found = Checkout((), git.head(), status.changed, status.new, status.ignored)
-    inside = [(name, working_tree(path)) for name, path in _submodules(git)]
+    inside = [(name, working_tree(path, spool)) for name, path in _submodules(git)]
     return _with(found, entries, inside)
 
 
-def commit(folder: Path, ref: str) -> Checkout:
+def commit(folder: Path, ref: str, spool: Spool) -> Checkout:
     """The files of a commit, a branch or a tag; the working tree does not matter."""
     git = _Git(folder)
     found = git.resolved(ref)
-    return _tree(git, found)
+    return _tree(git, found, spool)
 
 
-def on_disk(folder: Path, name: str) -> Entry:
+def on_disk(folder: Path, name: str, spool: Spool) -> Entry:
     """A file of the working tree, whatever git knows of it."""
-    path = folder / name
-    if path.is_symlink():
-        return Entry(name, LINK, lambda: os.fsencode(path.readlink()))
-    mode = EXECUTABLE if path.stat().st_mode & 0o100 else "100644"
-    return Entry(name, mode, path.read_bytes)
+    content, seen = spool.add_file(folder / name, name)
+    if stat.S_ISLNK(seen.st_mode):
+        return Entry(name, LINK, content)
+    return Entry(name, EXECUTABLE if seen.st_mode & 0o100 else FILE, content)
 
 
-def _tree(git: _Git, commit: str) -> Checkout:
+def _tree(git: _Git, commit: str, spool: Spool) -> Checkout:
     rows = [row for row in git.text("ls-tree", "-r", "-z", commit).split("\0") if row]
     blobs, inside = [], []
     for row in rows:
@@ -95,11 +100,11 @@ def _tree(git: _Git, commit: str) -> Checkout:
         if mode == SUBMODULE:
             below = _Git(_checked_out(git.folder, name))
             below.run("cat-file", "-e", f"{digest}^{{commit}}")
-            inside.append((name, _tree(below, digest)))
+            inside.append((name, _tree(below, digest, spool)))
         else:
             blobs.append((name, mode, digest))
-    contents = git.contents([digest for _, _, digest in blobs])
-    entries = [Entry(name, mode, partial(bytes, contents[digest])) for name, mode, digest in blobs]
+    contents = git.contents(dict.fromkeys(digest for _, _, digest in blobs), spool)
+    entries = [Entry(name, mode, contents[digest]) for name, mode, digest in blobs]
     return _with(Checkout((), commit), entries, inside)
 
 
@@ -109,7 +114,7 @@ def _with(
     """A checkout and those of its submodules, as one."""
     every = [*entries]
     for name, one in inside:
-        every += [Entry(f"{name}/{each.name}", each.mode, each.read) for each in one.entries]
+        every += [Entry(f"{name}/{each.name}", each.mode, each.content) for each in one.entries]
 
     def joined(what: str) -> tuple[str, ...]:
         below = (f"{name}/{path}" for name, one in inside for path in getattr(one, what))
@@ -153,24 +158,44 @@ class _Git:
         clean = {k: v for k, v in own if not k.startswith("GIT_") or k.startswith(KEPT)}
         self.env = {**clean, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C.UTF-8"}
 
-    def contents(self, digests: Sequence[str]) -> dict[str, bytes]:
+    def contents(self, digests: Iterable[str], spool: Spool) -> dict[str, Content]:
         """Many files from one process (git-cat-file(1), BATCH OUTPUT)."""
-        said, found = io.BytesIO(self.run("cat-file", "--batch", stdin="\n".join(digests))), {}
-        for digest in digests:
-            header = said.readline().split()
-            if len(header) != 3:  # "DIGEST missing": a clone that has not everything
-                raise self._refused("cat-file", f"{digest} is not in this clone")
-            found[digest] = said.read(int(header[2]))
-            said.read(1)
+        found = {}
+        with tempfile.TemporaryFile() as wanted, tempfile.TemporaryFile() as errors:
+            wanted.write("".join(f"{digest}\n" for digest in digests).encode())
+            wanted.seek(0)
+            argv = self._argv("cat-file", "--batch")
+            with subprocess.Popen(
+                argv, stdin=wanted, stdout=subprocess.PIPE, stderr=errors, env=self.env
+            ) as process:
+                assert process.stdout  # noqa: S101  for the type checker
+                for digest in digests:
+                    header = process.stdout.readline().split()
+                    if len(header) != 3:  # "DIGEST missing": a clone that has not everything
+                        errors.seek(0)
+                        said = errors.read(PIECE).decode("utf-8", "replace").strip()
+                        raise self._refused("cat-file", said or f"{digest} is not in this clone")
+                    found[digest] = spool.add(self._piecewise(process.stdout, int(header[2])))
+                    process.stdout.read(1)
         return found
 
-    def run(self, *words: str, stdin: str = "") -> bytes:
-        """What git writes. No program of the repository's own settings is started."""
-        argv = ["git", "-c", "core.fsmonitor=false", "-C", str(self.folder), *words]
+    def _piecewise(self, stream: IO[bytes], size: int) -> Iterator[bytes]:
+        while size:
+            piece = stream.read(min(size, PIECE))
+            if not piece:
+                raise self._refused("cat-file", "it ended in the middle of a file")
+            size -= len(piece)
+            yield piece
+
+    def _argv(self, *words: str) -> list[str]:
+        """No program of the repository's own settings is started."""
+        return ["git", "-c", "core.fsmonitor=false", "-C", str(self.folder), *words]
+
+    def run(self, *words: str) -> bytes:
+        """What git writes."""
+        argv = self._argv(*words)
         try:
-            done = subprocess.run(
-                argv, input=stdin.encode(), capture_output=True, env=self.env, check=False
-            )
+            done = subprocess.run(argv, capture_output=True, env=self.env, check=False)
         except FileNotFoundError:
             raise SourceError(
                 "this is a git checkout, and git is not installed",

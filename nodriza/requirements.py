@@ -86,7 +86,7 @@ def read_requirements(source: Source, name: str | None, installer: Installer) ->
         beside = posixpath.join(posixpath.dirname(file), PYPROJECT)
         text += "".join(_lines(source, beside, set()))
     if re.search(LOCAL[kind], text):
-        text += _digest(source)
+        text += source.sha256
     digest = hashlib.sha256(f"{installer} {kind}\n{text}".encode()).hexdigest()[:12]
     package = kind == PYPROJECT and bool(_PROJECT.search(text))
     others = tuple(each for each in top if each != file and not _belongs(each, file))
@@ -145,15 +145,3 @@ def _lines(source: Source, name: str, seen: set[str]) -> Iterator[str]:
             yield from _lines(source, posixpath.normpath(below), seen)
         else:
             yield line
-
-
-def _digest(source: Source) -> str:
-    found = hashlib.sha256()
-    for entry in source.entries:
-        for part in (
-            entry.name.encode("utf-8", "surrogateescape"),
-            entry.mode.encode(),
-            entry.read(),
-        ):
-            found.update(b"%d:%s" % (len(part), part))
-    return found.hexdigest()

@@ -13,7 +13,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from nodriza.ending import stopped_by_ctrl_c
 from nodriza.errors import ConnectionFailed, HostRefused, Interrupted, NodrizaError
 from nodriza.events import Event
 from nodriza.plan import Plan
+from nodriza.report.words import at_work_on
 from nodriza.result import NodeResult
 from nodriza.revision import revision
 from nodriza.secret_value import refuse_unfit
@@ -35,6 +36,7 @@ from nodriza.turns import Turns
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster
     from nodriza.report import Report
+    from nodriza.source import Source
 
 PARALLEL = 32
 STOPPED = 0.2
@@ -76,6 +78,8 @@ class Run:
     """How many of them may fail before the others are left alone; as the inventory says."""
     wait: float = 0
     """Seconds to wait for a host that another run has taken."""
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    """What hosts may ask for, by its SHA-256 (``Upload``)."""
     waves: Sequence[Callable[[dict[str, NodeResult]], list[Plan]]] = ()
     """What follows from the results so far: each gives the plans of one wave more."""
     kept: dict[str, Connection] = field(default_factory=dict)
@@ -189,7 +193,7 @@ def _wave(run: Run, plans: Sequence[Plan], results: dict[str, NodeResult], wait:
                 except queue.Empty:
                     continue
                 if event is not None:
-                    doing[name] = DOING.get(event["event"]) or str(event.get("id", doing[name]))
+                    doing[name] = at_work_on(event, doing[name])
                     run.report.event(name, event)
                     continue
                 results[name] = futures.pop(name).result().after(results.get(name))
@@ -197,16 +201,6 @@ def _wave(run: Run, plans: Sequence[Plan], results: dict[str, NodeResult], wait:
                 run.report.done(name, results[name])
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-
-
-DOING = {
-    "connecting": "is connected to",
-    "connected": "is sent its plan",
-    "start": "looks",
-    "turn": "waits for its turn",
-    "away": "out of rotation",
-    "warning": "is at work",
-}
 
 
 def _at_work(doing: dict[str, str], nodes: int) -> str:
@@ -260,6 +254,7 @@ def _node(run: Run, plan: Plan, wait: float, events: Events) -> NodeResult:
                         sudo_password=run.sudo_password,
                         stop=run.stop,
                         deadline=run.deadline,
+                        sources=run.sources,
                     )
                     if not taken.again():
                         break

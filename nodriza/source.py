@@ -8,16 +8,20 @@ same.
 from __future__ import annotations
 
 import fnmatch
+import functools
+import hashlib
+import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from nodriza import git
+from nodriza import alive, git
 from nodriza.errors import SourceError
-from nodriza.git import Entry
+from nodriza.git import EXECUTABLE, FILE, LINK, Entry
 from nodriza.report.words import count
+from nodriza.spool import PIECE, Spool
 
 NEVER = frozenset({".git", "__pycache__", "node_modules", ".pytest_cache", ".mypy_cache"})
 """Folders that can be made again, and are no source."""
@@ -35,7 +39,11 @@ SHOWN = 8
 
 @dataclass(frozen=True)
 class Source:
-    """The files, sorted by name; ``commit`` is empty without git; ``notes`` are for a person."""
+    """The files, sorted by name; ``commit`` is empty without git; ``notes`` are for a person.
+
+    It travels in parts: the first is ``manifest``, the others are the contents of ``entries``,
+    in order. ``sha256`` names all of it.
+    """
 
     entries: tuple[Entry, ...]
     commit: str = ""
@@ -46,6 +54,49 @@ class Source:
         """The content of one file; ``None`` if it does not travel."""
         found = next((entry for entry in self.entries if entry.name == name), None)
         return None if found is None else found.read().decode("utf-8", "replace")
+
+    @functools.cached_property
+    def manifest(self) -> bytes:
+        """JSON: name, mode, size in bytes and SHA-256 of each file.
+
+        The same for the same files. Of the modes only who may execute counts, and no times and
+        no owners.
+        """
+        rows = [
+            [
+                entry.name,
+                entry.mode if entry.mode in (EXECUTABLE, LINK) else FILE,
+                entry.content.size,
+                entry.content.sha256,
+            ]
+            for entry in self.entries
+        ]
+        return json.dumps(rows, separators=(",", ":")).encode()
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        """Of the manifest, which has those of all files in it."""
+        return hashlib.sha256(self.manifest).hexdigest()
+
+    @property
+    def size(self) -> int:
+        """Bytes of all contents."""
+        return sum(entry.content.size for entry in self.entries)
+
+    def size_of(self, parts: Sequence[tuple[int, int]]) -> int:
+        """Bytes of some parts: first and last of each range."""
+        sizes = [len(self.manifest), *(entry.content.size for entry in self.entries)]
+        return sum(sum(sizes[first : last + 1]) for first, last in parts)
+
+    def pieces(self, parts: Sequence[tuple[int, int]]) -> Iterator[bytes]:
+        """The bytes of some parts, a mebibyte at a time and at most."""
+        for first, last in parts:
+            for number in range(first, last + 1):
+                if number:
+                    yield from self.entries[number - 1].content.pieces()
+                    continue
+                for at in range(0, len(self.manifest), PIECE):
+                    yield self.manifest[at : at + PIECE]
 
     @property
     def label(self) -> str:
@@ -62,22 +113,33 @@ def read_source(folder: Path, ref: str = "", include: Sequence[str] = ()) -> Sou
     """
     if not folder.is_dir():
         raise SourceError(f"the application's source is not there: {folder}")
-    if git.is_checkout(folder):
-        found = git.commit(folder, ref) if ref else git.working_tree(folder)
-        return _of_git(folder, found, ref, include)
-    if ref:
+    if ref and not git.is_checkout(folder):
         raise SourceError(
             f"--ref {ref}: this is no git checkout",
             where=str(folder),
             kept="nothing was sent",
             do="fab deploy, which takes the files as they are",
         )
-    return _of_folder(folder, include)
+    spool = Spool()
+    try:
+        with alive.waiting(lambda: f"the source is read: {spool.size >> 20} MB", early=True):
+            if not git.is_checkout(folder):
+                return _of_folder(folder, include, spool)
+            found = git.commit(folder, ref, spool) if ref else git.working_tree(folder, spool)
+            return _of_git(folder, found, ref, include, spool)
+    except OSError as error:  # a folder that goes away, or can't be entered
+        raise SourceError(
+            f"it can't be read: {error.strerror}",
+            where=str(error.filename or folder),
+            kept="nothing was sent",
+        ) from None
 
 
-def _of_git(folder: Path, found: git.Checkout, ref: str, include: Sequence[str]) -> Source:
+def _of_git(
+    folder: Path, found: git.Checkout, ref: str, include: Sequence[str], spool: Spool
+) -> Source:
     there = {entry.name: entry for entry in found.entries}
-    more = {entry.name: entry for entry in _included(folder, include)}
+    more = {entry.name: entry for entry in _included(folder, include, spool)}
     entries = tuple(sorted({**more, **there}.values(), key=lambda entry: entry.name))
     if not entries:
         raise SourceError(
@@ -97,13 +159,9 @@ def _of_git(folder: Path, found: git.Checkout, ref: str, include: Sequence[str])
     return Source(entries, found.commit, tuple(notes), uncommitted)
 
 
-def _of_folder(folder: Path, include: Sequence[str]) -> Source:
-    entries = sorted(_walk(folder, folder), key=lambda entry: entry.name)
-    doubtful = [
-        entry.name
-        for entry in entries
-        if is_secretive(entry.name) and not _is_included(entry.name, include)
-    ]
+def _of_folder(folder: Path, include: Sequence[str], spool: Spool) -> Source:
+    names = sorted(_walk(folder, folder))
+    doubtful = [name for name in names if is_secretive(name) and not _is_included(name, include)]
     environments = [
         str(path.parent.relative_to(folder))
         for path in sorted(folder.rglob("pyvenv.cfg"))
@@ -117,12 +175,13 @@ def _of_folder(folder: Path, include: Sequence[str]) -> Source:
             kept="nothing was sent",
             do="git init and a .gitignore; or move them away; or name them in app.include",
         )
-    top = Counter(PurePosixPath(entry.name).parts[0] for entry in entries)
+    top = Counter(PurePosixPath(name).parts[0] for name in names)
     shown = [
         f"{name}/ ({number})" if (folder / name).is_dir() else name
         for name, number in sorted(top.items())
     ]
-    return Source(tuple(entries), notes=tuple(_note("no git here: these travel", shown)))
+    entries = tuple(git.on_disk(folder, name, spool) for name in names)
+    return Source(entries, notes=tuple(_note("no git here: these travel", shown)))
 
 
 def is_secretive(name: str) -> bool:
@@ -131,22 +190,24 @@ def is_secretive(name: str) -> bool:
     return last not in HARMLESS and any(fnmatch.fnmatchcase(last, each) for each in SECRETIVE)
 
 
-def _walk(folder: Path, top: Path) -> Iterator[Entry]:
+def _walk(folder: Path, top: Path) -> Iterator[str]:
+    """The names of all files and links below ``top``, from ``folder`` on."""
     for path in top.iterdir():
-        name = str(path.relative_to(folder))
         if path.is_symlink() or path.is_file():
-            yield git.on_disk(folder, name)
+            yield str(path.relative_to(folder))
         elif path.is_dir() and path.name not in NEVER:
             yield from _walk(folder, path)
 
 
-def _included(folder: Path, include: Sequence[str]) -> Iterator[Entry]:
+def _included(folder: Path, include: Sequence[str], spool: Spool) -> Iterator[Entry]:
     for name in include:
         path = folder / name
+        names: Sequence[str] = ()
         if path.is_dir() and not path.is_symlink():
-            yield from _walk(folder, path)
+            names = list(_walk(folder, path))
         elif os.path.lexists(path):
-            yield git.on_disk(folder, name.rstrip("/"))
+            names = [name.rstrip("/")]
+        yield from (git.on_disk(folder, each, spool) for each in names)
 
 
 def _is_included(name: str, include: Sequence[str]) -> bool:
@@ -158,7 +219,8 @@ def _refuse_pointers(folder: Path, entries: Sequence[Entry]) -> None:
     marked = [entry for entry in entries if PurePosixPath(entry.name).name == ".gitattributes"]
     if not any(b"filter=lfs" in entry.read() for entry in marked):
         return
-    pointers = [entry.name for entry in entries if entry.read()[: len(LFS)] == LFS]
+    begins = ((entry.name, next(entry.content.pieces(), b"")) for entry in entries)
+    pointers = [name for name, begin in begins if begin.startswith(LFS)]
     if pointers:
         raise SourceError(
             f"these are pointers of Git LFS, and not the files themselves: {_some(pointers)}",

@@ -11,7 +11,6 @@ from nodriza.release import PYTHON, VENV, preflight
 from nodriza.render import Template, template
 from nodriza.requirements import Requirements
 from nodriza.resources import (
-    Archive,
     Built,
     Command,
     Directory,
@@ -20,6 +19,7 @@ from nodriza.resources import (
     Migrations,
     Resource,
     Sealed,
+    Upload,
     Venv,
 )
 
@@ -32,7 +32,7 @@ def build(
     cluster: Cluster,
     release_id: str,
     venv_id: str,
-    archive: bytes = b"",
+    tree: Upload | None = None,
     requirements: Requirements | None = None,
     breaking: bool = False,
 ) -> Iterator[Resource | Template]:
@@ -40,20 +40,19 @@ def build(
 
     Each step needs the one before; whichever fails, what serves goes on serving.
 
-    ``archive`` is a tar.gz of the application's source, ``venv_id`` names its environment.
-    Releases with the same ``requirements`` share one environment. Without them it is a
-    release that is there already: it is tried, and nobody touches the database. ``breaking``: its
-    migrations may take something from the release that serves, or the database may lack what it
-    works with.
+    ``tree`` is the application's source, ``venv_id`` names its environment. Releases with the same
+    ``requirements`` share one environment. Without both it is a release that is there already: it
+    is tried, and nobody touches the database. ``breaking``: its migrations may take something from
+    the release that serves, or the database may lack what it works with.
     """
-    if requirements:
-        yield from _made(cluster, release_id, archive, requirements, breaking)
+    if tree and requirements:
+        yield from _made(cluster, release_id, tree, requirements, breaking)
     else:
         yield from _again(cluster, release_id, venv_id, breaking)
 
 
 def _made(
-    cluster: Cluster, release_id: str, archive: bytes, requirements: Requirements, breaking: bool
+    cluster: Cluster, release_id: str, tree: Upload, requirements: Requirements, breaking: bool
 ) -> Iterator[Resource | Template]:
     app = cluster.app
     folder, venv_id = f"{app.release_folder}/{release_id}", requirements.id
@@ -62,9 +61,8 @@ def _made(
     yield Intact(folder, seal=app.seal(release_id))
     yield Intact(venv_folder, seal=app.seal(VENV + venv_id), python=PYTHON)
     yield Directory(folder)
-    # Root's, both: the application can't change its own code.
-    tree = Archive(f"{folder}/app", archive)
     *tools, venv = _environment(cluster, f"{folder}/app", requirements)
+    # Root's, both: the application can't change its own code.
     yield tree
     yield from tools
     yield venv

@@ -40,6 +40,10 @@ ASIDE = ".{}.nodriza-old"
 """The name of a tree that is being replaced or removed, until it is gone."""
 
 
+Fetch = Callable[[str, Sequence[Tuple[int, int]]], Iterator[bytes]]
+"""Takes the SHA-256 of a source and ranges of its parts, first and last; gives their bytes."""
+
+
 class HostError(Exception):
     """The host said no. ``str()`` is the host's own words."""
 
@@ -90,6 +94,8 @@ class Host:
         """The same with what is not right, and ends nothing."""
         self.preflights: Dict[str, Dict[str, Any]] = {}
         """Releases that were found fit in this run, by their folder: ``Preflight``."""
+        self.fetch: Fetch = _nobody_sends
+        """Asks the controller for parts of a source (``nodriza.agent.line``)."""
 
     def at(self, path: str) -> str:
         """The real path of ``path``, which is absolute."""
@@ -338,6 +344,10 @@ class Host:
         if os.geteuid() == 0:
             os.fchown(fd, _number_of(owner, user=True), _number_of(group, user=False))
         os.fchmod(fd, int(mode, 8))  # after chown, which clears set-id bits
+
+
+def _nobody_sends(sha256: str, parts: Sequence[Tuple[int, int]]) -> Iterator[bytes]:
+    raise HostError("there is no controller to ask for the source")
 
 
 def is_temporary(name: str) -> bool:

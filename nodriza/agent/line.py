@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
+import queue
 import threading
 import time
-from typing import Any, BinaryIO, Dict, Set
+import zlib
+from typing import Any, BinaryIO, Dict, Iterator, Optional, Sequence, Set, Tuple
 
+from nodriza.agent.host import HostError
+from nodriza.agent.program import SIGN
 from nodriza.agent.redact import HIDDEN, Redactor, hide_old_values, holds_secrets
 
-HERE, TURN = b".", b"\n"
-"""A byte each: somebody is there; this node may change. Their end: nobody wants the rest."""
+HERE, TURN, DATA = b".", b"\n", b"+"
+"""A byte each: somebody is there; this node may change; data follow, their length in four bytes
+(big-endian) before them, and none at the end of all. Their end: nobody wants the rest."""
+WAITING = 8
+"""Pieces of data that are read ahead. More are not taken from the line, so they stay where they
+come from: neither end needs memory for all of it."""
 ABSENT = 90
 """Seconds without a sign after which nobody waits for a turn. A laptop may sleep for days, and
 this host must not be held by its run."""
@@ -87,6 +95,7 @@ class Controller:
         self.stopping = threading.Event()
         self._turn = threading.Event()
         self._heard = time.monotonic()
+        self._pieces: Optional[queue.Queue[bytes]] = None
         threading.Thread(target=self._listen, args=(stdin,), daemon=True).start()
 
     def wants_no_more(self) -> bool:
@@ -109,9 +118,49 @@ class Controller:
         while not (self.stopping.wait(0.5) or time.monotonic() - self._heard > ABSENT):
             continue
 
+    def fetch(self, sha256: str, parts: Sequence[Tuple[int, int]]) -> Iterator[bytes]:
+        """The bytes of some parts of a source (``nodriza.source``), a piece at a time.
+
+        Raises ``HostError`` when the controller goes away, or stops.
+        """
+        pieces: queue.Queue[bytes] = queue.Queue(WAITING)
+        self._pieces = pieces
+        self.line.emit({"event": "wants", "sha256": sha256, "parts": parts})
+        plain = zlib.decompressobj()
+        sign = time.monotonic()
+        try:
+            while piece := self._next(pieces):
+                yield plain.decompress(piece)
+                if time.monotonic() > sign + SIGN:
+                    self.line.emit({"event": "alive"})
+                    sign = time.monotonic()
+        except zlib.error as error:
+            raise HostError(f"the source came damaged: {error}") from None
+        finally:
+            self._pieces = None
+
+    def _next(self, pieces: queue.Queue[bytes]) -> bytes:
+        while not self.wants_no_more():
+            with contextlib.suppress(queue.Empty):
+                return pieces.get(timeout=0.2)
+            if time.monotonic() - self._heard > ABSENT:
+                raise HostError(f"no sign of the controller for {ABSENT} s: the source is missing")
+        raise HostError("the run was stopped while the source was on its way")
+
     def _listen(self, stdin: int) -> None:
-        while said := os.read(stdin, 4096):
-            self._heard = time.monotonic()
-            if TURN in said:
-                self._turn.set()
+        with open(stdin, "rb", closefd=False) as stream:
+            while said := stream.read(1):
+                self._heard = time.monotonic()
+                if said == TURN:
+                    self._turn.set()
+                elif said == DATA:
+                    self._take(stream.read(int.from_bytes(stream.read(4), "big")))
         self.stopping.set()
+
+    def _take(self, piece: bytes) -> None:
+        """Hand a piece on; it is dropped once nobody waits for it."""
+        self._heard = time.monotonic()
+        while pieces := self._pieces:
+            with contextlib.suppress(queue.Full):
+                pieces.put(piece, timeout=0.2)
+                return

@@ -81,6 +81,7 @@ def _serve(
     host.alive = lambda: line.emit({"event": "alive"})
     host.note = lambda words: line.emit({"event": "note", "words": words})
     host.warn = lambda words: line.emit({"event": "warning", "words": words})
+    host.fetch = controller.fetch
     refuse_unknown_system(host)
     journal = Journal(host, request["run"])
     began = time.time()

@@ -52,6 +52,8 @@ class Progress:
             self.now = "looking"
         elif event["event"] == "doing":
             self.now = words.doing(event)
+        elif event["event"] == "sending":
+            self.now = words.sending(event)
         elif event["event"] == "resource":
             self.seen += 1
             self.changed += event["status"] == "changed"

@@ -5,13 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from nodriza import foreign
-from nodriza.events import Doing, Owed, Remembered, Resource
+from nodriza.events import Doing, Event, Owed, Remembered, Resource, Sending
 from nodriza.result import NodeResult
 
 _LONGEST = 40  # characters of a value; more says less
 
 
 STOPPING = "stops after the resource that it is at; Ctrl-C again to leave it at once"
+
+
+_AT_WORK = {
+    "connecting": "is connected to",
+    "connected": "is sent its plan",
+    "start": "looks",
+    "turn": "waits for its turn",
+    "away": "out of rotation",
+    "warning": "is at work",
+}
 
 
 def status(event: Resource, check: bool) -> str:
@@ -60,6 +70,18 @@ def doing(event: Doing) -> str:
     if len(ids) > 1 and all(":" in word for word in ids):
         return f"{ids[0]} and {len(ids) - 1} more"
     return event["id"]
+
+
+def at_work_on(event: Event, before: str) -> str:
+    """What a node is at after an event, for a sign of life."""
+    if event["event"] == "sending":
+        return sending(event)
+    return _AT_WORK.get(event["event"]) or str(event.get("id", before))
+
+
+def sending(event: Sending) -> str:
+    """How far a source is on its way."""
+    return f"takes the source: {event['sent'] >> 20} of {event['of'] >> 20} MB"
 
 
 def owed(event: Owed) -> str:

@@ -13,7 +13,6 @@ from nodriza.resources.base import Gap, Resource, State, from_data, gap_between,
 
 if TYPE_CHECKING:
     from nodriza.resources.absent import Absent
-    from nodriza.resources.archive import Archive
     from nodriza.resources.built import Built
     from nodriza.resources.command import Command
     from nodriza.resources.copy import Copy
@@ -41,13 +40,13 @@ if TYPE_CHECKING:
     from nodriza.resources.service import Service
     from nodriza.resources.touch import Touch
     from nodriza.resources.trial import Trial
+    from nodriza.resources.upload import Upload
     from nodriza.resources.user import User
     from nodriza.resources.venv import Venv
     from nodriza.resources.zone import Zone
 
 __all__ = [
     "Absent",
-    "Archive",
     "Built",
     "Command",
     "Copy",
@@ -78,6 +77,7 @@ __all__ = [
     "State",
     "Touch",
     "Trial",
+    "Upload",
     "User",
     "Venv",
     "Zone",

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, ClassVar, List, Sequence
 
 from nodriza.agent import tree
 from nodriza.agent.host import TEMPORARY
+from nodriza.agent.room import refuse_full
 from nodriza.resources.base import Resource, State
 
 if TYPE_CHECKING:
     from nodriza.agent.host import Host
 
-ROOM = 64 * 1024 * 1024
-"""Bytes that stay free on the disk."""
 UNPACKING = 3600  # seconds
 
 
@@ -46,12 +45,15 @@ class Copy(Resource):
         found = [tree.digest(host, one.path) for one in many]
         return [None if each is None else {"tree": each} for each in found]
 
+    def vet(self, host: Host) -> None:
+        """The pack and what is in it are there at the same time."""
+        refuse_full(host, self.path, 2 * self.size)
+
     def fix(self, host: Host, now: State) -> None:
         """Unpacked beside its place, compared and renamed."""
         folder, name = os.path.split(self.path.rstrip("/"))
         pack = f"{folder}/{TEMPORARY.format(name + '.tar')}"
         host.mkdirs(folder)
-        self._refuse_full(host, folder)
         with tree.made_whole(host, self.path) as new:
             try:
                 host.copy(self.pack, pack, sha256=self.sha256, size=self.size)
@@ -63,10 +65,3 @@ class Copy(Resource):
             if tree.digest(host, new) != self.tree:
                 host.refuse(f"{self.pack} holds something else than {self.path} shall be")
             host.own(new, "root", "root", "0755")
-
-    def _refuse_full(self, host: Host, folder: str) -> None:
-        disk = os.statvfs(host.at(folder))
-        free, needed = disk.f_bavail * disk.f_frsize, 2 * self.size + ROOM
-        if free < needed:
-            words = f"{free >> 20} MB are free, {needed >> 20} MB are needed"
-            host.refuse(f"{self.path} has no room on this node: {words}")

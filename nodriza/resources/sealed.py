@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Optional, Sequence
 
 from nodriza.agent import tree
+from nodriza.agent.room import refuse_full
 from nodriza.resources.base import Resource, State
 
 if TYPE_CHECKING:
@@ -49,6 +50,11 @@ class Sealed(Resource):
         seal = read_seal(host, self.seal)
         packed = not self.pack or (seal is not None and self._sum(host) == seal["sha256"])
         return {"sealed": seal is not None, "packed": packed}
+
+    def vet(self, host: Host) -> None:
+        """The pack is as large as the tree."""
+        if self.pack and host.stat(self.path) is not None:
+            refuse_full(host, self.pack, tree.size(host, self.path))
 
     def fix(self, host: Host, now: State) -> None:
         """The pack first, so that a run that was cut short does both again."""

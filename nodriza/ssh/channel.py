@@ -9,25 +9,30 @@ from __future__ import annotations
 import codecs
 import contextlib
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import paramiko
 
 from nodriza import foreign
-from nodriza.agent.line import HERE, TURN
 from nodriza.errors import ConnectionFailed, HostRefused, NodrizaError
 from nodriza.events import Event, NotAnEvent
 from nodriza.ssh import pack
 from nodriza.ssh.client import Connection
 from nodriza.ssh.conversation import LAST, Conversation, Records
+from nodriza.ssh.sender import Sender
 
-SIGN = 15  # seconds between two signs that we are there, for a host that waits for its turn
+if TYPE_CHECKING:
+    from nodriza.source import Source
+
 SILENCE = 1800  # seconds; the agent says once a minute that it is alive
 ERRORS = 16 * 1024 * 1024  # bytes that a host may write to stderr; its last lines are kept
 LONGEST = 65536  # characters of a line; a program may never end one
+ENOUGH = ("resource", "end", "error")
+"""Whatever the host wanted, it has, or it has given up on it."""
+NOTHING: Mapping[str, Source] = MappingProxyType({})
 
 
 def exchange(
@@ -38,12 +43,14 @@ def exchange(
     sudo_password: str | None = None,
     stop: threading.Event | None = None,
     deadline: float | None = None,
+    sources: Mapping[str, Source] = NOTHING,
 ) -> None:
     """Run a request on a host; every event is handed on as it arrives.
 
     What ``on_event`` returns is the answer to a host that asks for its turn: ``True``,
     or ``False`` for never. When ``stop`` is set the host is told to end after the resource
-    that it is at. ``deadline``: seconds until all has to be said.
+    that it is at. ``deadline``: seconds until all has to be said. ``sources``: what the host may
+    ask for, by its SHA-256; ``on_event`` hears how far it is on its way.
 
     Returns when the host is done. Raises ``ConnectionFailed`` when the line breaks
     before that, ``HostRefused`` when the host could not take the request, or says what our
@@ -55,13 +62,8 @@ def exchange(
         channel = begin(connection, command)
         errors = Errors(channel)
         errors.thread.start()
-        payload, at_work = pack.payload(request), threading.Event()
-        sender = threading.Thread(
-            target=_send,
-            args=(channel, payload, sudo_password, stop or threading.Event(), at_work),
-            daemon=True,
-        )
-        sender.start()
+        sender = Sender(channel, stop or threading.Event(), on_event)
+        sender.begin(pack.payload(request), sudo_password)
         last = Last()
         try:
             for event in _events(channel, request):
@@ -70,10 +72,15 @@ def exchange(
                     continue
                 last.heard(event)
                 if event["event"] == "start":
-                    at_work.set()
+                    sender.at_work.set()
+                if event["event"] == "wants":
+                    sender.give(sources[event["sha256"]], event["parts"])
+                    continue
+                if event["event"] in ENOUGH:
+                    sender.end()
                 turn = on_event(event)
                 if turn is not None:
-                    _answer(channel, turn)
+                    sender.answer(turn)
                 if event["event"] in LAST:
                     return
         except NotAnEvent as error:
@@ -203,34 +210,6 @@ def sudo_words(user: str, password: str | None) -> str:
         return ""
     # By its whole path: the login's PATH may hold anything.
     return "/usr/bin/sudo -n" if password is None else "/usr/bin/sudo -S -p ''"
-
-
-def _send(
-    channel: Any,
-    payload: bytes,
-    sudo_password: str | None,
-    stop: threading.Event,
-    at_work: threading.Event,
-) -> None:
-    # sudo reads one line if it wants a password; if it does not, the agent skips it.
-    head = f"{sudo_password}\n".encode() if sudo_password is not None else b""
-    try:
-        channel.sendall(head + payload)
-        said = time.monotonic()
-        while not (stop.wait(0.2) or channel.closed or channel.eof_received):
-            # Not before: the agent itself may still be on its way.
-            if at_work.is_set() and time.monotonic() - said > SIGN:
-                channel.sendall(HERE)
-                said = time.monotonic()
-        channel.shutdown_write()
-    except (OSError, EOFError, paramiko.SSHException):
-        return  # the host hung up; what it said is read elsewhere
-
-
-def _answer(channel: Any, turn: bool) -> None:
-    """What the agent's ``Controller`` waits for (nodriza/agent/line.py)."""
-    with contextlib.suppress(OSError):  # it did not wait; what it says to that comes next
-        channel.sendall(TURN) if turn else channel.shutdown_write()
 
 
 @dataclass

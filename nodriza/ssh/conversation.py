@@ -76,6 +76,9 @@ class Conversation:
         self._looks = request["mode"] == "check"
         self._rollback = bool(request["rollback"])
         self._ask: Mapping[str, Any] = request["ask"]
+        uploads = [each for each in request["resources"] if each.get("kind") == "Upload"]
+        self._parts = {each["sha256"]: range(each["files"] + 1) for each in uploads}
+        """Of each source, those that were not sent yet: nobody asks for a part twice."""
         self._at = 0
         self._expected = len(self._ids)
         self._seen = 0
@@ -112,6 +115,8 @@ class Conversation:
             raise NotAnEvent("it asks to change something, and is only looked at")
         if event["event"] == "resource":
             self._resource(event["id"])
+        elif event["event"] == "wants":
+            self._wants(event)
         elif event["event"] == "facts":
             self._facts(event)
         elif event["event"] == "end":
@@ -155,6 +160,15 @@ class Conversation:
         if not self._rollback and id != foreign.line(self._ids[self._at]):
             raise NotAnEvent(f"{id} in the place of {self._ids[self._at]}")
         self._at += 1
+
+    def _wants(self, event: events.Wants) -> None:
+        if self._looks or event["sha256"] not in self._parts:
+            raise NotAnEvent("it asks for a source that is not for it")
+        for first, last in event["parts"]:
+            left = self._parts[event["sha256"]]
+            if first > last or first not in left or last not in left:
+                raise NotAnEvent(f"it asks for the parts {first} to {last} of a source")
+            self._parts[event["sha256"]] = range(last + 1, left.stop)
 
     def _facts(self, event: events.Facts) -> None:
         if self._answered:

@@ -14,13 +14,10 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import hashlib
-import io
 import math
 import os
 import random
 import signal
-import tarfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +26,8 @@ from typing import Any
 
 import pytest
 
-from nodriza.deploy import archive, read, release_id, requirements
+from nodriza.deploy import read, release_id, requirements
+from nodriza.source import Source
 from tests.lab.accidents import WAYS, Way
 from tests.lab.conftest import ACCIDENTS
 from tests.lab.project import Project, wait_for
@@ -72,7 +70,7 @@ test ! "$celery" || tr '\0' '\n' </proc/$celery/environ | grep MAX_UPLOAD
 RELEASE = """
 cd /opt/videoteca && find . -path './venvs/*/*' -prune -o -name '*.nodriza-new' -print \
     -o -name '*.nodriza-old' -print
-cd current/app && find . -type f ! -name .nodriza-archive -print0 | sort -z | xargs -0 sha256sum
+cd current/app && find . -type f ! -name .nodriza-upload -print0 | sort -z | xargs -0 sha256sum
 """
 
 
@@ -133,7 +131,7 @@ class Chaos:
         self.project.fab("deploy").well()
         cluster = self.project.cluster
         source = read(cluster)
-        release = release_id(archive(source), requirements(cluster, source))
+        release = release_id(source, requirements(cluster, source))
         for child in CHILDREN:
             # A child that has lost its power comes back by itself meanwhile.
             wait_for(
@@ -222,7 +220,7 @@ def assert_as_without(chaos: Chaos, number: int) -> None:
     states = chaos.state()
     for node in NODES:
         assert states[node].splitlines() == chaos.states[number % 2][node].splitlines(), node
-    assert project.on(CENTRAL, RELEASE) == checksums(chaos.source)
+    assert project.on(CENTRAL, RELEASE) == checksums(read(project.cluster))
     cluster, size = project.cluster, SETTINGS[number % 2]["max_upload_mb"]
     for child in CHILDREN:
         for _ in range(4):  # so that each worker had its turn
@@ -232,11 +230,7 @@ def assert_as_without(chaos: Chaos, number: int) -> None:
         assert not upload_is_refused(cluster, child, (size + 1) * MB), child
 
 
-def checksums(packed: bytes) -> str:
-    """What sha256sum says of the files of an archive."""
-    with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
-        files = {f"./{entry.name}": tar.extractfile(entry) for entry in tar if entry.isreg()}
-        sums = {
-            name: hashlib.sha256(file.read()).hexdigest() for name, file in files.items() if file
-        }
+def checksums(source: Source) -> str:
+    """What sha256sum says of its files."""
+    sums = {f"./{entry.name}": entry.content.sha256 for entry in source.entries}
     return "".join(f"{sums[name]}  {name}\n" for name in sorted(sums, key=os.fsencode))

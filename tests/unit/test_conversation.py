@@ -91,6 +91,44 @@ def test_host_that_says_something_else__is_not_believed(what):
         hear(host(), *DISHONEST[what])
 
 
+SOURCE, OTHER = "a" * 64, "b" * 64
+UPLOAD = [{"id": "upload:/app", "kind": "Upload", "sha256": SOURCE, "files": 9}, PLAN[1]]
+
+
+def wants(*parts: list[int], sha256: str = SOURCE) -> dict[str, Any]:
+    return {"event": "wants", "sha256": sha256, "parts": parts}
+
+
+def test_host_that_asks_for_its_source__is_heard():
+    heard = hear(
+        host(resources=UPLOAD), START, wants([0, 0]), wants([1, 3], [5, 5]), wants([9, 9])
+    )
+    assert [event["event"] for event in heard] == ["start", "wants", "wants", "wants"]
+    assert heard[2]["parts"] == [(1, 3), (5, 5)]
+
+
+GREEDY = {
+    "another host's source": [wants([0, 0], sha256=OTHER)],
+    "a part that is not there": [wants([9, 10])],
+    "parts from behind": [wants([3, 2])],
+    "the same part in one question": [wants([1, 3], [3, 4])],
+    "the same part once more": [wants([1, 3]), wants([2, 2])],
+    "a part below nought": [wants([-1, 3])],
+    "more ranges than anybody has": [wants(*([0, 0] for _ in range(30_000)))],
+}
+
+
+@pytest.mark.parametrize("what", GREEDY)
+def test_host_that_asks_for_what_is_not_for_it__is_not_served(what):
+    with pytest.raises(NotAnEvent):
+        hear(host(resources=UPLOAD), START, *GREEDY[what])
+
+
+def test_host_that_is_only_looked_at__asks_for_no_source():
+    with pytest.raises(NotAnEvent):
+        hear(host(resources=UPLOAD, mode="check"), START, wants([0, 0]))
+
+
 def test_host_that_is_only_looked_at__asks_for_no_turn():
     with pytest.raises(NotAnEvent, match="only looked at"):
         hear(host(mode="check"), START, TURN)

@@ -153,7 +153,7 @@ _unlink(new)
             return
         host.mkdir(new)
 """,
-        ("resources/test_archive.py",),
+        ("resources/test_upload.py",),
     ),
     Fault(
         "the marker of an environment comes first",

@@ -302,7 +302,7 @@ FAULTS = (
         "nodriza/agent/tree.py:new_file",
         "else 0o644",
         "else 0o646",
-        ("resources/test_archive.py",),
+        ("resources/test_upload.py",),
     ),
     Fault(
         "what a host's Python is set up with runs in the agent",

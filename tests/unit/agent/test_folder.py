@@ -10,7 +10,7 @@ import pytest
 
 from nodriza.agent.folder import Trap, reached
 from nodriza.agent.host import Host, HostError
-from nodriza.resources import Archive, Directory
+from nodriza.resources import Directory, Upload
 
 root_only = os.geteuid() == 0
 NOBODY = 65534
@@ -155,7 +155,7 @@ def test_link_on_a_share__is_not_followed_though_root_s_own(shared, act):
 
 def test_release_on_a_share_whose_folder_is_a_link__is_refused_whole(shared):
     (shared / "secret" / "releases").symlink_to("../open")
-    item = Archive("/secret/releases/new", b"")
+    item = Upload("/secret/releases/new", "0" * 64)
     with pytest.raises(Trap):
         item.fix(Host(str(shared)), None)
     assert os.listdir(shared / "open") == []

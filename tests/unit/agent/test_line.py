@@ -6,11 +6,14 @@ import io
 import json
 import os
 import threading
+import time
+import zlib
 from collections.abc import Iterator
 
 import pytest
 
-from nodriza.agent.line import HERE, TURN, Controller, Line
+from nodriza.agent.host import HostError
+from nodriza.agent.line import DATA, HERE, TURN, Controller, Line
 from nodriza.agent.redact import Redactor
 
 
@@ -69,6 +72,66 @@ def test_controller_that_is_there__is_waited_for(talk, monkeypatch):
 def test_signal__ends_the_waiting(talk):
     threading.Timer(0.05, talk.controller.stopping.set).start()
     assert not talk.controller.ask(False)
+
+
+def data(*pieces: bytes) -> bytes:
+    """As nodriza/ssh/sender.py sends it."""
+    packed = zlib.compressobj()
+    frames = [frame for frame in (*map(packed.compress, pieces), packed.flush()) if frame]
+    return b"".join(DATA + len(each).to_bytes(4, "big") + each for each in [*frames, b""])
+
+
+def test_source__comes_in_pieces_between_signs_of_life(talk):
+    whole = os.urandom(300_000)
+    threading.Thread(target=os.write, args=(talk.end, HERE + data(whole) + HERE)).start()
+    assert b"".join(talk.controller.fetch("a" * 64, [(0, 3)])) == whole
+    assert talk.events() == [{"event": "wants", "sha256": "a" * 64, "parts": [[0, 3]]}]
+
+
+def test_two_answers__are_told_apart(talk):
+    talk.say_soon(data(b"one"))
+    assert b"".join(talk.controller.fetch("a" * 64, [(0, 0)])) == b"one"
+    talk.say_soon(data(b"two"))
+    assert b"".join(talk.controller.fetch("a" * 64, [(1, 1)])) == b"two"
+
+
+def test_source_that_is_taken_slowly__waits_at_the_other_end(talk):
+    """Neither end keeps more of it than a few pieces."""
+    piece = os.urandom(50_000)
+    frames = data(*(piece for _ in range(100)))
+    sent = []
+
+    def send() -> None:
+        for at in range(0, len(frames), 10_000):
+            sent.append(os.write(talk.end, frames[at : at + 10_000]))
+
+    threading.Thread(target=send, daemon=True).start()
+    coming = talk.controller.fetch("a" * 64, [(1, 1)])
+    got = len(next(coming))
+    time.sleep(0.5)
+    assert sum(sent) < 1_000_000 < len(frames)
+    assert got + sum(map(len, coming)) == 5_000_000
+
+
+def test_source_that_nobody_takes_any_more__does_not_keep_a_stop_out(talk):
+    coming = talk.controller.fetch("a" * 64, [(1, 1)])
+    frames = data(*(os.urandom(50_000) for _ in range(40)))
+    threading.Thread(target=os.write, args=(talk.end, frames + TURN), daemon=True).start()
+    next(coming)
+    coming.close()  # as when the disk is full
+    assert talk.controller._turn.wait(5)
+
+
+@pytest.mark.parametrize("how", ["stopped", "silent", "damaged"])
+def test_source_that_does_not_come__is_told(talk, monkeypatch, how):
+    monkeypatch.setattr("nodriza.agent.line.ABSENT", 0.3 if how == "silent" else 90)
+    if how == "stopped":
+        threading.Timer(0.1, talk.controller.stopping.set).start()
+    elif how == "damaged":
+        talk.say_soon(DATA + (4).to_bytes(4, "big") + b"what")
+    words = {"stopped": "was stopped", "silent": "no sign of", "damaged": "came damaged"}[how]
+    with pytest.raises(HostError, match=words):
+        list(talk.controller.fetch("a" * 64, [(0, 0)]))
 
 
 def resource(**more: object) -> dict:

@@ -36,6 +36,7 @@ class Controlled:
     """A controller that lets everything happen, and counts who stays for it."""
 
     stayed = 0
+    fetch = None
 
     def wants_no_more(self) -> bool:
         return False

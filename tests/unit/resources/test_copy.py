@@ -130,11 +130,13 @@ def test_seal_and_copy__are_on_the_disk_before_they_count(host, monkeypatch):
     assert done.index("tar") < done.index("sync") < done.index("rename")
 
 
-def test_copy_without_room__says_how_much_is_missing(host, monkeypatch):
+def test_copy_and_pack_without_room__say_how_much_is_missing(host, tmp_path, monkeypatch):
     copy = sealed(host)
-    monkeypatch.setattr("nodriza.resources.copy.ROOM", 1 << 60)
-    with pytest.raises(HostError, match=r"no room on this node: \d+ MB are free"):
-        copy.fix(host, None)
+    (tmp_path / "share/abc.tar").unlink()
+    monkeypatch.setattr("nodriza.agent.room.RESERVE", 1 << 60)
+    for one, disk in ((copy, "/own"), (SEALED, "/share")):
+        with pytest.raises(HostError, match=rf"MB are needed on the disk of {disk}, and \d+ MB"):
+            one.vet(host)
 
 
 def test_pack_that_is_gone_or_changed__is_made_again(host, tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from nodriza.agent.transaction import FIELDS
 from nodriza.render import Template
 from nodriza.requirements import Requirements
-from nodriza.resources import Directory, File, Link, Service
+from nodriza.resources import Directory, File, Link, Service, Upload
 from tests.unit.conftest import ROOT
 from tests.unit.roles.made import remake, resources, role
 from tests.unit.roles.test_tls import with_tls
@@ -72,7 +72,8 @@ def test_templates__are_in_the_folder_of_the_role_that_uses_them_and_none_is_lef
             for name in ROLES:
                 used |= sources(name, role(name)(node, cluster))
     needs = Requirements("requirements.txt", "b", "uv")
-    used |= sources("build", role("build")(three_node.central, three_node, "a", "b", b"", needs))
+    made = role("build")(three_node.central, three_node, "a", "b", Upload("/app", "a"), needs)
+    used |= sources("build", made)
     folder = ROOT / "templates"
     assert used == {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 

@@ -8,11 +8,12 @@ import pytest
 
 from nodriza.release import Release
 from nodriza.requirements import Requirements
-from nodriza.resources import Built, Command, Copy, Migrations, Preflight, Sealed, Venv
+from nodriza.resources import Built, Command, Copy, Migrations, Preflight, Sealed, Upload, Venv
 from tests.unit.conftest import ROOT
 from tests.unit.roles.made import remake, role
 
 SEAL = {"tree": "a" * 64, "sha256": "b" * 64, "size": 9}
+TREE = Upload("/srv/videoteca/releases/aaa/app", "c" * 64)
 TO = Release("aaa", venv="bbb", commit="0815", tree=SEAL, environment=SEAL)
 
 
@@ -22,11 +23,9 @@ def local(three_node):
     return remake(three_node, app=remake(three_node.app, releases="local"))
 
 
-def build(cluster, data=b"data", breaking=False, **more):
+def build(cluster, tree=TREE, breaking=False, **more):
     needs = Requirements("requirements.txt", "bbb", **{"installer": "uv", **more})
-    made = role("build")(
-        cluster.central, cluster, "aaa", "bbb", data, needs if data else None, breaking
-    )
+    made = role("build")(cluster.central, cluster, "aaa", "bbb", tree, needs, breaking)
     return list(made)
 
 
@@ -115,7 +114,7 @@ def test_build__installs_a_project_that_is_a_package_itself(three_node):
 
 
 def test_build__tries_the_application_out_of_reach_of_keys_and_databases(three_node):
-    made, again = build(three_node), build(three_node, b"")
+    made, again = build(three_node), build(three_node, None)
     names = ("preflight", "collectstatic", "migrate")
     asked = {"preflight", "migrations", "command:collectstatic"}
     steps = [r for r in made if {r.id, r.id.partition(":")[0]} & asked]
@@ -128,7 +127,7 @@ def test_build__tries_the_application_out_of_reach_of_keys_and_databases(three_n
 
 def test_build__takes_from_what_serves_only_where_it_is_told_that_it_may(three_node):
     def allowed(*more, cluster=three_node):
-        plan = build(cluster, b"data", *more)
+        plan = build(cluster, TREE, *more)
         (one,) = [r for r in plan if isinstance(r, Preflight)]
         return (one.breaking, one.debug)
 
@@ -139,10 +138,10 @@ def test_build__takes_from_what_serves_only_where_it_is_told_that_it_may(three_n
 
 
 def test_way_back__is_tried_and_may_be_told_that_the_database_lacks_something(three_node):
-    first = build(three_node, b"")[0]
+    first = build(three_node, None)[0]
     assert (first.again, first.breaking) == (True, False)
-    assert build(three_node, b"", breaking=True)[0].breaking
-    assert not any(isinstance(r, Migrations) for r in build(three_node, b""))
+    assert build(three_node, None, breaking=True)[0].breaking
+    assert not any(isinstance(r, Migrations) for r in build(three_node, None))
 
 
 def test_migration__that_fails_says_what_stays(three_node):
@@ -176,7 +175,7 @@ def test_build__packs_for_nodes_that_have_copies_and_never_as_root(three_node, l
 
 
 def test_release_that_is_gone_back_to__is_tried_as_the_application_s_user(three_node):
-    tried = build(three_node, b"")[0]
+    tried = build(three_node, None)[0]
     assert (type(tried).__name__, tried.user) == ("Preflight", "videoteca")
     assert tried.path == "/srv/videoteca/releases/aaa"
 
