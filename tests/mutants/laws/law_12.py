@@ -498,7 +498,7 @@ FAULTS = (
         "nodriza/ssh/client.py:_watch",
         "late.start()",
         "pass",
-        ("test_connection.py::test_gateway_that_freezes__is_missed",),
+        ("connections/test_gateway.py::test_gateway_that_freezes__is_missed",),
     ),
     Fault(
         "a listener that is no SSH server is tried again and again",
