@@ -10,7 +10,8 @@ import pytest
 
 from nodriza import logs as engine
 from nodriza.errors import TargetError
-from nodriza.logs import Entry, Reader, Wish
+from nodriza.log_entries import Entry, Reader
+from nodriza.logs import Wish
 from nodriza.plan import Plan, Planned, plan_node
 from nodriza.resources import Service
 from nodriza.ssh.commands import Ended
