@@ -21,6 +21,11 @@ def record(event: Any) -> bytes:
     return b"\x1e" + json.dumps(event).encode() + b"\n"
 
 
+def spoken(said: list[Any]) -> bytes:
+    """All of them."""
+    return b"".join(map(record, said))
+
+
 def start(request: dict[str, Any], **more: Any) -> dict[str, Any]:
     count = len(request["resources"])
     rest = {"python": "3.11.2", "check": request["mode"] == "check", "clock": time.time()}
@@ -162,3 +167,15 @@ class Connection:
 
     def __exit__(self, *_: object) -> None:
         self.channel.close()
+
+
+REQUEST: dict[str, Any] = {
+    "mode": "apply",
+    "rollback": "",
+    "releases": False,
+    "ask": {"history": None},
+    "resources": [{"id": f"file:/{number}"} for number in range(3)],
+}
+"""What the tests of conversations ask a host for."""
+EVENTS = START, FACTS, OK3, END = events(REQUEST)
+"""What an honest one says to that."""
