@@ -22,7 +22,9 @@ import pytest
 from tests.lab.project import Project, wait_for
 from tests.lab.visitor import taken_over
 from tests.lab.visits.asking import Client, receive, request
-from tests.lab.visits.cases import CASES, HASHED, KEPT, RUN, TYPES, Case
+from tests.lab.visits.case import Case
+from tests.lab.visits.cases import CASES
+from tests.lab.visits.files import HASHED, KEPT, RUN, TYPES
 from tests.unit.roles.test_tls import DAY, make_pair
 
 HERE = Path(__file__).parent
