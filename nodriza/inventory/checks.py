@@ -12,9 +12,10 @@ from nodriza.inventory import marks
 from nodriza.inventory.application import check_application, is_there, near_path
 from nodriza.inventory.draft import Draft, Written
 from nodriza.inventory.model import Kind, Roles, Ssh
+from nodriza.inventory.names import is_node_name
 from nodriza.inventory.roles import DEFAULT, known_roles
 from nodriza.inventory.targets import GROUPS
-from nodriza.inventory.text import absolute, is_node_name
+from nodriza.inventory.text import absolute
 from nodriza.inventory.variables import KnownVariables
 from nodriza.inventory.visitors import check_visitors
 from nodriza.inventory.wording import check, did_you_mean

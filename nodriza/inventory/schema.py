@@ -11,7 +11,7 @@ import copy
 import json
 from typing import Any
 
-from nodriza.inventory import text
+from nodriza.inventory import names
 from nodriza.inventory.keys import KEYS
 from nodriza.inventory.model import ClusterSettings
 from nodriza.inventory.ranges import ADDRESS, NUMBER
@@ -63,13 +63,13 @@ def schema() -> Schema:
 def _nodes() -> Schema:
     """Names with and without a range."""
     spread = rf"^[a-z0-9-]*\[{NUMBER}:{NUMBER}\][a-z0-9-]*$"
-    groups = "|".join(sorted({*GROUPS, *text.NO_NODE}))
+    groups = "|".join(sorted({*GROUPS, *names.NO_NODE}))
     return {
         "type": "object",
         "description": KEYS["ClusterSettings.nodes"],
         "minProperties": 1,
         "propertyNames": {
-            "pattern": rf"^(?!(?:{groups})$){text.NODE_NAME}$|{spread}",
+            "pattern": rf"^(?!(?:{groups})$){names.NODE_NAME}$|{spread}",
             "patternErrorMessage": _NODE_WORDS,
         },
         "patternProperties": {spread: {"$ref": f"#/definitions/NodeSettings{_SPREAD}"}},

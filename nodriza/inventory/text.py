@@ -7,60 +7,24 @@ what was written: a value is as it stands, or it is refused.
 
 from __future__ import annotations
 
-import ipaddress
 import keyword
 import re
-import socket
-import unicodedata
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from nodriza.errors import SecretError
+from nodriza.inventory import addresses, names
 from nodriza.inventory.shape import Shape
 from nodriza.secret import names_in
 
 T = TypeVar("T")
-
-_TAKEN = """
-    root daemon bin sys sync games man lp mail news uucp proxy backup list irc nobody sudo adm
-    tty disk kmem dialout fax voice cdrom floppy tape audio dip operator src shadow utmp video
-    sasl plugdev staff users nogroup input sgx kvm render netdev crontab uuidd tss statd sshd
-    messagebus polkitd avahi dnsmasq postfix ntp ntpsec chrony postgres ganesha gluster ftp
-    mysql mariadb performance_schema information_schema test redis nginx uwsgi celery glusterfs
-    exports ssh ssl apt cron default dpkg network networks nftables systemd perl python3 skel udev
-    alternatives nodriza certbot letsencrypt dbus dhcp fstab group groff gss hostname hosts
-    inputrc iproute2 issue kernel ldap localtime logcheck magic motd mtab netconfig opt os
-    pam passwd polkit profile protocols rmt rpc security selinux services sgml shells subgid
-    subuid terminfo timezone ucf vim vulkan wgetrc xdg xml environment ethertypes fonts gshadow
-    docker libvirt apparmor binfmt init modules initramfs grub rsyslog logrotate locale sysctl
-"""
-# Accounts, groups, databases, and what is in /etc: an application's name becomes all four.
-RESERVED = frozenset(_TAKEN.split())
-_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-NODE_NAME = rf"(?=[^a-z]*[a-z])(?!0x[0-9a-f]*$){_LABEL}"
-"""RFC 1123, in small letters; no number of any kind, which inet_aton(3) takes for an address."""
-NO_NODE = ("localhost", "ip6-localhost", "ip6-loopback")
-_DOMAIN = rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*"
-_DOMAIN_WORDS = (
-    "must be a host name in small letters, such as www.example.org (no http://, port, path or *)"
-)
-_APP_NAME = r"[a-z][a-z0-9_]{0,31}"
-_APP_WORDS = (
-    "can't name an application, its unix user and its database: "
-    "small letters, digits and underscores, a letter first, at most 32"
-)
-_OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_IPV4 = rf"{_OCTET}(\.{_OCTET}){{3}}"
 _IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
 _DOTTED = rf"{_IDENTIFIER}(\.{_IDENTIFIER})*"
 _MODULE_WORDS = "must be the dotted name of a Python module, such as shop.wsgi"
-_HOST = r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
-_HOST_WORDS = "must be a host name or an address"
 _UNIX_USER = r"[A-Za-z_][A-Za-z0-9_.-]{0,31}"
-_GATEWAY = rf"({_UNIX_USER}@)?({_HOST})(:([0-9]{{1,5}}))?"
-_PROXY_WORDS = "must be an IPv4 address or a network of them, such as 192.0.2.7 or 192.0.2.0/28"
+_GATEWAY = rf"({_UNIX_USER}@)?({names.HOST})(:([0-9]{{1,5}}))?"
 _GATEWAY_WORDS = 'must be the name of a node, or "user@host" or "user@host:port"'
 ONE_VARIABLE = 131_072
 """Bytes of NAME=value and its end: MAX_ARG_STRLEN, 32 pages (execve(2))."""
@@ -68,123 +32,6 @@ ALL_VARIABLES = 1_000_000
 """Bytes: half of what is left for arguments and environment under Debian's limit for the stack
 (a quarter of 8 MiB, execve(2)), because a program has arguments and variables of its own."""
 _VALUE_WORDS = "must be one line: an environment file has one line for each variable"
-
-
-def is_node_name(value: str) -> str:
-    """Nothing, or why ``value`` can't be the name of a node."""
-    if value in NO_NODE:
-        return f'"{value}" is what every machine calls itself in /etc/hosts'
-    if re.fullmatch(NODE_NAME, value):
-        return ""
-    if address := taken_for(value):
-        return (
-            f'a node\'s name becomes its hostname, and "{value}" is an address for every program'
-            f" ({address}): it needs other letters"
-        )
-    near = ascii_name(value).replace("_", "-").replace(" ", "-").strip("-")
-    such = f', such as "{near}"' if re.fullmatch(NODE_NAME, near) else ""
-    return (
-        "a node's name becomes its hostname: small letters, digits and hyphens, at most 63, "
-        f"with a letter in it and no hyphen at either end{such}"
-    )
-
-
-def taken_for(value: str) -> str:
-    """The address that inet_aton(3) sees in a name: "127.1", "0x1f", "017"; or nothing."""
-    try:
-        return socket.inet_ntoa(socket.inet_aton(value))
-    except (OSError, ValueError):
-        return ""
-
-
-def _host_name(value: str) -> str:
-    if not re.fullmatch(_HOST, value):
-        raise ValueError(_HOST_WORDS)
-    address = taken_for(value)
-    if address not in ("", value):
-        raise ValueError(f"is taken for the address {address}: write that, or a name")
-    return value
-
-
-def ascii_name(value: str) -> str:
-    """The nearest in small ASCII letters: ``Ñandú-1`` is ``nandu-1``."""
-    parts = unicodedata.normalize("NFKD", value)
-    return "".join(c for c in parts if not unicodedata.combining(c)).lower()
-
-
-def _domain(value: str) -> str:
-    if address := taken_for(value):
-        raise ValueError(f"is an address ({address}): {_DOMAIN_WORDS}")
-    if re.fullmatch(_DOMAIN, value):
-        return value
-    near = punycode(value)
-    if near != value and re.fullmatch(_DOMAIN, near):
-        raise ValueError(f'must be written as DNS has it: "{near}"')
-    raise ValueError(_DOMAIN_WORDS)
-
-
-def punycode(domain: str) -> str:
-    """A domain as DNS has it: ``Straße.example`` is ``xn--strae-oqa.example``."""
-    import idna  # noqa: PLC0415  wanted only by those who see the message
-
-    try:
-        return idna.encode(domain, uts46=True).decode("ascii")
-    except idna.IDNAError:
-        return domain
-
-
-def _app_name(value: str) -> str:
-    if not re.fullmatch(_APP_NAME, value):
-        raise ValueError(_APP_WORDS)
-    if value in RESERVED:
-        raise ValueError(
-            f"is a name that the system or one of the services already uses: "
-            f"take another one, such as {value[:26]}_site"
-        )
-    return value
-
-
-def _address(value: str) -> str:
-    try:
-        return str(ipaddress.IPv4Address(value))
-    except ValueError:
-        reason = "is not an IPv4 address, such as 192.0.2.11"
-        if re.search(r"(^|\.)0\d", value):
-            reason += " (no leading zeros)"
-        elif "[" in value:
-            reason += "; a range is written 192.0.2.[12:15], in a node whose name is a range too"
-        elif ":" in value:
-            reason += " (IPv6 is not supported)"
-        raise ValueError(reason) from None
-
-
-def _whole_network(value: str, otherwise: str) -> ipaddress.IPv4Network:
-    """A network without an address in it; ``otherwise`` says what is not even that."""
-    try:
-        return ipaddress.IPv4Network(value)
-    except ValueError as error:
-        if "host bits" in str(error):
-            whole = ipaddress.IPv4Network(value, strict=False)
-            raise ValueError(f"is an address in a network; the network is {whole}") from None
-        raise ValueError(otherwise) from None
-
-
-def _network(value: str) -> str:
-    if "/" not in value:
-        raise ValueError("is not a network: write it as 192.0.2.0/24")
-    network = _whole_network(value, "is not an IPv4 network, such as 192.0.2.0/24")
-    if not 8 <= network.prefixlen <= 29:
-        raise ValueError("must be between /8 and /29 in size")
-    if network.is_loopback or network.is_multicast or network.is_unspecified:
-        raise ValueError("hosts can't have addresses from this network")
-    return str(network)
-
-
-def _proxy(value: str) -> str:
-    network = _whole_network(value, _PROXY_WORDS)
-    if network.prefixlen < 8:
-        raise ValueError("is too large: whoever comes from there is believed; at most a /8")
-    return value
 
 
 def _module(value: str) -> str:
@@ -257,7 +104,7 @@ def _gateway(value: str) -> str:
     found = re.fullmatch(_GATEWAY, value)
     if not found or not 0 < int(found.group(5) or 22) < 65536:
         raise ValueError(_GATEWAY_WORDS)
-    _host_name(found.group(2))
+    names.host_name(found.group(2))
     return value
 
 
@@ -271,24 +118,29 @@ def _items(value: object) -> object:
     return tuple(value)
 
 
-Address = Annotated[str, Shape(_IPV4, "is not an IPv4 address, such as 192.0.2.11", _address)]
+Address = Annotated[
+    str, Shape(addresses.IPV4, "is not an IPv4 address, such as 192.0.2.11", addresses.address)
+]
 """One IPv4 address."""
 Network = Annotated[
     str,
     Shape(
-        rf"{_IPV4}/([89]|1[0-9]|2[0-9])",
+        rf"{addresses.IPV4}/([89]|1[0-9]|2[0-9])",
         "is not a network of /8 to /29: write it as 192.0.2.0/24",
-        _network,
+        addresses.network_of_hosts,
     ),
 ]
 """One IPv4 network as address/prefix."""
 Proxy = Annotated[
     str,
-    Shape(rf"{_IPV4}(/([89]|[12][0-9]|3[0-2]))?", _PROXY_WORDS, _proxy),
+    Shape(rf"{addresses.IPV4}(/([89]|[12][0-9]|3[0-2]))?", addresses.PROXY_WORDS, addresses.proxy),
 ]
 """One IPv4 address, or a network of them as address/prefix."""
 AppName = Annotated[
-    str, Shape(_APP_NAME, _APP_WORDS, _app_name, {"not": {"enum": sorted(RESERVED)}})
+    str,
+    Shape(
+        names.APP_NAME, names.APP_WORDS, names.app_name, {"not": {"enum": sorted(names.RESERVED)}}
+    ),
 ]
 """Unix user, group and database at once."""
 Module = Annotated[str, Shape(_DOTTED, _MODULE_WORDS, _module)]
@@ -339,7 +191,7 @@ ClusterName = Annotated[
     ),
 ]
 """The cluster, also the name of its lab."""
-Domain = Annotated[str, Shape(_DOMAIN, _DOMAIN_WORDS, _domain)]
+Domain = Annotated[str, Shape(names.DOMAIN, names.DOMAIN_WORDS, names.domain)]
 """What users type."""
 SecretName = Annotated[
     str, Shape(r"[a-z0-9_]+", "must be the name of a secret: small letters, digits and _")
@@ -348,7 +200,8 @@ SecretName = Annotated[
 Email = Annotated[
     str,
     Shape(
-        rf"[A-Za-z0-9_][A-Za-z0-9._+-]{{0,63}}@{_LABEL}(\.{_LABEL})+", "must be an e-mail address"
+        rf"[A-Za-z0-9_][A-Za-z0-9._+-]{{0,63}}@{names.LABEL}(\.{names.LABEL})+",
+        "must be an e-mail address",
     ),
 ]
 """Who hears of a certificate that was not renewed."""
@@ -367,10 +220,12 @@ AfterHook = Annotated[
 """Where a web hook is, which secret says so, or what is run on the controller."""
 HttpsUrl = Annotated[
     str,
-    Shape(rf"https://{_HOST}(:\d{{1,5}})?(/[A-Za-z0-9._~/-]*)?", "must be an https:// address"),
+    Shape(
+        rf"https://{names.HOST}(:\d{{1,5}})?(/[A-Za-z0-9._~/-]*)?", "must be an https:// address"
+    ),
 ]
 """An address on the web, without a question mark."""
-HostName = Annotated[str, Shape(_HOST, _HOST_WORDS, _host_name)]
+HostName = Annotated[str, Shape(names.HOST, names.HOST_WORDS, names.host_name)]
 """What SSH connects to."""
 UnixUser = Annotated[str, Shape(_UNIX_USER, "must be the name of a unix account")]
 """Who logs in."""
