@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 from typing import TYPE_CHECKING, Any
 
-from nodriza.plan import Plan, declared, make_plan
+from nodriza.plan import Plan, declared, make_plan, plan_node
 from nodriza.release import Release
 from nodriza.releases import question
 from nodriza.render import Renderer
@@ -19,7 +20,7 @@ from nodriza.requirements import Requirements, read_requirements
 from nodriza.resources import Upload
 from nodriza.rollout import Run, roll_out
 from nodriza.source import Source, read_source
-from nodriza.switch import Switch
+from nodriza.switch import Switch, followers, variables
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster
@@ -107,10 +108,16 @@ def build_plan(
     *,
     breaking: bool = False,
 ) -> Plan:
-    """The resources that make a release on the central node, or try one that is there."""
-    node, tree = cluster.central, upload(cluster, release.id, source) if source else None
-    items = declared("build", node, cluster, release.id, release.venv, tree, needs, breaking)
-    plan = make_plan(items, node, cluster, Renderer.of(cluster))
+    """The resources that make a release on the central node, or try one that is there.
+
+    Its steps have the variables of the inventory as it is now, as all nodes are to have.
+    """
+    node, renderer = cluster.central, Renderer.of(cluster)
+    whole = plan_node(node, cluster, renderer)
+    tree = upload(cluster, release.id, source) if source else None
+    made = declared("build", node, cluster, release.id, release.venv, tree, needs, breaking)
+    items = itertools.chain(variables(cluster, whole), made, followers(cluster, whole))
+    plan = make_plan(items, node, cluster, renderer)
     return dataclasses.replace(plan, releases=True)
 
 

@@ -18,7 +18,7 @@ from nodriza.plan import Declared, Plan, Planned, declared, make_plan, plan_node
 from nodriza.release import VENV, Release
 from nodriza.releases import Releases, of, read
 from nodriza.render import Renderer
-from nodriza.resources import Copy, Health, Intact, Service
+from nodriza.resources import Copy, File, Health, Intact, Link, Service, Trial
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
@@ -133,35 +133,67 @@ def release_plan(
     how: str,
     there: Releases,
 ) -> Plan:
-    """What the role release asks for, and what follows it on this node.
+    """What the role release asks for, the variables, and what follows them on this node.
 
-    Where it is the release that serves already, ``there`` is a copy to mend, and whoever runs
-    what somebody has changed begins anew.
+    The release is tried with the variables that it is to have, and both change together. Where it
+    is the release that serves already, ``there`` is a copy to mend, and whoever runs what somebody
+    has changed begins anew.
     """
     taken = list(declared("release", node, cluster, to, how, there.kept(to.id)))
-    copies = [item.id for item, _ in taken if isinstance(item, Copy)]
-    triggers = (f"link:{cluster.app.current}", *(copies if to.id == there.current else ()))
-    items = itertools.chain(taken, followers(cluster, node, renderer, triggers))
+    copies = tuple(item.id for item, _ in taken if isinstance(item, Copy))
+    whole = plan_node(node, cluster, renderer)
+    items = itertools.chain(
+        _with_variables(taken, variables(cluster, whole)),
+        followers(cluster, whole, copies if to.id == there.current else ()),
+    )
     return make_plan(items, node, cluster, renderer)
 
 
-def followers(
-    cluster: Cluster, node: Node, renderer: Renderer, triggers: tuple[str, ...]
-) -> Iterator[tuple[Declared, str]]:
-    """The services of the node's roles that name the link, and how it is asked whether it is well.
+def variables(cluster: Cluster, whole: Plan) -> list[tuple[File, str]]:
+    """The application's environment file in a node's whole plan; one, or none."""
+    path = cluster.app.environment_file
+    return [
+        (each.resource, each.origin)
+        for each in whole.resources
+        if isinstance(each.resource, File) and each.resource.path == path
+    ]
 
-    Of all that such a service follows only ``triggers`` are in this plan.
+
+def _with_variables(
+    taken: Sequence[tuple[Declared, str]], files: Sequence[tuple[File, str]]
+) -> Iterator[tuple[Declared, str]]:
+    """They change just before the link. The trial comes before both, and is told them."""
+    for item, origin in taken:
+        if isinstance(item, Link):
+            yield from files
+        text = "".join(str(file.content) for file, _ in files)
+        trial = dataclasses.replace(item, environment=text) if isinstance(item, Trial) else None
+        yield trial or item, origin
+
+
+def followers(
+    cluster: Cluster, whole: Plan, copies: tuple[str, ...] = ()
+) -> Iterator[tuple[Declared, str]]:
+    """What follows the release or its variables in a node's whole plan, and the node's health.
+
+    Nothing else that such a service follows is in a deploy. ``copies``: those that are mended, for
+    who follows the link.
     """
     link = f"link:{cluster.app.current}"
-    for planned in plan_node(node, cluster, renderer).resources:
+    ours = (link, f"file:{cluster.app.environment_file}")
+
+    def kept(follows: Sequence[str]) -> tuple[str, ...]:
+        return (*(each for each in ours if each in follows), *(copies if link in follows else ()))
+
+    for planned in whole.resources:
         it = planned.resource
         if isinstance(it, Health):
             # Workers have begun anew by now, and visitors meet them: what is not well is bad news.
             yield dataclasses.replace(it, patience=PATIENCE), planned.origin
-        elif isinstance(it, Service) and link in {*it.reload_on, *it.restart_on}:
-            reload_on = triggers if link in it.reload_on else ()
-            restart_on = triggers if link in it.restart_on else ()
-            follows = dataclasses.replace(it, reload_on=reload_on, restart_on=restart_on)
+        elif isinstance(it, Service) and (kept(it.reload_on) or kept(it.restart_on)):
+            follows = dataclasses.replace(
+                it, reload_on=kept(it.reload_on), restart_on=kept(it.restart_on)
+            )
             yield follows, planned.origin
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, List, Optional, Sequence, Tuple
@@ -69,9 +70,10 @@ class Trial(Resource):
 
     Once it is the one that ``current`` links to it serves, and ``Health`` asks it. Before, its
     ``wsgi`` module is imported as on a child, and ``asked``: a path each, with the status that
-    is expected, or 0 for anything that is no error. ``host`` and ``scheme`` are the site's. It
-    runs in the transient unit ``unit`` (``nodriza.agent.transient``), and ends with all that it
-    started.
+    is expected, or 0 for anything that is no error. ``host`` and ``scheme`` are the site's. Its
+    variables are those of ``environment``, which ``env_file`` is to hold next, or else of
+    ``env_file``. It runs in the transient unit ``unit`` (``nodriza.agent.transient``), and ends
+    with all that it started.
     """
 
     path: str
@@ -82,6 +84,7 @@ class Trial(Resource):
     asked: Tuple[Tuple[str, int], ...] = (("/healthz", 0),)
     user: Optional[str] = None
     env_file: str = ""
+    environment: str = ""
     unit: str = ""
     writable: Tuple[str, ...] = ()
     hidden: Tuple[str, ...] = ()
@@ -98,11 +101,11 @@ class Trial(Resource):
 
     @classmethod
     def look(cls, host: Host, many: Sequence[Trial]) -> List[State]:
-        """Asks, unless it serves already."""
+        """Asks, unless it serves already, with the variables that it is to have."""
         return [one._look(host) for one in many]
 
     def _look(self, host: Host) -> State:
-        if host.readlink(self.current) == self.path:
+        if host.readlink(self.current) == self.path and not self._has_others(host):
             return {"answers": True}
         if host.stat(self.path) is None:
             return {"answers": False}
@@ -114,8 +117,23 @@ class Trial(Resource):
         if done.exit:
             host.refuse(f"the release does not work:\n{(done.err or done.out).strip()}")
 
+    def _has_others(self, host: Host) -> bool:
+        """Whether what is in ``env_file`` is not yet what it is to be."""
+        return bool(self.environment) and host.read(self.env_file) != self.environment.encode()
+
     def _ask(self, host: Host) -> Result:
+        if not self._has_others(host):
+            return self._ask_as(host, self)
+        # A worker of what serves may begin meanwhile, and keeps the variables that it had.
+        next_file = f"/run/{self.unit}.env"
+        host.write(next_file, self.environment.encode(), mode="0600")
+        try:
+            return self._ask_as(host, dataclasses.replace(self, env_file=next_file))
+        finally:
+            host.remove(next_file)
+
+    def _ask_as(self, host: Host, one: Trial) -> Result:
         about = {"wsgi": self.wsgi, "host": self.host, "scheme": self.scheme, "asked": self.asked}
         return inside.python(
-            host, self, self.path, ["-c", SCRIPT, json.dumps(about)], timeout=PATIENCE
+            host, one, self.path, ["-c", SCRIPT, json.dumps(about)], timeout=PATIENCE
         )

@@ -51,6 +51,7 @@ LONG = {
     "test_reading.py",
     "test_rotation.py",
     "test_strangers.py",
+    "test_tasks.py",
     "test_tls.py",
     "test_trixie.py",
     "test_visitors.py",

@@ -15,6 +15,8 @@ import yaml
 from nodriza import resources
 from nodriza.inventory import load_cluster
 from nodriza.plan import plan_node
+from nodriza.switch import followers
+from tests.pages import blocks
 from tests.unit.conftest import ROOT
 
 PAGES = sorted([*ROOT.glob("*.rst"), *(ROOT / "docs").glob("*.rst")])
@@ -87,22 +89,43 @@ def test_make_targets_of_the_documents__are_there():
             assert f"\n{target}:" in makefile, f"{page.name}: make {target}"
 
 
-def test_role_of_the_page_about_roles__plans(tmp_path, monkeypatch):
+@pytest.fixture
+def with_roles_of_the_page(tmp_path, monkeypatch):
+    """A cluster with the roles that docs/writing-a-role.rst shows, number 0 and 1."""
     monkeypatch.setenv("NODRIZA_LAB_STATE", str(tmp_path))
-    page = read("docs/writing-a-role.rst")
-    blocks = re.findall(r"\.\. code-block:: (\w+)\n\n((?:   .*\n|\n)+)", page)
-    code = {language: re.sub(r"(?m)^   ", "", text) for language, text in blocks}
+    code = blocks("docs/writing-a-role.rst")
     assert set(code) <= LANGUAGES
-    for folder in ("roles", "templates/munin", "inventories"):
-        (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / "roles/munin.py").write_text(code["python"])
-    (tmp_path / "templates/munin/munin-node.conf.j2").write_text(code["jinja"])
-    inventory = tmp_path / "inventories/mine.yml"
+    for number, (role, name) in enumerate(
+        (("munin", "munin-node.conf"), ("beat", "beat.service"))
+    ):
+        for folder in ("roles", f"templates/{role}", "inventories"):
+            (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"roles/{role}.py").write_text(code["python"][number])
+        (tmp_path / f"templates/{role}/{name}.j2").write_text(code["jinja"][number])
     lab = read("inventories/three-node.yml").replace("../examples/", f"{ROOT}/examples/")
-    inventory.write_text(f"{lab}\n{code['yaml']}")
-    cluster = load_cluster(inventory)
+
+    def load(number):
+        inventory = tmp_path / f"inventories/mine-{number}.yml"
+        inventory.write_text(f"{lab}\n{code['yaml'][number]}")
+        return load_cluster(inventory)
+
+    return load
+
+
+def test_role_of_the_page_about_roles__plans(with_roles_of_the_page):
+    cluster = with_roles_of_the_page(0)
     plan = plan_node(cluster.node("server-2"), cluster)
     conf = next(p for p in plan.resources if p.resource.id == "file:/etc/munin/munin-node.conf")
     assert "allow 10\\.0\\.0\\.9" in conf.resource.content
     # How the node is after all of it stands behind everything.
     assert plan.resources[-2].resource.id == "service:munin-node"
+
+
+def test_service_of_that_page__is_in_each_deploy_of_its_node(with_roles_of_the_page):
+    cluster = with_roles_of_the_page(1)
+    node = cluster.node("video-1")
+    services = dict(followers(cluster, plan_node(node, cluster)))
+    beat = next(service for service in services if service.unit == "beat")
+    app = cluster.app
+    assert beat.restart_on == (f"link:{app.current}", f"file:{app.environment_file}")
+    assert beat.reload_on == ()

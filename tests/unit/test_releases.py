@@ -149,7 +149,8 @@ def test_release__has_its_environment_and_what_both_hold():
 def test_way_back__tries_the_release_and_touches_neither_code_nor_database(three_node):
     plan = build_plan(three_node, Release("aaa", venv="bbb"))
     declared = [planned.resource for planned in plan.resources]
-    assert [type(each).__name__ for each in declared] == ["Preflight", "Sealed", "Sealed"]
+    kinds = [type(each).__name__ for each in declared]
+    assert kinds == ["File", "Preflight", "Sealed", "Sealed"]
     assert {each.path for each in declared if isinstance(each, Sealed)} == {
         "/srv/videoteca/venvs/bbb",
         "/srv/videoteca/releases/aaa",

@@ -5,15 +5,19 @@ from __future__ import annotations
 import pytest
 
 from nodriza.ask import Silent
+from nodriza.deploy import build_plan
 from nodriza.errors import ConnectionFailed, HostRefused, Interrupted
+from nodriza.plan import Plan, Planned
+from nodriza.release import Release
 from nodriza.releases import of, question
 from nodriza.render import Renderer
-from nodriza.resources import Health, Link, Service
+from nodriza.resources import Health, Link, Service, Trial
 from nodriza.result import NodeResult
-from nodriza.switch import Stragglers, Switch, as_recorded
+from nodriza.switch import Stragglers, Switch, as_recorded, followers
 
 SEAL = {"tree": "a" * 64, "sha256": "b" * 64, "size": 9}
 LINK = "link:/opt/videoteca/current"
+FILE = "file:/etc/videoteca/videoteca.env"
 EVERYBODY = ["server-2", "server-3", "video-1"]
 
 
@@ -161,13 +165,38 @@ def test_node_that_runs_no_application__takes_no_release(three_node):
     assert link.resource.id == LINK
 
 
-def test_services__follow_the_link_and_nothing_else_of_what_they_follow(switch):
+def test_services__follow_the_link_and_the_variables_and_nothing_else_of_what_they_follow(switch):
     plans = {plan.node: plan for plan in switch.take({"server-1": result("server-1")})}
     (uwsgi,) = [p.resource for p in plans["server-2"].resources if isinstance(p.resource, Service)]
-    assert (uwsgi.id, uwsgi.reload_on, uwsgi.restart_on) == ("service:uwsgi", (LINK,), ())
+    assert (uwsgi.id, uwsgi.reload_on, uwsgi.restart_on) == ("service:uwsgi", (LINK, FILE), ())
     assert isinstance(plans["server-2"].resources[-1].resource, Health)
     services = [p.resource for p in plans["video-1"].resources if isinstance(p.resource, Service)]
-    assert [(one.id, one.reload_on) for one in services] == [("service:celery", (LINK,))]
+    assert [(one.id, one.reload_on) for one in services] == [("service:celery", (LINK, FILE))]
+
+
+def test_variables__change_with_the_release_that_was_tried_with_them(switch):
+    """Code that needs a new variable could neither be tried nor served without it."""
+    for plan in switch.take({"server-1": result("server-1")}):
+        order = [planned.resource for planned in plan.resources]
+        ids = [each.id for each in order]
+        assert ids[ids.index(FILE) + 1] == LINK
+        trials = [each for each in order if isinstance(each, Trial)]
+        assert len(trials) == plan.node.startswith("server")
+        for trial in trials:
+            assert ids.index(trial.id) < ids.index(FILE)
+            assert trial.environment == order[ids.index(FILE)].content
+
+
+def test_build__has_the_variables_that_all_others_will_have(three_node):
+    plan = build_plan(three_node, Release("new", venv="e"))
+    assert plan.resources[0].resource.id == FILE
+
+
+def test_service_that_follows_the_variables_only__follows_a_deploy_too(switch):
+    unit = "mailer"
+    whole = Plan("server-2", (Planned(Service(unit, restart_on=(FILE, "file:/other")), "here"),))
+    ((service, _),) = followers(switch.cluster, whole)
+    assert (service.unit, service.restart_on) == (unit, (FILE,))
 
 
 def test_copy_of_what_serves_that_is_mended__is_begun_anew_with(three_node):

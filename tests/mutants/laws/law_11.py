@@ -84,8 +84,8 @@ FAULTS = (
     Fault(
         "the services are not told of a release",
         "nodriza/switch.py:followers",
-        "link in {*it.reload_on, *it.restart_on}",
-        "link in it.restart_on",
+        "(kept(it.reload_on) or kept(it.restart_on))",
+        "kept(it.restart_on)",
         ("test_switch.py",),
     ),
     Fault(
@@ -410,5 +410,40 @@ FAULTS = (
         "refuse_full(host, self.pack, tree.size(host, self.path))",
         "pass",
         ("resources/test_copy.py",),
+    ),
+    Fault(
+        "a release is tried with variables that it will not have",
+        "nodriza/switch.py:_with_variables",
+        "environment=text",
+        'environment=""',
+        ("test_switch.py",),
+    ),
+    Fault(
+        "a deploy leaves the variables as they are",
+        "nodriza/switch.py:_with_variables",
+        "yield from files",
+        "pass",
+        ("test_switch.py",),
+    ),
+    Fault(
+        "a release that needs a new variable is built without it",
+        "nodriza/deploy.py:build_plan",
+        "itertools.chain(variables(cluster, whole), made,",
+        "itertools.chain(made,",
+        ("test_switch.py",),
+    ),
+    Fault(
+        "other variables for what serves are not tried",
+        "nodriza/resources/trial.py:Trial._look",
+        " and not self._has_others(host)",
+        "",
+        ("resources/test_trial.py",),
+    ),
+    Fault(
+        "who follows the variables alone is left out of a deploy",
+        "nodriza/switch.py:followers",
+        "(kept(it.reload_on) or kept(it.restart_on))",
+        "link in {*it.reload_on, *it.restart_on}",
+        ("test_switch.py",),
     ),
 )

@@ -80,3 +80,41 @@ def test_release__that_is_not_there_yet_is_not_asked(host, monkeypatch):
     host.remove("/releases/new")
     monkeypatch.setattr(host, "run", None)
     assert look(host, trial(("/healthz", 0))) == {"answers": False}
+
+
+SHADED = """
+import os
+def application(environ, start_response):
+    start_response("200 OK" if os.environ.get("SHADE") == "dark" else "500 Bright", [])
+    return []
+"""
+
+
+@pytest.fixture
+def shaded(host):
+    """A release that needs a variable; ``env_file`` does not have it yet."""
+    host.write("/releases/new/app/site_of_a_test.py", SHADED)
+    host.mkdirs("/etc")
+    host.mkdirs("/run")
+    host.write("/etc/site.env", b'SHADE="light"\n')
+    return host
+
+
+def test_release__is_tried_with_the_variables_that_it_is_to_have(shaded):
+    before = trial(("/healthz", 0), env_file="/etc/site.env")
+    assert look(shaded, before) == {"answers": False}
+    one = trial(("/healthz", 0), env_file="/etc/site.env", environment='SHADE="dark"\n')
+    assert look(shaded, one) == one.wanted()
+    assert shaded.read("/etc/site.env") == b'SHADE="light"\n'
+    assert shaded.list("/run") == []
+
+
+def test_release_that_serves__is_tried_once_more_with_other_variables(shaded):
+    """They can be as wrong as code."""
+    shaded.symlink("/current", "/releases/new")
+    fields = {"env_file": "/etc/site.env"}
+    for text, answers in (('SHADE="dark"\n', True), ('SHADE="none"\n', False)):
+        one = trial(("/healthz", 0), environment=text, **fields)
+        assert look(shaded, one) == {"answers": answers}
+    same = trial(("/healthz", 0), environment='SHADE="light"\n', **fields)
+    assert look(shaded, same) == {"answers": True}  # who serves is asked by its health
