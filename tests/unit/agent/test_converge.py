@@ -254,6 +254,14 @@ def test_somebody_else_s_mistake__does_not_bring_a_running_service_down(tmp_path
     assert [e["paths"] for e in run.events if e["event"] == "restored"] == [["/etc/web/web.conf"]]
 
 
+def test_service_that_is_refused_as_it_was__brings_no_file_back_and_says_so(tmp_path):
+    (tmp_path / "etc/web").mkdir(parents=True)
+    (tmp_path / "etc/web/stray").write_text("bad")
+    run = Run(tmp_path, [Service("web", check=("checker", "/etc/web/stray"))])
+    assert run.counts["failed"] == 1
+    assert [e for e in run.events if e["event"] == "restored"] == []
+
+
 def test_fix_that_changes_nothing__is_a_failure_whatever_its_exit_code(tmp_path):
     """What counts is what the host shows afterwards."""
     late = File("/late", "x", **ME)
