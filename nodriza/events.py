@@ -269,11 +269,14 @@ class Served(TypedDict):
 
 
 class Seal(TypedDict):
-    """What a tree holds, and its pack, in bytes (nodriza/resources/sealed.py)."""
+    """What a tree holds, its pack, in bytes, and when it was made, among the others
+    (nodriza/resources/sealed.py).
+    """
 
     tree: Digest
     sha256: Digest | Literal[""]
     size: Annotated[int, Field(ge=0, le=10**15)]
+    number: Annotated[int, Field(ge=0, le=10**9)]
 
 
 class Releases(TypedDict):

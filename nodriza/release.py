@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nodriza.resources import Preflight, Trial
+from nodriza.resources import Copy, Preflight, Trial
 
 if TYPE_CHECKING:
     from nodriza.events import Seal
@@ -41,6 +41,17 @@ class Release:
     def name(self) -> str:
         """What people call it: "commit 1a2b3c4 (release 0f1e2d3c4b5a)"."""
         return f"commit {self.commit} (release {self.id})" if self.commit else f"release {self.id}"
+
+
+def copy(cluster: Cluster, folder: str, name: str, pack: str, seal: Seal | None) -> Copy:
+    """The node's own of a release or an environment. A check may be ahead of its ``seal``."""
+    return Copy(
+        f"{folder}/{name}",
+        tree=seal["tree"] if seal else "",
+        pack=cluster.app.pack(pack),
+        sha256=seal["sha256"] if seal else "",
+        size=seal["size"] if seal else 0,
+    )
 
 
 def trial(cluster: Cluster, folder: str, *asked: tuple[str, int]) -> Trial:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -46,6 +47,14 @@ class Releases:
         before = [r.id for r in self.all if r.served is not None and r.id != id]
         return (id, *before[:KEEP])
 
+    def newest(self, to: Release, kept: Sequence[str]) -> Release:
+        """Of ``to`` and those of ``kept`` the one that was made last.
+
+        It has the static files with a hash of all others that were there then.
+        """
+        made = [release for release in self.all if release.tree and release.id in kept]
+        return max([to, *made], key=_number)
+
     def former(self, id: str = "") -> Release:
         """The one to go back to: ``id``, or the one that served before the one in use."""
         there = {release.id: release for release in self.all if release.served is not None}
@@ -78,6 +87,11 @@ class Releases:
     def _shown(self, release: Release) -> str:
         since = time.strftime("%Y-%m-%d %H:%M", time.gmtime(release.served or 0))
         return f"{release.id} ({since}{', serves' if release.id == self.current else ''})"
+
+
+def _number(release: Release) -> float:
+    """That of its seal. A release that has none is the one that is about to be made."""
+    return release.tree["number"] if release.tree else math.inf
 
 
 def _whole(release: Release) -> Release:

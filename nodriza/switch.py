@@ -119,10 +119,11 @@ class Switch:
         if former is None or former.id == self.to.id:
             return []
         switched = [node for node in well if self._stayed(results, node.name)]
-        return [self._plan(node, former) for node in switched]
+        # What is gone back from stays until the next deploy: visitors have pages of it.
+        return [self._plan(node, former, self.to.id) for node in switched]
 
-    def _plan(self, node: Node, to: Release) -> Plan:
-        return release_plan(self.cluster, node, self.renderer, to, self.how, self.there)
+    def _plan(self, node: Node, to: Release, *kept: str) -> Plan:
+        return release_plan(self.cluster, node, self.renderer, to, self.how, self.there, *kept)
 
 
 def release_plan(
@@ -132,14 +133,17 @@ def release_plan(
     to: Release,
     how: str,
     there: Releases,
+    *also: str,
 ) -> Plan:
-    """What the role release asks for, the variables, and what follows them on this node.
+    """What the role release asks for, the variables, and what follows them on this node. ``also``
+    are kept.
 
     The release is tried with the variables that it is to have, and both change together. Where it
     is the release that serves already, ``there`` is a copy to mend, and whoever runs what somebody
     has changed begins anew.
     """
-    taken = list(declared("release", node, cluster, to, how, there.kept(to.id)))
+    kept = (*there.kept(to.id), *also)
+    taken = list(declared("release", node, cluster, to, how, kept, there.newest(to, kept)))
     copies = tuple(item.id for item, _ in taken if isinstance(item, Copy))
     whole = plan_node(node, cluster, renderer)
     items = itertools.chain(
@@ -164,7 +168,7 @@ def _with_variables(
 ) -> Iterator[tuple[Declared, str]]:
     """They change just before the link. The trial comes before both, and is told them."""
     for item, origin in taken:
-        if isinstance(item, Link):
+        if isinstance(item, Link) and not item.ahead:
             yield from files
         text = "".join(str(file.content) for file, _ in files)
         trial = dataclasses.replace(item, environment=text) if isinstance(item, Trial) else None

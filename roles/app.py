@@ -52,7 +52,6 @@ def _share(cluster: Cluster) -> Iterator[Resource]:
     yield Directory(app.cache.rpartition("/")[0])
     yield Directory(app.cache, owner=app.builder, group=app.builder, mode="0700")
     yield Directory(app.packs, owner=app.user, group=app.user, mode="0755")
-    yield Directory(app.static, owner=app.user, group=app.user)
     yield Directory(app.media, owner=app.user, group=app.user)
     yield Touch(app.reload)
 

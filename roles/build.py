@@ -19,6 +19,7 @@ from nodriza.resources import (
     Migrations,
     Resource,
     Sealed,
+    Static,
     Upload,
     Venv,
 )
@@ -83,18 +84,17 @@ def _made(
         "writable": app.own_files,
         "hidden": app.out_of_reach,
     }
+    # Before anything is imported that may name a static file: Django looks into the list of them.
+    scratch = f"{app.own}/collected"
+    yield Static(
+        f"{folder}/static",
+        scratch=scratch,
+        unit=f"nodriza-{app.name}-collectstatic",
+        **{**as_on_a_child, "writable": (scratch, *app.own_files)},
+    )
     # Refused before anything is touched that serves. No page is asked: the database does not fit
     # the release yet.
     yield preflight(cluster, folder, breaking=breaking)
-    # Adds to what is there: pages of the old release still ask for the old files.
-    yield Command(
-        "collectstatic",
-        argv=(python, "manage.py", "collectstatic", "--noinput"),
-        on_change=built,
-        cwd=f"{folder}/app",
-        unit=f"nodriza-{app.name}-collectstatic",
-        **as_on_a_child,
-    )
     yield from _sealed(cluster, release_id, venv_id)
     show = f"cd {folder}/app; exec {python} manage.py showmigrations"
     shell = f"set -a; . {app.environment_file}; {show}"
@@ -109,7 +109,7 @@ def _made(
     for number, line in enumerate(app.hooks.before_switch, 1):
         yield Command(
             f"before_switch-{number}",
-            argv=("sh", "-c", f"PATH={folder}/venv/bin:$PATH; {line}"),
+            argv=("sh", "-c", f"PATH={folder}/venv/bin:$PATH STATIC_ROOT={folder}/static; {line}"),
             on_change=built,
             cwd=f"{folder}/app",
             timeout=HOOK,

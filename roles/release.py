@@ -5,36 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from nodriza.inventory import Cluster, Node
-from nodriza.release import PYTHON, VENV, Release, trial
-from nodriza.resources import Copy, Interpreter, Link, OldReleases, Resource, Served
+from nodriza.release import PYTHON, VENV, Release, copy, trial
+from nodriza.resources import Interpreter, Link, OldReleases, Resource, Served
 
 
 def release(
-    node: Node, cluster: Cluster, to: Release, how: str, kept: Sequence[str]
+    node: Node, cluster: Cluster, to: Release, how: str, kept: Sequence[str], newest: Release
 ) -> Iterator[Resource]:
-    """Which services follow is not said here. They name the link themselves, in ``reload_on`` or
+    """``newest`` is the one of ``kept`` that was made last.
+
+    Which services follow is not said here. They name the link themselves, in ``reload_on`` or
     ``restart_on``; ``nodriza.switch`` puts them into the same plan.
     """
     app = cluster.app
-    central = node.kind == "central"
+    central, serves = node.kind == "central", "nginx" in node.roles
     if central:
         # Before the link: a run that is killed between the two leaves no release that serves
         # without an entry.
         yield Served(app.record, to.id, current=app.current, how=how, commit=to.commit)
     elif app.releases == "local":
-        for folder, name, pack, seal in (
-            (app.venv_folder, to.venv, VENV + to.venv, to.environment),
-            (app.release_folder, to.id, to.id, to.tree),
-        ):
-            yield Copy(
-                f"{folder}/{name}",
-                tree=seal["tree"] if seal else "",  # a check may be ahead of the build
-                pack=app.pack(pack),
-                sha256=seal["sha256"] if seal else "",
-                size=seal["size"] if seal else 0,
-            )
+        yield copy(cluster, app.venv_folder, to.venv, VENV + to.venv, to.environment)
+        yield copy(cluster, app.release_folder, to.id, to.id, to.tree)
+        if serves and newest.id != to.id:
+            yield copy(cluster, app.release_folder, newest.id, newest.id, newest.tree)
     if not central:
         yield Interpreter(f"{app.venv_folder}/{to.venv}", python=PYTHON)
+    if serves:
+        # nginx looks there for names with a hash that the release in use does not have. So a page
+        # finds its files on children that have not switched yet, and on those that went back.
+        yield Link(app.newest, f"{app.release_folder}/{newest.id}", ahead=True)
     folder = f"{app.release_folder}/{to.id}"
     if node.kind == "child":
         yield trial(cluster, folder, ("/healthz", 0), *app.asked)

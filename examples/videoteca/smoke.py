@@ -115,7 +115,7 @@ def static_files_are_kept_by_browsers(site):
             raise site.Failed(
                 expected=f"a style sheet with a hash in its name on {child.name}/",
                 got="none",
-                look="collectstatic in the deploy; staticfiles-<release>.json in STATIC_ROOT",
+                look="collectstatic in the deploy; staticfiles.json in STATIC_ROOT",
             )
         _must_be_kept(site, child, found[1])
 

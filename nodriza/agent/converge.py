@@ -100,7 +100,8 @@ class Converge:
         ``Health`` needs no turn, and neither does a resource that depends on no other node, if
         this node serves no visitors: doing it early keeps its turn short.
         """
-        if self.check or self.gate.open or group[0].AHEAD or isinstance(group[0], Health):
+        ahead = all(each.ahead for each in group)
+        if self.check or self.gate.open or ahead or isinstance(group[0], Health):
             return False
         if not any(gap_between(r, states[r.id]) or self._owed(r) for r in group):
             return False

@@ -45,11 +45,19 @@ def python(
     *,
     timeout: Optional[float],
     check: bool = False,
+    static: str = "",
 ) -> Result:
-    """Run the Python of a release in its source; ``argv`` is what comes after ``python``."""
+    """Run the Python of a release in its source; ``argv`` is what comes after ``python``.
+
+    ``static`` is where its static files are to go, if not where they are.
+    """
     variables = (host.read(about.env_file) or b"") if about.env_file else b""
     env = parse_environment(variables.decode("utf-8", "replace"))
-    words, folder = [host.at(f"{release}/venv/bin/python"), *argv], f"{release}/app"
+    # The file of variables says where those of the release that serves are, and systemd believes
+    # it more than what it is told besides.
+    words = ["/usr/bin/env", f"STATIC_ROOT={host.at(static or f'{release}/static')}"]
+    words += [host.at(f"{release}/venv/bin/python"), *argv]
+    folder = f"{release}/app"
     options: Any = {"timeout": timeout, "check": check}
     if about.unit and about.user:
         unit = transient.Unit(

@@ -40,7 +40,7 @@ class Followers:
         self._of_all: List[Tuple[Resource, str]] = []
         self._ahead: Set[str] = set()
         for resource in resources:
-            if resource.AHEAD:
+            if resource.ahead:
                 self._ahead.add(resource.id)
             if resource.FOLLOWS_ALL:
                 self._of_all.append((resource, "run"))
@@ -58,7 +58,7 @@ class Followers:
             journal.keep(resource.subject)
         else:
             journal.begin()
-        of_all = () if resource.AHEAD else self._of_all
+        of_all = () if resource.ahead else self._of_all
         for follower, action in [*self._of.get(resource.id, ()), *of_all]:
             undo = kind in KEPT and follower.UNDOES
             journal.owe(follower.id, action, resource.subject if undo else None, since)

@@ -6,7 +6,7 @@ import hashlib
 import os
 import stat
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO, Iterator, Optional, Tuple
+from typing import TYPE_CHECKING, BinaryIO, Iterator, List, Optional, Tuple
 
 from nodriza.agent.host import ASIDE, TEMPORARY
 
@@ -106,6 +106,31 @@ def take(host: Host, path: str) -> None:
             runs = stat.S_ISDIR(seen.st_mode) or seen.st_mode & 0o111
             os.chmod(inside, 0o755 if runs else 0o644)
     host.own(path, "root", "root", "0755")
+
+
+def names(host: Host, path: str) -> Tuple[List[str], List[str]]:
+    """Files and links in a tree, by paths that begin there; no link is followed."""
+    root = host.at(path)
+    files: List[str] = []
+    links: List[str] = []
+    for folder, inner, others in os.walk(root):
+        for name in sorted((*inner, *others)):
+            inside = os.path.join(folder, name)
+            if os.path.islink(inside):
+                links.append(os.path.relpath(inside, root))
+            elif name in others:
+                files.append(os.path.relpath(inside, root))
+    return files, links
+
+
+def share(host: Host, path: str, to: str) -> None:
+    """A file of a tree becomes one of another tree as well, unless something is there already.
+
+    Both are root's, on one file system, and have no links; none of them is written again.
+    """
+    if not os.path.lexists(host.at(to)):
+        host.mkdirs(os.path.dirname(to))
+        os.link(host.at(path), host.at(to), follow_symlinks=False)
 
 
 def _to_root(path: bytes) -> None:

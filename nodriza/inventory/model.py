@@ -137,7 +137,7 @@ class App(AppSettings):
     @property
     def own_files(self) -> tuple[str, ...]:
         """Where the application writes while a release is made or tried."""
-        return (self.static, self.media, self.home)
+        return (self.media, self.home)
 
     @property
     def out_of_reach(self) -> tuple[str, ...]:
@@ -178,6 +178,18 @@ class App(AppSettings):
         return f"{self.own}/current"
 
     @property
+    def newest(self) -> str:
+        """The link to the release that was made last, for static files of pages that are open."""
+        return f"{self.own}/newest"
+
+    @property
+    def static(self) -> str:
+        """The static files of the release that serves. To its processes it is told without the
+        link: they stay with the release that they began with.
+        """
+        return f"{self.current}/static"
+
+    @property
     def release_folder(self) -> str:
         """One folder for each release."""
         return f"{self._place}/releases"
@@ -213,11 +225,6 @@ class App(AppSettings):
     def seals(self) -> str:
         """What each release holds; beside the record."""
         return f"/var/lib/nodriza/releases/{self.name}"
-
-    @property
-    def static(self) -> str:
-        """What collectstatic fills and nginx serves."""
-        return f"{self.root}/static"
 
     @property
     def media(self) -> str:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from nodriza.resources.sealed import Sealed
     from nodriza.resources.served import Served
     from nodriza.resources.service import Service
+    from nodriza.resources.static import Static
     from nodriza.resources.touch import Touch
     from nodriza.resources.trial import Trial
     from nodriza.resources.upload import Upload
@@ -75,6 +76,7 @@ __all__ = [
     "Served",
     "Service",
     "State",
+    "Static",
     "Touch",
     "Trial",
     "Upload",

@@ -48,11 +48,15 @@ class Resource(abc.ABC):
     """Due after a change of anything else in the plan."""
     FROM_ANOTHER: ClassVar[bool] = False
     """Another node has to be there for it."""
-    AHEAD: ClassVar[bool] = False
-    """Nobody whom the node serves can notice its fix: it waits for no turn, and asks for no look
-    at how the node is after it."""
     UNDOES: ClassVar[bool] = False
     """Files that it follows are kept, to be put back when it does not like the new ones."""
+
+    @property
+    def ahead(self) -> bool:
+        """Nobody whom the node serves can notice its fix: it waits for no turn, and asks for no
+        look at how the node is after it.
+        """
+        return False
 
     @property
     def subject(self) -> str:

@@ -24,7 +24,11 @@ class Interpreter(Resource):
     python: str
 
     ALONE: ClassVar[bool] = True  # the environment may arrive earlier in the run
-    AHEAD: ClassVar[bool] = True
+
+    @property
+    def ahead(self) -> bool:
+        """It changes nothing."""
+        return True
 
     def wanted(self) -> State:
         """It is; an environment that is not there yet fits."""

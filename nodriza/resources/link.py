@@ -13,10 +13,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Link(Resource):
-    """A symbolic link; switched at once by rename."""
+    """A symbolic link; switched at once by rename.
+
+    ``ahead``: of one that leads to what nobody is served from by default.
+    """
 
     path: str
     target: str
+    ahead: bool = False
 
     def wanted(self) -> State:
         """Where it points, as text."""

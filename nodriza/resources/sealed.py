@@ -68,7 +68,9 @@ class Sealed(Resource):
         tree.flush(host, self.path)
         packed = self._pack(host) if self.pack else {"sha256": "", "size": 0}
         host.mkdirs(os.path.dirname(self.seal))
-        host.write(self.seal, json.dumps({"tree": found, **packed}) + "\n", mode="0600")
+        number = seal["number"] if seal else _next_number(host, os.path.dirname(self.seal))
+        text = json.dumps({"tree": found, **packed, "number": number})
+        host.write(self.seal, text + "\n", mode="0600")
 
     def _pack(self, host: Host) -> Dict[str, Any]:
         folder, name = os.path.split(host.at(self.path))
@@ -88,6 +90,15 @@ class Sealed(Resource):
 
 
 def read_seal(host: Host, path: str) -> Optional[Dict[str, Any]]:
-    """``tree`` (``nodriza.agent.tree``), ``sha256`` and ``size`` of the pack; or ``None``."""
+    """``tree`` (``nodriza.agent.tree``), ``sha256`` and ``size`` of the pack, and ``number``: the
+    later of two seals has the higher one, whatever the clock said. Or ``None``.
+    """
     data = host.read(path)
     return None if data is None else json.loads(data)
+
+
+def _next_number(host: Host, folder: str) -> int:
+    seals = (
+        read_seal(host, f"{folder}/{name}") for name in host.list(folder) if name.endswith(".json")
+    )
+    return 1 + max((seal["number"] for seal in seals if seal), default=0)

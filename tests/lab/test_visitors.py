@@ -29,16 +29,19 @@ from tests.unit.roles.test_tls import DAY, make_pair
 
 HERE = Path(__file__).parent
 ENDINGS = sorted({*TYPES, *RUN, *KEPT})
-# What collectstatic and the application would have put there, each as its own user does.
+STATIC = (
+    *(f"file.{ending}" for ending in ENDINGS),
+    *("plain.txt", "site.css", HASHED, "a/b/site.css", f"a/b/{HASHED}"),
+    *("LICENSE", "LICENSE.0123456789ab", "informe.20240131.pdf", "informe.202401311230.pdf"),
+    *("main.0123abcd.js", "main.js"),
+)
+"""For collectstatic to find."""
+# What the application would have put there, as its own user does.
 FILES = f"""
 set -e
 put() {{ mkdir -p "$(dirname "$1")"; echo ok >"$1"; }}
 cd /srv/videoteca
-for ending in {" ".join(ENDINGS)}; do put static/file.$ending; put media/file.$ending; done
-put static/plain.txt
-for name in site.css {HASHED} a/b/site.css a/b/{HASHED} LICENSE LICENSE.0123456789ab \
-    informe.20240131.pdf informe.202401311230.pdf main.0123abcd.js main.js
-do put static/$name; done
+for ending in {" ".join(ENDINGS)}; do put media/file.$ending; done
 put media/{HASHED}
 put media/site.css
 put "media/año nuevo.txt"
@@ -47,7 +50,7 @@ head -c 200000 /dev/zero >media/film.mp4
 ln -sfn file.txt media/own-link.txt
 ln -sfn /etc media/etc
 ln -sfn /var/log/nginx/access.log media/log.txt
-chown -hR videoteca: media static
+chown -hR videoteca: media
 """
 
 
@@ -58,6 +61,10 @@ def with_visits(project: Project) -> Project:
     """The example with the views of these tests in it."""
     source = project.folder / "videoteca"
     shutil.copy(HERE / "visits" / "views.py", source / "videos" / "visits.py")
+    for name in STATIC:
+        file = source / "videos" / "static" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("ok\n")
     urls = source / "videoteca" / "urls.py"
     urls.write_text(f"{urls.read_text()}\nfrom django.urls import include\n{WITH_VISITS}\n")
     return project

@@ -29,7 +29,11 @@ def releases(
     for path in migrations:
         release, _, inside = path.partition("/app/")
         paths[release].add(inside)
-    seals = {name: {"tree": "0" * 64, "sha256": "", "size": 0} for name in there}
+    # Numbered in the order of their names.
+    seals = {
+        name: {"tree": "0" * 64, "sha256": "", "size": 0, "number": number}
+        for number, name in enumerate(sorted(there))
+    }
     current = entries[-1]["release"] if entries else ""
     facts = {
         "served": entries,
@@ -131,6 +135,22 @@ def test_kept__are_the_one_that_is_to_serve_and_five_that_served():
     assert there.kept("new") == ("new", "g", "f", "e", "d", "c")
     assert there.kept("c") == ("c", "g", "f", "e", "d", "b")
     assert releases("a", "b", failed=("bad",)).kept("b") == ("b", "a"), "and none that never did"
+
+
+def test_newest__is_what_was_made_last_of_those_that_are_kept_whatever_served_when():
+    there = releases("a", "c", "-a", failed=("d",))
+    a, c, d = (there.get(name) for name in "acd")
+    assert there.newest(a, there.kept("a")) == c
+    assert there.newest(d, there.kept("d")) == d
+    assert there.newest(a, ("a",)) == a
+    assert there.newest(a, (*there.kept("a"), "d")) == d, "just gone back from"
+
+
+def test_newest__is_the_one_that_is_about_to_be_made():
+    """As a check sees it."""
+    new = Release("b")
+    there = releases("a", "c")
+    assert there.newest(new, there.kept("b")) == new
 
 
 def test_release__has_its_environment_and_what_both_hold():

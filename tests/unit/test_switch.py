@@ -11,11 +11,11 @@ from nodriza.plan import Plan, Planned
 from nodriza.release import Release
 from nodriza.releases import of, question
 from nodriza.render import Renderer
-from nodriza.resources import Health, Link, Service, Trial
+from nodriza.resources import Health, Service, Trial
 from nodriza.result import NodeResult
 from nodriza.switch import Stragglers, Switch, as_recorded, followers
 
-SEAL = {"tree": "a" * 64, "sha256": "b" * 64, "size": 9}
+SEAL = {"tree": "a" * 64, "sha256": "b" * 64, "size": 9, "number": 3}
 LINK = "link:/opt/videoteca/current"
 FILE = "file:/etc/videoteca/videoteca.env"
 EVERYBODY = ["server-2", "server-3", "video-1"]
@@ -29,7 +29,7 @@ def facts(current="", served=("old",)):
                 {"release": id, "at": 0.0, "how": "deploy", "commit": f"of-{id}"} for id in served
             ],
             "current": current,
-            "seals": {"new": SEAL, "old": SEAL, "venv-e": SEAL},
+            "seals": {"new": {**SEAL, "number": 4}, "old": SEAL, "venv-e": SEAL},
             "venvs": {"new": "e", "old": "e"},
         },
     }
@@ -68,7 +68,7 @@ def targets(plans):
         plan.node: planned.resource.target.rpartition("/")[2]
         for plan in plans
         for planned in plan.resources
-        if isinstance(planned.resource, Link)
+        if planned.resource.id == LINK
     }
 
 
@@ -93,6 +93,14 @@ def test_release_that_is_not_well_on_one_node__goes_back_on_all_that_had_it(swit
     results["video-1"].resources *= 2  # once there, and once back
     assert switch.serving == []
     assert words(switch, results) == ["commit of-old (release old) goes on serving"]
+
+
+def test_release_that_is_gone_back_from__stays_for_the_pages_that_visitors_have_of_it(switch):
+    results = taken(switch, server_2=result("server-2", failed=1))
+    plans = {plan.node: plan for plan in switch.settle(results)}
+    back = {planned.resource.id: planned.resource for planned in plans["server-3"].resources}
+    assert back[LINK].target == "/srv/videoteca/releases/old"
+    assert back["link:/opt/videoteca/newest"].target == "/srv/videoteca/releases/new"
 
 
 def test_node_out_of_reach__is_told_and_keeps_nobody_from_the_release(switch):

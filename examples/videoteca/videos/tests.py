@@ -128,10 +128,6 @@ class Pages(SiteTest):
         found = re.search(r"/static/(videos/site\.[0-9a-f]{12}\.css)", self.client.get("/").text)
         self.assertTrue((Path(settings.STATIC_ROOT) / found[1]).is_file())
 
-    def test_each_release_has_its_own_list_of_static_files(self):
-        name = f"staticfiles-{settings.RELEASE}.json"
-        self.assertTrue((Path(settings.STATIC_ROOT) / name).is_file())
-
 
 class GuestBook(SiteTest):
     def test_a_note_is_written_and_read(self):

@@ -107,7 +107,7 @@ if MEDIA_ROOT.parent == VAR:
     MEDIA_ROOT.mkdir(parents=True, exist_ok=True)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "videoteca.storage.ReleaseStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"},
 }
 FILE_UPLOAD_PERMISSIONS = 0o644  # nginx reads them, as another user
 MAX_UPLOAD_MB = int(os.environ.get("MAX_UPLOAD_MB", "200"))

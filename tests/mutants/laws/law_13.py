@@ -332,4 +332,18 @@ FAULTS = (
         "\"sudo -S -p ''\"",
         ("test_channel_to_a_host.py",),
     ),
+    Fault(
+        "a link among static files is taken into the release",
+        "nodriza/resources/static.py:Static.fix",
+        "if links:",
+        "if False:",
+        ("resources/test_static.py",),
+    ),
+    Fault(
+        "static files are collected where others can write",
+        "roles/build.py:_made",
+        'scratch = f"{app.own}/collected"',
+        'scratch = f"{folder}/collected"',
+        ("roles/test_release.py",),
+    ),
 )

@@ -28,9 +28,10 @@ def test_mistakes__files_of_the_application_that_are_not_there(mistakes):
             "{" + ", ".join(f"V{n}: {'x' * 100_000}" for n in range(10)) + "}",
             "1000040 bytes together",
         ),
+        ("{STATIC_ROOT: /srv/files}", "STATIC_ROOT is another folder for each release"),
     ],
 )
-def test_mistakes__variables_that_no_program_could_start_with(mistakes, environment, said):
+def test_mistakes__variables_that_can_t_be(mistakes, environment, said):
     (found,) = mistakes(GOOD.replace("  settings", f"  environment: {environment}\n  settings"))
     assert "app/environment: " in found
     assert said in found

@@ -38,7 +38,13 @@ def fix(host, one):
 def sealed(host):
     fix(host, SEALED)
     seal = read_seal(host, SEALED.seal)
-    return Copy(COPY_OF, pack=SEALED.pack, **seal)
+    return Copy(
+        COPY_OF,
+        pack=SEALED.pack,
+        tree=seal["tree"],
+        sha256=seal["sha256"],
+        size=seal["size"],
+    )
 
 
 def test_copy__is_what_was_sealed(host):
@@ -146,6 +152,15 @@ def test_pack_that_is_gone_or_changed__is_made_again(host, tmp_path):
     fix(host, SEALED)
     (tmp_path / "share/abc.tar").unlink()
     fix(host, SEALED)
+
+
+def test_seals__are_numbered_in_the_order_in_which_trees_were_made(host, tmp_path):
+    sealed(host)
+    later = Sealed("/own", seal="/var/seals/later.json")
+    fix(host, later)
+    (tmp_path / "share/abc.tar").unlink()
+    fix(host, SEALED)  # packed again, and as old as before
+    assert [read_seal(host, one.seal)["number"] for one in (SEALED, later)] == [1, 2]
 
 
 def test_tree_that_changed_since_it_was_sealed__is_not_packed_again(host, tmp_path):

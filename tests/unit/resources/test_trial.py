@@ -8,12 +8,15 @@ from nodriza.agent.host import Host, HostError
 from nodriza.resources import Trial
 
 SITE = """
-import threading, time
+import os, threading, time
 def application(environ, start_response):
     if environ["PATH_INFO"] == "/broken":
         raise RuntimeError("each request fails")
     if environ["PATH_INFO"] == "/private":
         start_response("302 Found", [("Location", "/login")])
+    elif environ["PATH_INFO"] == "/static":
+        start_response("200 OK", [])
+        return [os.environ["STATIC_ROOT"].encode()]
     elif environ["HTTP_HOST"] != "www.example.org" or environ["wsgi.url_scheme"] != "https":
         start_response("400 Bad Request", [])
     else:
@@ -118,3 +121,11 @@ def test_release_that_serves__is_tried_once_more_with_other_variables(shaded):
         assert look(shaded, one) == {"answers": answers}
     same = trial(("/healthz", 0), environment='SHADE="light"\n', **fields)
     assert look(shaded, same) == {"answers": True}  # who serves is asked by its health
+
+
+def test_release__is_tried_with_its_own_static_files(host):
+    """Whatever the variables say: those of the release that serves."""
+    host.write("/env", 'STATIC_ROOT="/current/static"\n')
+    one = trial(("/static", 404), env_file="/env")
+    with pytest.raises(HostError, match=host.at("/releases/new/static")):
+        one.fix(host, None)

@@ -54,7 +54,8 @@ def test_place_with_files__follows_no_link_to_what_others_own(site):
     for place in served:
         args = {item["directive"]: item["args"] for item in place["block"]}
         folder = [*args.get("alias", ()), *args.get("root", ())][0].rstrip("/")
-        assert args["disable_symlinks"] == ["if_not_owner", f"from={folder}"]
+        how = "on" if "releases" in folder or "static" in folder else "if_not_owner"
+        assert args["disable_symlinks"] == [how, f"from={folder}"]
 
 
 def test_place_with_headers_of_its_own__has_those_of_all_too(site):
@@ -112,3 +113,16 @@ def test_claims__are_taken_from_proxies_of_the_inventory_or_from_nobody(three_no
     for proxy in behind.proxies:
         assert f"    {proxy} 1;\n" in text
         assert f"set_real_ip_from {proxy};\n" in text
+
+
+def test_static_files__are_those_of_the_release_that_serves_and_hashes_of_the_one_made_last(site):
+    static, newest = (
+        {item["directive"]: item["args"] for item in place["block"]}
+        for place in places(site)
+        if "/static/" in place["args"][-1:] or "/static/.newest/" in place["args"][-1:]
+    )
+    assert static["alias"] == ["/opt/videoteca/current/static/"]
+    assert newest["alias"] == ["/opt/videoteca/newest/static/"]
+    assert "internal" in newest
+    refused = [place["args"] for place in blocks(site, "if") if "404" in str(place["block"])]
+    assert refused == [["$without_hash", "=", ""]], "plain names of other releases"

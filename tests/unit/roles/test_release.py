@@ -8,11 +8,22 @@ import pytest
 
 from nodriza.release import Release
 from nodriza.requirements import Requirements
-from nodriza.resources import Built, Command, Copy, Migrations, Preflight, Sealed, Upload, Venv
+from nodriza.resources import (
+    Built,
+    Command,
+    Copy,
+    Link,
+    Migrations,
+    Preflight,
+    Sealed,
+    Static,
+    Upload,
+    Venv,
+)
 from tests.unit.conftest import ROOT
 from tests.unit.roles.made import remake, role
 
-SEAL = {"tree": "a" * 64, "sha256": "b" * 64, "size": 9}
+SEAL = {"tree": "a" * 64, "sha256": "b" * 64, "size": 9, "number": 3}
 TREE = Upload("/srv/videoteca/releases/aaa/app", "c" * 64)
 TO = Release("aaa", venv="bbb", commit="0815", tree=SEAL, environment=SEAL)
 
@@ -29,22 +40,22 @@ def build(cluster, tree=TREE, breaking=False, **more):
     return list(made)
 
 
-def taken(cluster, name):
-    return list(role("release")(cluster.node(name), cluster, TO, "deploy", ("aaa", "old")))
+def taken(cluster, name, newest=None):
+    newest = newest or TO
+    kept = ("aaa", "old", newest.id)
+    return list(role("release")(cluster.node(name), cluster, TO, "deploy", kept, newest))
 
 
 def test_build__migrates_after_all_that_may_fail(three_node):
     ids = [resource.id for resource in build(three_node)]
     folder = "/srv/videoteca/releases/aaa"
     assert ids[-1] == f"migrations:{folder}"
-    assert ids.index(f"preflight:{folder}") < ids.index("command:collectstatic")
+    assert ids.index(f"static:{folder}/static") < ids.index(f"preflight:{folder}")
+    assert ids.index(f"static:{folder}/static") < ids.index(f"sealed:{folder}")
 
 
-def test_build__runs_the_application_as_its_user_and_keeps_its_code_from_it(three_node):
-    plan = build(three_node)
-    steps = [r for r in plan if isinstance(r, Command) and r.name != "compile"]
-    assert {step.user for step in steps} == {"videoteca"}
-    assert {r.owner for r in plan if hasattr(r, "owner")} == {"root"}
+def test_build__keeps_the_code_of_the_application_from_its_user(three_node):
+    assert {r.owner for r in build(three_node) if hasattr(r, "owner")} == {"root"}
 
 
 def test_build__has_its_requirements_built_by_somebody_without_rights(three_node):
@@ -97,7 +108,9 @@ def test_commands_before_the_switch__run_as_the_application_after_the_migrations
     ]
     first = plan[-2]
     assert (first.user, first.env_file) == ("videoteca", "/etc/videoteca/videoteca.env")
-    assert first.argv[-1].startswith("PATH=/srv/videoteca/releases/aaa/venv/bin:$PATH; python")
+    folder = "/srv/videoteca/releases/aaa"
+    set_before = f"PATH={folder}/venv/bin:$PATH STATIC_ROOT={folder}/static; "
+    assert first.argv[-1] == f"{set_before}python manage.py warm"
     assert "app.hooks.before_switch: python manage.py warm" in first.words
 
 
@@ -115,9 +128,8 @@ def test_build__installs_a_project_that_is_a_package_itself(three_node):
 
 def test_build__tries_the_application_out_of_reach_of_keys_and_databases(three_node):
     made, again = build(three_node), build(three_node, None)
-    names = ("preflight", "collectstatic", "migrate")
-    asked = {"preflight", "migrations", "command:collectstatic"}
-    steps = [r for r in made if {r.id, r.id.partition(":")[0]} & asked]
+    names = ("collectstatic", "preflight", "migrate")
+    steps = [r for r in made if isinstance(r, (Static, Preflight, Migrations))]
     assert [step.unit for step in steps] == [f"nodriza-videoteca-{name}" for name in names]
     for step in [*steps, *(r for r in again if isinstance(r, Preflight))]:
         assert step.user == "videoteca"
@@ -188,13 +200,13 @@ def test_release__is_in_the_record_before_it_serves(three_node):
 
 def test_release__is_taken_whole_before_it_is_switched_to(local):
     kinds = [type(r).__name__ for r in taken(local, "server-2")]
-    assert kinds == ["Copy", "Copy", "Interpreter", "Trial", "Link", "OldReleases"]
+    assert kinds == ["Copy", "Copy", "Interpreter", "Link", "Trial", "Link", "OldReleases"]
     copies = [r for r in taken(local, "server-2") if isinstance(r, Copy)]
     assert {(c.tree, c.sha256, c.size) for c in copies} == {("a" * 64, "b" * 64, 9)}
 
 
 def test_release__is_asked_on_each_child_before_it_is_switched_to(three_node):
-    _, trial, link = taken(three_node, "server-2")
+    *_, trial, link = taken(three_node, "server-2")
     assert type(trial).__name__ == "Trial"
     assert (trial.path, trial.user) == (link.target, "videoteca")
     assert trial.asked == (("/healthz", 0),)
@@ -213,3 +225,33 @@ def test_release__is_for_nodes_with_its_python_whatever_they_do(three_node, loca
         assert ids.index(fits) < ids.index("link:/opt/videoteca/current")
         assert all(ids.index(i) < ids.index(fits) for i in ids if i.startswith("copy:"))
     assert not any(r.id.startswith("interpreter:") for r in taken(local, "server-1"))
+
+
+def test_static_files__are_collected_where_nobody_else_reads_or_writes(three_node):
+    """The releases may lie on the share, and its user is the same on all nodes."""
+    (static,) = [r for r in build(three_node) if isinstance(r, Static)]
+    assert static.path == "/srv/videoteca/releases/aaa/static"
+    assert static.scratch == "/opt/videoteca/collected"
+    assert static.scratch in static.writable
+
+
+def test_release_that_was_made_last__has_the_static_files_of_pages_that_are_open(local):
+    """Before the switch: a page of a child that has switched asks the others for its files."""
+    links = [r for r in taken(local, "server-2") if isinstance(r, Link)]
+    assert [(link.path, link.ahead) for link in links] == [
+        ("/opt/videoteca/newest", True),
+        ("/opt/videoteca/current", False),
+    ]
+    assert {link.target for link in links} == {"/opt/videoteca/releases/aaa"}
+
+
+def test_release_that_is_gone_back_to__leaves_the_one_that_was_made_last(local):
+    newest = Release("zzz", venv="bbb", tree={**SEAL, "tree": "c" * 64, "number": 4})
+    plan = taken(local, "server-2", newest)
+    (link,) = [r for r in plan if r.id == "link:/opt/videoteca/newest"]
+    assert link.target == "/opt/videoteca/releases/zzz"
+    copies = {r.path: r.tree for r in plan if isinstance(r, Copy)}
+    assert copies["/opt/videoteca/releases/zzz"] == "c" * 64, "a new child has it, too"
+    assert len(copies) == 3
+    video = taken(local, "video-1", newest)
+    assert len([r for r in video if isinstance(r, Copy)]) == 2, "it serves no static files"
