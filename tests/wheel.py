@@ -11,13 +11,19 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 NOT_SOURCE = shutil.ignore_patterns(
-    ".*", "__pycache__", "*.age", "*.egg-info", "build", "dist", "reports", "rendered", "var"
+    ".*", "__pycache__", "*.age", "*.egg-info", "reports", "rendered", "var"
 )
+MADE = {"build", "dist"}
+"""Setuptools' own, at the top; templates/build is a role's."""
 
 
 def copy_of_the_source(folder: Path) -> Path:
     """The checkout as git would have it, near enough."""
-    return Path(shutil.copytree(ROOT, folder / "checkout", ignore=NOT_SOURCE))
+
+    def ignored(inside: str, names: list[str]) -> set[str]:
+        return NOT_SOURCE(inside, names) | (MADE if Path(inside) == ROOT else set())
+
+    return Path(shutil.copytree(ROOT, folder / "checkout", ignore=ignored))
 
 
 def build_wheel(source: Path, folder: Path) -> Path:

@@ -24,7 +24,7 @@ from tests.mutants.fault import BadFault, Fault
 LONGEST = 120  # seconds; a test that hangs with the fault in the code has noticed it
 NO_END = "no end after {} s"
 NOT_COPIED = shutil.ignore_patterns(
-    ".git", ".venv", ".*_cache", "__pycache__", ".hypothesis", ".vagrant", "build", "dist"
+    ".git", ".venv", ".*_cache", "__pycache__", ".hypothesis", ".vagrant"
 )
 DIED = re.compile(r"^(?:FAILED|ERROR) tests/unit/(.+?)(?: - .*)?$", re.MULTILINE)
 INSTALLED = """import os, sys
