@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from nodriza.ask import ask
 from nodriza.events import END
 from nodriza.plan import Plan, plan_node
+from nodriza.releases import question
 from nodriza.render import Renderer
 from nodriza.resources import Health, Mount, Package, Service
 
@@ -28,7 +29,8 @@ def look(
     plans = [_only_what_runs(plan_node(node, cluster, renderer)) for node in nodes]
     certificates = [cluster.tls.pair] if cluster.tls.on else []
     about = {"links": [cluster.app.current], "certificates": certificates, "marks": [Health.AWAY]}
-    return ask(cluster, plans, {"state": about}, sudo_password=sudo_password)
+    questions = {"state": about, **question(cluster)}
+    return ask(cluster, plans, questions, sudo_password=sudo_password)
 
 
 def healthy(result: NodeResult) -> bool:

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from nodriza.errors import Interrupted
 from nodriza.look import CLOCK, certificates, drained, healthy, lag, look, wrong
+from nodriza.release import Release
 from nodriza.report.words import count
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def screen(cluster: Cluster, results: dict[str, NodeResult], width: int) -> Rend
     """The same, to be shown again and again."""
     title = f"{cluster.name} ({cluster.domain}) {time.strftime('%Y-%m-%d %H:%M:%S')}"
     rows = [_row(cluster, name, result) for name, result in results.items()]
-    below = [Text(line) for line in _in_common(results)]
+    below = [*_serving(cluster, results), *map(Text, _in_common(results))]
     if width < NARROW:
         return Group(title, *(part for row in rows for part in _narrow(row)), *below)
     table = Table(title=title, title_justify="left")
@@ -101,6 +102,30 @@ def _narrow(row: list[Text]) -> list[RenderableType]:
     return [name, Padding(inside, (0, 0, 0, 2))]
 
 
+def _serving(cluster: Cluster, results: dict[str, NodeResult]) -> Iterator[Text]:
+    """Which release each node has, a line for each that there is."""
+    answered = {name: result for name, result in results.items() if not result.error}
+    commits = _commits(results)
+    nodes: dict[str, list[str]] = {}
+    for name, result in answered.items():
+        id = _release(result.state["links"][cluster.app.current])
+        nodes.setdefault(id, []).append(name)
+    for id, names in nodes.items():
+        if id != "-":
+            words = Release(id, commit=commits.get(id, "")).name
+            yield Text(f"{words}: {', '.join(names) if len(nodes) > 1 else 'all'}")
+    if len(nodes) > 1:
+        words = "not all have the same release. Next: fab provision, which brings each to the one"
+        yield Text(f"{words} that is written down", "red")
+
+
+def _commits(results: dict[str, NodeResult]) -> dict[str, str]:
+    """Of each release that the central node's record names; short, as people write it."""
+    told = [result.facts.get("releases") for result in results.values()]
+    served = (entry for each in told if each for entry in each["served"])
+    return {entry["release"]: entry["commit"][:10] for entry in served}
+
+
 def _in_common(results: dict[str, NodeResult]) -> Iterator[str]:
     """What most nodes share, a line each: systems, versions, certificates."""
     shared: dict[str, list[str]] = {}
@@ -128,6 +153,7 @@ def _shared(result: NodeResult) -> Iterator[str]:
 
 def as_json(results: dict[str, NodeResult]) -> str:
     """The same for machines; times in seconds."""
+    commits = _commits(results)
     return json.dumps(
         {
             name: {
@@ -135,6 +161,8 @@ def as_json(results: dict[str, NodeResult]) -> str:
                 "healthy": healthy(result),
                 "wrong": [] if result.error else list(wrong(result)),
                 "clock_lag": None if result.error else round(lag(result), 3),
+                "release": _current(result),
+                "commit": commits.get(_current(result), ""),
                 "facts": result.facts.get("state"),
                 "resources": {event["id"]: event["status"] == "ok" for event in result.resources},
             }
@@ -157,6 +185,12 @@ def _share(mounts: dict[str, Any]) -> str:
 
 def _release(target: Any) -> str:
     return PurePosixPath(target).name if isinstance(target, str) else "-"
+
+
+def _current(result: NodeResult) -> str:
+    """The release that a node has; nothing, where it has none or did not say."""
+    said = result.facts.get("releases")
+    return said["current"] if said else ""
 
 
 def _last_run(run: Run | None) -> str:

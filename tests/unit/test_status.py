@@ -214,3 +214,42 @@ def test_piped__has_no_blanks_at_the_ends_of_lines(three_node, capsys):
     said = capsys.readouterr().out
     assert "server-3" in said
     assert all(line == line.rstrip() for line in said.splitlines())
+
+
+RECORD = [
+    {"release": "abc", "at": 1.0, "how": "deploy", "commit": "0123456789abcdef"},
+    {"release": "def", "at": 2.0, "how": "deploy", "commit": ""},
+]
+
+
+def has(name: str, release: str, served: list | None = None) -> NodeResult:
+    result = node(name, links={"/opt/videoteca/current": f"/opt/videoteca/releases/{release}"})
+    about = {"served": served or [], "current": release, "seals": {}, "venvs": {}}
+    result.facts["releases"] = about
+    return result
+
+
+def test_release__is_told_with_its_commit_which_the_central_node_knows(three_node):
+    shown = screen(three_node, has("server-1", "abc", RECORD), has("server-2", "abc"))
+    assert "commit 0123456789 (release abc): all" in shown
+    assert "not all have the same release" not in shown
+
+
+def test_nodes_with_different_releases__are_told_apart(three_node):
+    nodes = [has("server-1", "abc", RECORD), has("server-2", "abc"), has("server-3", "def")]
+    shown = screen(three_node, *nodes)
+    assert "commit 0123456789 (release abc): server-1, server-2" in shown
+    assert "release def: server-3" in shown
+    assert "not all have the same release. Next: fab provision" in shown
+    told = json.loads(status.as_json({result.node: result for result in nodes}))
+    assert [(each["release"], each["commit"]) for each in told.values()] == [
+        ("abc", "0123456789"),
+        ("abc", "0123456789"),
+        ("def", ""),
+    ]
+
+
+def test_cluster_without_a_release__is_not_said_to_differ(three_node):
+    shown = screen(three_node, *(node(n, links={"/opt/videoteca/current": None}) for n in "ab"))
+    assert "not all have the same release" not in shown
+    assert "(release" not in shown

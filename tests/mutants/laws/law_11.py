@@ -502,4 +502,18 @@ FAULTS = (
         "link in {*it.reload_on, *it.restart_on}",
         ("test_switch.py",),
     ),
+    Fault(
+        "strangers are told which release serves",
+        "templates/uwsgi/release.py.j2",
+        'if is_near(environ.get("REMOTE_ADDR", "")):',
+        "if True:",
+        ("roles/test_health.py",),
+    ),
+    Fault(
+        "nodes with different releases are not told apart",
+        "nodriza/status.py:_serving",
+        "if len(nodes) > 1:\n        words",
+        "if False:\n        words",
+        ("test_status.py",),
+    ),
 )

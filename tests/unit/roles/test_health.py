@@ -43,6 +43,25 @@ def test_node_is_well__when_the_application_answers_whatever_it_has(worker, stat
     assert ask(serve, NODRIZA_HEALTH="1") == ("200 OK", "ok")
 
 
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("127.0.0.1", True),
+        ("198.18.7.11", True),
+        ("198.18.8.12", False),
+        ("::1", True),
+        ("", False),
+    ],
+)
+def test_release__is_told_to_nodes_of_the_cluster_and_to_no_stranger(worker, address, told):
+    headers: list[tuple[str, str]] = []
+    worker["release"] = "/opt/videoteca/releases/abc"
+    serve = worker["with_health"](application("200 OK"))
+    environ = {"PATH_INFO": "/healthz", "NODRIZA_HEALTH": "1", "REMOTE_ADDR": address}
+    serve(environ, lambda _, more: headers.extend(more))
+    assert (("X-Release", "abc") in headers) is told
+
+
 @pytest.mark.parametrize("status", ["500 Oh", "503 No", "400 Bad Request"])
 def test_node_is_ill__when_the_application_is_or_does_not_know_its_name(worker, status):
     said, words = ask(worker["with_health"](application(status)), NODRIZA_HEALTH="1")
