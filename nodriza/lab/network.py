@@ -28,7 +28,7 @@ from typing import Any, BinaryIO, TypeVar
 from nodriza.errors import LabError
 from nodriza.lab import state
 from nodriza.lab.programs import run, succeeds
-from nodriza.lab.wiring import Wiring, inner_rules, namespace_file, other_labs, outer_rules
+from nodriza.lab.wiring import Wiring, inner_rules, namespace_file, netns_of, outer_rules
 
 CLONE_NEWNET = 0x40000000
 FILTER = ("ip", "filter", "FORWARD")
@@ -221,8 +221,11 @@ def _forward_on() -> None:
 
 
 def _forward_off() -> None:
-    """The last lab that goes puts forwarding back as the first one found it."""
-    if any(namespace_file(lab["netns"]).exists() for lab in other_labs("")):
+    """The last lab that goes puts forwarding back as the first one found it.
+
+    Another user's labs count too, and one that is just coming up: the setting is the computer's.
+    """
+    if any(namespace_file(netns_of("")).parent.glob(netns_of("*"))):
         return
     with suppress(FileNotFoundError):
         _sysctl("net/ipv4/ip_forward", _remembered().read_text())
