@@ -31,8 +31,8 @@ RECORD = 768 * 1024
 """Bytes of an event; the controller takes no more (nodriza/ssh/conversation.py)."""
 
 
-class Line:
-    """The way back to the controller; when it breaks, the run winds down."""
+class EventStream:
+    """The events on their way to the controller; when the line breaks, the run winds down."""
 
     def __init__(self, stream: BinaryIO, redactor: Redactor, described: Dict[str, Any]) -> None:
         self.stream = stream
@@ -90,7 +90,7 @@ def shortened(text: str, most: int) -> str:
 class Controller:
     """What comes from the other end of the line while the plan is at work."""
 
-    def __init__(self, stdin: int, line: Line) -> None:
+    def __init__(self, stdin: int, line: EventStream) -> None:
         self.line = line
         self.stopping = threading.Event()
         self._turn = threading.Event()

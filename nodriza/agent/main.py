@@ -20,7 +20,7 @@ from nodriza import resources as nouns
 from nodriza.agent.converge import Converge
 from nodriza.agent.host import Host, HostError
 from nodriza.agent.journal import HOME, Busy, Journal
-from nodriza.agent.line import Controller, Line
+from nodriza.agent.line import Controller, EventStream
 from nodriza.agent.redact import Redactor
 from nodriza.agent.system import refuse_unknown_system, untried
 from nodriza.agent.words import told
@@ -37,7 +37,7 @@ def main(body: bytes, stdin: int, keep: Optional[Tuple[str, bytes]]) -> None:
     stdout = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # a stray print must not end up between the events
     described = {data["id"]: data for data in request["resources"]}
-    line = Line(stdout, Redactor(request["secrets"]), described)
+    line = EventStream(stdout, Redactor(request["secrets"]), described)
     controller = Controller(stdin, line)
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: controller.stopping.set())
@@ -73,7 +73,7 @@ def keep_agent(host: Host, path: str, data: bytes) -> None:
 
 def _serve(
     request: Dict[str, Any],
-    line: Line,
+    line: EventStream,
     controller: Controller,
     keep: Optional[Tuple[str, bytes]],
 ) -> int:

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from nodriza import history as engine
-from nodriza.agent.line import Line
+from nodriza.agent.line import EventStream
 from nodriza.agent.redact import HIDDEN, Redactor
 from nodriza.errors import ConnectionFailed, HostRefused, TargetError
 from nodriza.result import NodeResult
@@ -152,7 +152,7 @@ def test_what_is_no_file__is_said_not_to_be_undone():
 def test_rollback_s_resources__keep_their_names_on_the_way_and_hide_old_secrets():
     """They are others than the plan's, in another order: their number would not be enough."""
     stream = io.BytesIO()
-    line = Line(stream, Redactor({}), {})
+    line = EventStream(stream, Redactor({}), {})
     line.counts_ok = False
     line.closed = {"file:/secret"}
     rest = {"event": "resource", "gap": {}, "diff": "-old\n+new", "words": "", "seconds": 0.0}

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from nodriza.agent.host import Host, HostError
-from nodriza.agent.line import HERE, Controller, Line
+from nodriza.agent.line import HERE, Controller, EventStream
 from nodriza.agent.redact import Redactor
 from nodriza.resources import Upload
 from nodriza.source import read_source
@@ -48,7 +48,7 @@ class Both:
         self.stop = threading.Event()
         self.sender = Sender(self.channel, self.stop, self.events.append)
         self.host = Host(str(root))
-        self.controller = Controller(inside, Line(self, Redactor({}), {}))
+        self.controller = Controller(inside, EventStream(self, Redactor({}), {}))
         self.host.fetch = self.controller.fetch
         files = len(source.entries)
         self.upload = Upload("/app", source.sha256, files=files, size=source.size, like="/former")

@@ -7,7 +7,7 @@ def leaves(kind: str) -> Fault:
     """Events of one kind leave as they are."""
     return Fault(
         f"values leave in {kind} events",
-        "nodriza/agent/line.py:Line.emit",
+        "nodriza/agent/line.py:EventStream.emit",
         "safe = self.redactor.hide(event)",
         f'safe = dict(event) if event["event"] == "{kind}" else self.redactor.hide(event)',
         ("agent/test_line.py",),
@@ -102,7 +102,7 @@ FAULTS = (
     ),
     Fault(
         "an older password leaves in a diff",
-        "nodriza/agent/line.py:Line.emit",
+        "nodriza/agent/line.py:EventStream.emit",
         'if safe.get("diff") and data and holds_secrets(data):',
         "if False:",
         ("agent/test_line.py",),
@@ -116,7 +116,7 @@ FAULTS = (
     ),
     Fault(
         "the diff of a closed file is shown",
-        "nodriza/agent/line.py:Line.emit",
+        "nodriza/agent/line.py:EventStream.emit",
         'if safe.get("diff") and safe["id"] in self.closed:',
         "if False:",
         ("agent/test_line.py",),
@@ -137,7 +137,7 @@ FAULTS = (
     ),
     Fault(
         "a host remembers values in its history",
-        "nodriza/agent/line.py:Line.emit",
+        "nodriza/agent/line.py:EventStream.emit",
         'kept = {key: safe[key] for key in ("status", "gap")}',
         'kept = {key: event[key] for key in ("status", "gap")}',
         ("agent/test_line.py",),

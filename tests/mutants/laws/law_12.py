@@ -68,7 +68,7 @@ FAULTS = (
     ),
     Fault(
         "a broken line does not end the run",
-        "nodriza/agent/line.py:Line.emit",
+        "nodriza/agent/line.py:EventStream.emit",
         "self.broken = True",
         "pass",
         ("agent/test_line.py",),
@@ -481,14 +481,14 @@ FAULTS = (
     ),
     Fault(
         "an event may be longer than the controller takes",
-        "nodriza/agent/line.py:Line.emit",
+        "nodriza/agent/line.py:EventStream.emit",
         "if len(record) > RECORD:",
         "if False:",
         ("agent/test_program.py",),
     ),
     Fault(
         "a failure's words have no bound on the line",
-        "nodriza/agent/line.py:Line.emit",
+        "nodriza/agent/line.py:EventStream.emit",
         'if len(safe.get(name, "")) > most:',
         "if False:",
         ("agent/test_program.py",),

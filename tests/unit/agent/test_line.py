@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from nodriza.agent.host import HostError
-from nodriza.agent.line import DATA, HERE, TURN, Controller, Line
+from nodriza.agent.line import DATA, HERE, TURN, Controller, EventStream
 from nodriza.agent.redact import Redactor
 
 
@@ -23,7 +23,7 @@ class Talk:
     def __init__(self) -> None:
         inside, self.end = os.pipe()
         self.out = io.BytesIO()
-        self.controller = Controller(inside, Line(self.out, Redactor({}), {}))
+        self.controller = Controller(inside, EventStream(self.out, Redactor({}), {}))
 
     def say_soon(self, word: bytes) -> None:
         threading.Timer(0.05, os.write, (self.end, word)).start()
@@ -158,7 +158,7 @@ EVENTS = [
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event["event"])
 def test_event__leaves_without_a_value_whatever_its_kind(event):
     out = io.BytesIO()
-    line = Line(out, Redactor({"redis": "VALUE1111"}), {})
+    line = EventStream(out, Redactor({"redis": "VALUE1111"}), {})
     line.emit(event)
     said = json.loads(out.getvalue().split(b"\x1e")[1])
     assert "VALUE1111" not in json.dumps(said)
@@ -170,21 +170,21 @@ def test_diff_of_a_file_with_secrets__shows_no_old_value():
     """An older password, which nobody here knows as one."""
     out = io.BytesIO()
     described = {"file:/a": {"content": "pass ‹secret:redis›\n"}}
-    line = Line(out, Redactor({"redis": "VALUE1111"}), described)
+    line = EventStream(out, Redactor({"redis": "VALUE1111"}), described)
     line.emit(resource(diff="--- a\n+++ b\n-pass OLDVALUE\n+pass VALUE1111"))
     assert "OLDVALUE" not in out.getvalue().decode()
 
 
 def test_diff_of_a_file_that_is_closed__is_not_shown():
     out = io.BytesIO()
-    line = Line(out, Redactor({}), {})
+    line = EventStream(out, Redactor({}), {})
     line.closed = {"file:/a"}
     line.emit(resource(diff="-pass OLDVALUE"))
     assert "OLDVALUE" not in out.getvalue().decode()
 
 
 def test_words_of_a_failure__are_remembered_up_to_a_bound():
-    line = Line(io.BytesIO(), Redactor({}), {})
+    line = EventStream(io.BytesIO(), Redactor({}), {})
     line.emit(resource(status="failed", words="x" * 5000))
     assert len(line.told["file:/a"]["words"]) == 500
 
@@ -195,7 +195,7 @@ def test_line_that_breaks__winds_the_run_down():
             raise BrokenPipeError
 
     inside, end = os.pipe()
-    line = Line(Broken(), Redactor({}), {})
+    line = EventStream(Broken(), Redactor({}), {})
     controller = Controller(inside, line)
     assert not controller.wants_no_more()
     line.emit(resource())

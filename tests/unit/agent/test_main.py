@@ -14,7 +14,7 @@ import pytest
 from nodriza.agent import main as module
 from nodriza.agent.host import Host, HostError
 from nodriza.agent.journal import Journal
-from nodriza.agent.line import Line
+from nodriza.agent.line import EventStream
 from nodriza.agent.redact import Redactor
 from nodriza.resources import File, to_data
 
@@ -64,7 +64,7 @@ def serve(mode: str, *resources: File, **more: object) -> tuple[int, list[dict]]
         "resources": [{"id": r.id, **to_data(r)} for r in resources],
         **more,
     }
-    line = Line(out, Redactor({}), {data["id"]: data for data in request["resources"]})
+    line = EventStream(out, Redactor({}), {data["id"]: data for data in request["resources"]})
     code = module._serve(request, line, Controlled(), ("/var/lib/nodriza/agent/x", b"the agent"))
     return code, [json.loads(record) for record in out.getvalue().split(b"\x1e")[1:]]
 

@@ -13,7 +13,7 @@ from nodriza.agent import program
 from nodriza.agent.answers import listing
 from nodriza.agent.host import Host, HostError
 from nodriza.agent.journal import Journal
-from nodriza.agent.line import LONGEST, RECORD, Line
+from nodriza.agent.line import LONGEST, RECORD, EventStream
 from nodriza.agent.redact import Redactor
 from nodriza.agent.system import os_release
 from tests.memory import Peak
@@ -181,7 +181,7 @@ class Stream:
 
 def emitted(**more: object) -> bytes:
     stream = Stream()
-    line = Line(stream, Redactor({}), {})  # type: ignore[arg-type]
+    line = EventStream(stream, Redactor({}), {})  # type: ignore[arg-type]
     rest = {"status": "failed", "gap": {}, "diff": "", "words": "", "seconds": 0.0}
     line.emit({"event": "resource", "id": "file:/a", **rest, **more})
     return stream.said
