@@ -119,7 +119,7 @@ def test_requirement_that_does_not_exist__leaves_the_old_release_serving(
         file.write("Django==0.0.0.99\n")
     result = refused(deployed)
     assert "venv:" in result.said
-    assert "Django==0.0.0.99" in result.said
+    assert "django==0.0.0.99" in result.said.lower()
 
 
 def test_release_whose_every_request_fails__reaches_no_visitor(

@@ -143,7 +143,8 @@ def test_secrets__are_in_no_artefact_of_a_day_of_work(tells: Project) -> None:
         everything(project, secrets, texts)
         project.inventory.write_text(yaml.safe_dump(ours, sort_keys=False))
         mistakes(project, texts)
-    assert len(set(secrets)) == 7  # three, of which each was replaced, one of them twice
+    # Four; three of them were replaced, and one of these twice.
+    assert len(set(secrets)) == len(NAMES) + 4
     wait_for("answer of every child", 30, lambda: serving(project.cluster))
 
     assert texts.leaks(secrets) == {}

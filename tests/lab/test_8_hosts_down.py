@@ -97,7 +97,7 @@ def test_laptop_that_sleeps_mid_run__holds_no_host_and_tells_when_it_wakes(
         other = project.fab("provision:server-2", "--json").well()
         os.kill(process.pid, signal.SIGCONT)
         out, err = process.communicate(timeout=60)
-    assert "another run is at work on this host: root from" in meanwhile.said
+    assert "another run is at work on this host: provision:server-2 by root from" in meanwhile.said
     assert "file:/etc/nginx/conf.d/videoteca.conf" in other.changed()["server-2"]
     assert process.returncode == 1, out + err
     assert "no sign of the controller for 90 s" in out
