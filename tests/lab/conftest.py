@@ -51,6 +51,7 @@ LONG = {
     "test_own_repository.py",
     "test_reading.py",
     "test_rotation.py",
+    "test_static.py",
     "test_strangers.py",
     "test_tasks.py",
     "test_tls.py",

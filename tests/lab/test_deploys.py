@@ -36,7 +36,7 @@ LEFT = r"""
 for left in new old; do
     find etc root home run/uwsgi opt usr/local var srv -name "*.nodriza-$left" -o -name "*.$left"
 done
-ls -A /opt/videoteca | grep -vx 'current\|releases\|venvs\|uv\|uv.txt'
+ls -A /opt/videoteca | grep -vx 'current\|releases\|venvs\|newest\|uv\|uv.txt'
 systemctl list-units --all --no-legend --plain 'nodriza-*'
 """
 OWED = "ls /var/lib/nodriza/owed"
