@@ -61,6 +61,12 @@ def facts(request: dict[str, Any]) -> dict[str, Any]:
             "last_run": {k: v for k, v in past("20261101T101500Z-0a1b2c").items() if k != "kept"},
             "clock": time.time(),
         },
+        "releases": {
+            "served": [{"release": "abc", "at": 1.0, "how": "deploy", "commit": "1a2b3c4"}],
+            "current": "abc",
+            "seals": {},
+            "venvs": {},
+        },
     }
     return {"event": "facts", **{word: all_[word] for word in request["ask"]}}
 
