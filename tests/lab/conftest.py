@@ -120,18 +120,12 @@ def project(
 
 
 def _lab(project: Project) -> Iterator[Project]:
-    project.fab("lab.down").well()  # what a run before this one may have left
-    try:
-        project.times["lab.up"] = project.fab("lab.up").well().seconds
+    with project.up():
         for node in NODES:
             # sshd then tells every session that it starts.
             verbose = f"echo LogLevel VERBOSE >{VERBOSE} && systemctl restart ssh"
             project.on(node, f"{verbose}; sleep 0.1; touch /root/.bare; sleep 0.1")
         yield project
-    finally:
-        if os.environ.get("NODRIZA_KEEP_LAB") != "1":
-            project.write()
-            project.fab("lab.down").well()
 
 
 @pytest.fixture(scope="session")

@@ -94,7 +94,9 @@ class Project:
     times: dict[str, float] = field(default_factory=dict)
 
     @classmethod
-    def make(cls, folder: Path, name: str, third: int) -> Project:
+    def make(
+        cls, folder: Path, name: str, third: int, *, children: int = 2, videos: int = 1
+    ) -> Project:
         """The shipped lab under another name, in 198.18.<third>.0/24 and the one after."""
         text = SHIPPED.read_text()
         text = text.replace("198.18.8.", f"198.18.{third + 1}.").replace(
@@ -103,6 +105,18 @@ class Project:
         data = yaml.safe_load(text)
         data["cluster"] = name
         data["app"]["source"] = "../videoteca"
+        nodes = data["nodes"]
+        for kind, first, last, number, host in (
+            ("server", 2, 3, children, 12),
+            ("video", 1, 1, videos, 21),
+        ):
+            shipped = nodes.pop(f"{kind}-{_range(first, last)}")
+            old, new = _range(host, host + last - first), _range(host, host + number - 1)
+            if number:
+                nodes[f"{kind}-{_range(first, first + number - 1)}"] = {
+                    key: value.replace(f".{old}", f".{new}") if isinstance(value, str) else value
+                    for key, value in shipped.items()
+                }
         (folder / "inventories").mkdir(parents=True)
         (folder / "fabfile.py").write_text("from nodriza.fabfile import ns  # noqa: F401\n")
         shutil.copytree(
@@ -131,6 +145,20 @@ class Project:
         """Write the inventory, with some settings of ``app`` changed."""
         data = {**self.data, "app": {**self.data["app"], **app}}
         self.inventory.write_text(yaml.safe_dump(data, sort_keys=False))
+
+    @contextlib.contextmanager
+    def up(self, *commands: str) -> Iterator[None]:
+        """Bare machines, on which each of the commands comes to a good end; gone afterwards."""
+        self.fab("lab.down").well()  # what a run before this one may have left
+        try:
+            for command in ("lab.up", *commands):
+                done = self.fab(command, timeout=1200).well()
+                self.times[f"{self.name}: {command}"] = done.seconds
+            yield
+        finally:
+            if os.environ.get("NODRIZA_KEEP_LAB") != "1":
+                self.write()  # a test may have left an inventory that nobody can read
+                self.fab("lab.down").well()
 
     def as_real_hosts(self, name: str, **ssh: Any) -> str:
         """Another inventory of the same machines that nobody knows to be a lab's."""
@@ -247,6 +275,11 @@ class Project:
     def power_on(self, node: str) -> None:
         """On again, and answering SSH."""
         lab.start(self.cluster, node)
+
+
+def _range(first: int, last: int) -> str:
+    """As inventories write it: "[2:3]", or one number."""
+    return str(first) if first == last else f"[{first}:{last}]"
 
 
 def wait_for(

@@ -41,20 +41,10 @@ open("hostile.py", "w").write(f"found = {found!r}\\nuid = {os.getuid()}\\n")
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A central node and one child, provisioned and deployed once."""
-    project = Project.make(tmp_path_factory.mktemp("build"), "builder", 210)
-    nodes = project.data["nodes"]
-    del nodes["video-1"]
-    places = {"private": "198.18.210.12", "public": "198.18.211.12"}
-    nodes["server-2"] = {**nodes.pop("server-[2:3]"), **places}
-    project.write()
-    project.fab("lab.down").well()
-    try:
-        project.fab("lab.up").well()
-        project.fab("provision").well()
-        project.fab("deploy").well()
+    folder = tmp_path_factory.mktemp("build")
+    project = Project.make(folder, "builder", 210, children=1, videos=0)
+    with project.up("provision", "deploy"):
         yield project
-    finally:
-        project.fab("lab.down").well()
 
 
 def processes(project: Project, mark: str) -> list[str]:

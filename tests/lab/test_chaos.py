@@ -150,24 +150,11 @@ class Chaos:
 
 @pytest.fixture(scope="module")
 def chaos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chaos]:
-    project = Project.make(tmp_path_factory.mktemp("chaos"), "chaos", 137)
-    nodes = project.data["nodes"]
-    child, video = nodes.pop("server-[2:3]"), nodes.pop("video-1")
-    nodes["server-[2:6]"] = {
-        key: value.replace("[12:13]", "[12:16]") if isinstance(value, str) else value
-        for key, value in child.items()
-    }
-    nodes["video-[1:2]"] = {**video, "private": video["private"].replace(".21", ".[21:22]")}
-    project.write()
-    project.fab("lab.down").well()
-    try:
-        project.fab("lab.up").well()
-        project.fab("provision", timeout=1200).well()
-        project.fab("deploy").well()
+    folder = tmp_path_factory.mktemp("chaos")
+    project = Project.make(folder, "chaos", 137, children=len(CHILDREN), videos=2)
+    with project.up("provision", "deploy"):
         wait_for("answer of every child", 120, lambda: serving(project.cluster))
         yield _undisturbed(Chaos(project))
-    finally:
-        project.fab("lab.down").well()
 
 
 def _undisturbed(chaos: Chaos) -> Chaos:

@@ -78,17 +78,11 @@ class Site:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     project = Project.make(tmp_path_factory.mktemp("deploys"), "deploys", 141)
-    project.fab("lab.down").well()
-    try:
-        project.fab("lab.up").well()
-        project.fab("provision").well()
-        project.fab("deploy").well()
+    with project.up("provision", "deploy"):
         site = Site(project)
         site.serves = site.current()
         wait_for("first release", 60, lambda: site.served() == {site.serves})
         yield site
-    finally:
-        project.fab("lab.down").well()
 
 
 # The kinds of deploys. Each changes the source and types what has to be typed; it ends well,

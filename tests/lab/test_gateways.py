@@ -53,16 +53,10 @@ HUNDRED = 100
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """Three bare machines, and an operator whose ssh_config the tests write."""
-    project = Project.make(tmp_path_factory.mktemp("gateways"), "gateways", 205)
-    del project.data["nodes"]["video-1"]
-    project.write()
-    project.fab("lab.down").well()  # what a run before this one may have left
-    try:
-        project.fab("lab.up").well()
+    project = Project.make(tmp_path_factory.mktemp("gateways"), "gateways", 205, videos=0)
+    with project.up():
         (project.folder / "home" / ".ssh").mkdir(mode=0o700, parents=True, exist_ok=True)
         yield project
-    finally:
-        project.fab("lab.down").well()
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,6 @@ what a host meets over the months: another time zone, full logs, a reboot of a p
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import time
 from collections.abc import Iterator
@@ -97,29 +96,15 @@ class Hosts(Project):
 @pytest.fixture(scope="module")
 def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
     """Provisioned and deployed over log-ins of that kind."""
-    project = Hosts.make(tmp_path_factory.mktemp("citizen"), "nodriza-citizen", 217)
+    project = Hosts.make(tmp_path_factory.mktemp("citizen"), "nodriza-citizen", 217, children=1)
     assert isinstance(project, Hosts)
-    nodes = project.data["nodes"]
-    nodes["server-2"] = {
-        "kind": "child",
-        "private": "198.18.217.12",
-        "public": "198.18.218.12",
-    }
-    del nodes["server-[2:3]"]
-    project.write()
-    project.fab("lab.down").well()
-    try:
-        project.fab("lab.up").well()
+    with project.up():
         for node in NODES:
             project.on(node, HOSTILE)
         project.fab("provision").well()
         project.fab("deploy").well()
         wait_for("answer of the child", 120, lambda: serving(project.cluster))
         yield project
-    finally:
-        if os.environ.get("NODRIZA_KEEP_LAB") != "1":
-            project.write()
-            project.fab("lab.down").well()
 
 
 def test_login__really_is_hostile(hosts: Hosts) -> None:

@@ -62,18 +62,13 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     project.program = project.folder / "fab-measured"
     project.program.write_text(MEASURED)
     project.program.chmod(0o755)
-    project.fab("lab.down").well()  # what a run before this one may have left
-    try:
-        project.fab("lab.up").well()
-        project.fab("provision:server-1,server-2,server-3").well()
+    with project.up("provision:server-1,server-2,server-3"):
         script = Path(liar.__file__).read_text()
         project.on(LIAR, "cat >/root/liar && chmod 755 /root/liar", stdin=script)
         project.on(LIAR, "systemd-run --quiet --unit=listeners /root/liar listen")
         forced = "printf 'Match User root\\n ForceCommand /root/liar\\n'"
         project.on(LIAR, f"{forced} >/etc/ssh/sshd_config.d/99-liar.conf; systemctl reload ssh")
         yield project
-    finally:
-        project.fab("lab.down").well()
 
 
 def heard(project: Project, *words: str, seconds: float, inside: bool = False) -> Result:

@@ -18,22 +18,13 @@ ADDS = 'migrations.AddField("video", "stars", models.IntegerField({more}))'
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A central node and one child that serve a release."""
-    project = Project.make(tmp_path_factory.mktemp("judged"), "judged", 31)
-    nodes = project.data["nodes"]
-    del nodes["video-1"]
-    places = {"private": "198.18.31.12", "public": "198.18.32.12"}
-    nodes["server-2"] = {**nodes.pop("server-[2:3]"), **places}
-    project.write()
-    project.fab("lab.down").well()
-    try:
-        project.fab("lab.up").well()
-        project.fab("provision").well()
+    folder = tmp_path_factory.mktemp("judged")
+    project = Project.make(folder, "judged", 31, children=1, videos=0)
+    with project.up("provision"):
         first = project.fab("deploy").well()
         assert "migrates" in first.said
         assert "warning" not in first.said
         yield project
-    finally:
-        project.fab("lab.down").well()
 
 
 def app(project: Project) -> Path:

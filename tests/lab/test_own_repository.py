@@ -53,12 +53,8 @@ def own(
         file.write("\n\n" + shown("fabfile.py"))
     project = Project(folder, "own", _small(folder), environment / "fab", times)
     project.write()
-    project.fab("lab.down").well()
-    try:
-        times["own repository: lab.up"] = project.fab("lab.up").well().seconds
+    with project.up():
         yield project
-    finally:
-        project.fab("lab.down").well()
 
 
 def _small(folder: Path) -> dict[str, object]:

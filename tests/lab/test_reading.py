@@ -26,24 +26,12 @@ uwsgi-core --connect-and-read /run/uwsgi/videoteca.stats.sock 2>&1 | grep -c '"i
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """One central node, which answers for the name as well, a child and a video node."""
-    project = Project.make(tmp_path_factory.mktemp("reading"), "reading", 213)
-    nodes = project.data["nodes"]
-    child = nodes.pop("server-[2:3]")
-    nodes[CHILD] = {
-        key: value.replace("[12:13]", "12") if isinstance(value, str) else value
-        for key, value in child.items()
-    }
-    nodes["server-1"]["roles"] = ["default", "dns"]
+    project = Project.make(tmp_path_factory.mktemp("reading"), "reading", 213, children=1)
+    project.data["nodes"]["server-1"]["roles"] = ["default", "dns"]
     project.write()
-    project.fab("lab.down").well()
-    try:
-        project.fab("lab.up").well()
-        project.fab("provision", timeout=1200).well()
-        project.fab("deploy").well()
+    with project.up("provision", "deploy"):
         wait_for("answer of every child", 120, lambda: serving(project.cluster))
         yield project
-    finally:
-        project.fab("lab.down").well()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import re
 import threading
@@ -28,20 +27,11 @@ def project(
     """Two children and a release."""
     project = Project.make(tmp_path_factory.mktemp("static"), "labstatic", 132)
     project.times = times
-    project.write()
     source = project.folder / "videoteca"
     (source / "videos/static/videos/gone.txt").write_text("plain\n")
-    project.fab("lab.down").well()  # what a run before this one may have left
-    try:
-        project.fab("lab.up").well()
-        project.fab("provision").well()
-        project.fab("deploy").well()
+    with project.up("provision", "deploy"):
         wait_for("answers of every worker", 120, lambda: taken_over(project.cluster, project.on))
         yield project
-    finally:
-        if os.environ.get("NODRIZA_KEEP_LAB") != "1":
-            project.write()
-            project.fab("lab.down").well()
 
 
 class Reader(threading.Thread):

@@ -56,14 +56,8 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         (project.folder / path).write_text(text)
     project.data.update(yaml.safe_load(code["yaml"][1]))
     project.write(tasks={"longest": LONGEST})
-    project.fab("lab.down").well()
-    try:
-        project.fab("lab.up").well()
-        project.fab("provision").well()
-        project.fab("deploy").well()
+    with project.up("provision", "deploy"):
         yield project
-    finally:
-        project.fab("lab.down")
 
 
 def send(project: Project, name: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -15,27 +14,14 @@ from tests.lab.visitor import serving
 @pytest.fixture(scope="module")
 def trixie(tmp_path_factory: pytest.TempPathFactory, times: dict[str, float]) -> Iterator[Project]:
     """One central node, which is the name server as well, and one child."""
-    project = Project.make(tmp_path_factory.mktemp("trixie"), "nodriza-trixie", 37)
-    nodes = project.data["nodes"]
-    project.data["nodes"] = {
-        "server-1": nodes["server-1"],
-        "server-2": {
-            "kind": "child",
-            "private": "198.18.37.12",
-            "public": "198.18.38.12",
-        },
-    }
-    nodes["server-1"]["roles"] = ["default", "dns"]
+    folder = tmp_path_factory.mktemp("trixie")
+    project = Project.make(folder, "nodriza-trixie", 37, children=1, videos=0)
+    project.data["nodes"]["server-1"]["roles"] = ["default", "dns"]
     project.data["lab"] = {"release": "trixie"}
     project.write()
     project.times = times
-    project.fab("lab.down").well()
-    try:
-        project.fab("lab.up").well()
+    with project.up():
         yield project
-    finally:
-        if os.environ.get("NODRIZA_KEEP_LAB") != "1":
-            project.fab("lab.down").well()
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import json
-import os
 import re
 import shutil
 import socket
@@ -75,29 +74,18 @@ def project(
     tmp_path_factory: pytest.TempPathFactory, times: dict[str, float]
 ) -> Iterator[Project]:
     """A central node and one child."""
-    project = with_visits(Project.make(tmp_path_factory.mktemp("visitors"), "labvisit", 215))
+    folder = tmp_path_factory.mktemp("visitors")
+    project = with_visits(Project.make(folder, "labvisit", 215, children=1, videos=0))
     project.times = times
-    nodes = project.data["nodes"]
-    del nodes["video-1"]
-    nodes["server-2"] = nodes.pop("server-[2:3]")
-    nodes["server-2"].update(private="198.18.215.12", public="198.18.216.12")
     for key in ("celery", "smoke"):
         del project.data["app"][key]
     project.data["app"].update(max_upload_mb=60, uploads=["/upload/", "/visits/upload/"])
     project.data["limits"] = LIMITS
     project.write()
-    project.fab("lab.down").well()  # what a run before this one may have left
-    try:
-        project.fab("lab.up").well()
-        project.fab("provision").well()
-        project.fab("deploy").well()
+    with project.up("provision", "deploy"):
         wait_for("answers of every worker", 120, lambda: taken_over(project.cluster, project.on))
         project.on("server-1", FILES)
         yield project
-    finally:
-        if os.environ.get("NODRIZA_KEEP_LAB") != "1":
-            project.write()
-            project.fab("lab.down").well()
 
 
 LIMITS = {"connections": 40, "requests": 6}

@@ -18,17 +18,10 @@ FIRST = "/etc/redis/admin.env"
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A cluster of one central, provisioned."""
-    project = Project.make(tmp_path_factory.mktemp("weather"), "weather", 77)
-    nodes = project.data["nodes"]
-    project.data["nodes"] = {NODE: nodes[NODE]}
-    project.write()
-    project.fab("lab.down").well()
-    try:
-        project.fab("lab.up").well()
-        project.fab("provision").well()
+    folder = tmp_path_factory.mktemp("weather")
+    project = Project.make(folder, "weather", 77, children=0, videos=0)
+    with project.up("provision"):
         yield project
-    finally:
-        project.fab("lab.down").well()
 
 
 @pytest.fixture
