@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from nodriza.errors import SourceError
 
 if TYPE_CHECKING:
-    from nodriza.inventory.model import Installer
+    from nodriza.inventory.app import Installer
     from nodriza.source import Source
 
 UV_LOCK, PYPROJECT, POETRY = "uv.lock", "pyproject.toml", "poetry.lock"

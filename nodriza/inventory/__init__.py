@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from nodriza.inventory.files import find_inventories
 
 if TYPE_CHECKING:
+    from nodriza.inventory.app import App
     from nodriza.inventory.load import load_cluster
     from nodriza.inventory.model import (
-        App,
         Cluster,
         Kind,
         LabConfig,
@@ -37,7 +37,7 @@ __all__ = [
     "resolve_target",
 ]
 
-_HOME = {"load_cluster": "load", "resolve_target": "targets"}
+_HOME = {"App": "app", "load_cluster": "load", "resolve_target": "targets"}
 
 
 def __getattr__(name: str) -> Any:

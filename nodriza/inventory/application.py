@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from nodriza.inventory.app import AppSettings
 from nodriza.inventory.draft import Draft
 from nodriza.inventory.marks import Document
-from nodriza.inventory.model import AppSettings
 from nodriza.inventory.text import absolute
 from nodriza.inventory.wording import did_you_mean
 from nodriza.repository.drivers import named_in

@@ -8,16 +8,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from nodriza.inventory.app import App, Placement
 from nodriza.inventory.draft import Written
 from nodriza.inventory.model import (
-    App,
     Cluster,
     ClusterSettings,
     KindSettings,
     LabOverlay,
     Node,
     NodeSettings,
-    Placement,
     Share,
     Ssh,
 )

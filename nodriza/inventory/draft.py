@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from nodriza.inventory import ranges
+from nodriza.inventory.app import AppSettings
 from nodriza.inventory.marks import Document, Path
 from nodriza.inventory.model import (
-    AppSettings,
     ClusterSettings,
     Kinds,
     KindSettings,

@@ -278,7 +278,7 @@ FAULTS = (
     ),
     Fault(
         "requirements are built beside the application's secrets",
-        "nodriza/inventory/model.py:App.hidden_from_builder",
+        "nodriza/inventory/app.py:App.hidden_from_builder",
         'f"/etc/{self.name}", ',
         "",
         ("roles/test_release.py",),

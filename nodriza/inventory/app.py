@@ -1,0 +1,226 @@
+"""The Django application: what an inventory says of it, and its places on every node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from nodriza.inventory import text
+from nodriza.inventory.base import Model, whole
+from nodriza.inventory.site import FORM_MB
+
+Placement = Literal["local", "share"]
+Installer = Literal["uv", "pip"]
+
+
+class HealthCheck(Model):
+    """A page that has to answer before a child counts as well after a deploy."""
+
+    path: text.UrlPath
+    expect: Annotated[int, whole(200, 499)] = 200
+
+
+class Hooks(Model):
+    """Commands of the project's own around a deploy."""
+
+    build: Annotated[tuple[text.ShellLine, ...], text.Items] = ()
+    before_switch: Annotated[tuple[text.ShellLine, ...], text.Items] = ()
+    after: Annotated[tuple[text.AfterHook, ...], text.Items] = ()
+
+
+class Tasks(Model):
+    """What Celery's tasks are like. ``longest``: seconds that one of them may take."""
+
+    longest: Annotated[int, whole(1, 604_800)] = 3600
+
+    @property
+    def visibility(self) -> int:
+        """Seconds after which a task that nobody has acknowledged goes to another worker.
+
+        Longer than one may wait in a worker for the one before it, and be worked on then. 3600 is
+        what Redis's transport has by itself (kombu's visibility_timeout).
+        """
+        return max(3600, 2 * self.longest)
+
+
+class AppSettings(Model):
+    """The Django application, as written."""
+
+    name: text.AppName
+    source: text.Folder
+    wsgi: text.Module
+    settings: text.Module
+    celery: text.Module | None = None
+    tasks: Tasks = Tasks()
+    requirements: text.InsidePath | None = None
+    installer: Installer = "uv"
+    hooks: Hooks = Hooks()
+    include: Annotated[tuple[text.InsidePath, ...], text.Items] = ()
+    releases: Placement | None = None
+    health: Annotated[tuple[HealthCheck, ...], text.Items] = ()
+    debug: bool = False
+    uid: Annotated[int, whole(100, 59999)] = 800
+    processes: Annotated[int, whole(1, 512)] | None = None
+    threads: Annotated[int, whole(1, 256)] = 2
+    max_upload_mb: Annotated[int, whole(1, 1_000_000)] = 200
+    uploads: Annotated[tuple[text.UrlPrefix, ...], text.Items] = ()
+    environment: text.Environment = Field(default={})
+    packages: Annotated[tuple[text.PackageName, ...], text.Items] = ()
+    build_packages: Annotated[tuple[text.PackageName, ...], text.Items] = ()
+    smoke: text.InsidePath | None = None
+
+
+class App(AppSettings):
+    """The Django application, with the places it gets on every node."""
+
+    source_path: Path
+    releases: Placement
+
+    @property
+    def most_processes(self) -> int:
+        """On one child. Where the number is the child's own to find, for one of 16 cores."""
+        return self.processes or 17
+
+    @property
+    def form_mb(self) -> int:
+        """What visitors can send in one request, in MiB, where nobody uploads files."""
+        return FORM_MB
+
+    @property
+    def largest_body_mb(self) -> int:
+        """What visitors can send in one request, in MiB, at the addresses that take most."""
+        return self.max_upload_mb if self.uploads else FORM_MB
+
+    @property
+    def user(self) -> str:
+        """The unix user and group that the application's files belong to."""
+        return self.name
+
+    @property
+    def builder(self) -> str:
+        """The user who builds environments on the central node, and has no rights there."""
+        return f"{self.name[:26]}-build"  # 32 letters are the most (useradd(8))
+
+    @property
+    def cache(self) -> str:
+        """What the builder has downloaded and built before."""
+        return f"/var/cache/nodriza/{self.name}"
+
+    @property
+    def uv(self) -> str:
+        """The environment that has uv in it, root's own, on the central node."""
+        return f"{self.own}/uv"
+
+    @property
+    def own_files(self) -> tuple[str, ...]:
+        """Where the application writes while a release is made or tried."""
+        return (self.media, self.home)
+
+    @property
+    def out_of_reach(self) -> tuple[str, ...]:
+        """What other people's code does not see on the central node: the engine's records and
+        keys, and the folders of the databases.
+        """
+        return ("/var/lib/nodriza", "/var/lib/mysql", "/var/lib/redis")
+
+    @property
+    def hidden_from_builder(self) -> tuple[str, ...]:
+        """The same, and what the application may see: its variables, its files, its servers."""
+        own = (f"/etc/{self.name}", self.media, "/run/mysqld", "/run/redis")
+        return (*self.out_of_reach, *own)
+
+    @property
+    def root(self) -> str:
+        """The share's folder of this application, the same on every node."""
+        return f"/srv/{self.name}"
+
+    @property
+    def home(self) -> str:
+        """Where programs of the application keep what they keep below HOME; on no share."""
+        return f"/var/lib/{self.name}-home"
+
+    @property
+    def asked(self) -> tuple[tuple[str, int], ...]:
+        """The pages of ``health``: each path with the status that it has to have."""
+        return tuple((page.path, page.expect) for page in self.health)
+
+    @property
+    def own(self) -> str:
+        """The folder that each node has for itself, on its own disk."""
+        return f"/opt/{self.name}"
+
+    @property
+    def current(self) -> str:
+        """The link to the release that serves: each node's own, so that they can take turns."""
+        return f"{self.own}/current"
+
+    @property
+    def newest(self) -> str:
+        """The link to the release that was made last, for static files of pages that are open."""
+        return f"{self.own}/newest"
+
+    @property
+    def static(self) -> str:
+        """The static files of the release that serves. To its processes it is told without the
+        link: they stay with the release that they began with.
+        """
+        return f"{self.current}/static"
+
+    @property
+    def release_folder(self) -> str:
+        """One folder for each release."""
+        return f"{self._place}/releases"
+
+    @property
+    def venv_folder(self) -> str:
+        """One Python environment for each set of requirements."""
+        return f"{self._place}/venvs"
+
+    @property
+    def _place(self) -> str:
+        return self.own if self.releases == "local" else self.root
+
+    @property
+    def packs(self) -> str:
+        """Where nodes find what is to be on their own disks."""
+        return f"{self.root}/packs"
+
+    def pack(self, name: str) -> str:
+        """The pack of a release or an environment."""
+        return f"{self.packs}/{name}.tar"
+
+    def seal(self, name: str) -> str:
+        """What a release or an environment holds, as the central node wrote it down."""
+        return f"{self.seals}/{name}.json"
+
+    @property
+    def record(self) -> str:
+        """Which release served when: on the central node's own disk, out of others' reach."""
+        return f"/var/lib/nodriza/releases/{self.name}.jsonl"
+
+    @property
+    def seals(self) -> str:
+        """What each release holds; beside the record."""
+        return f"/var/lib/nodriza/releases/{self.name}"
+
+    @property
+    def media(self) -> str:
+        """What users upload."""
+        return f"{self.root}/media"
+
+    @property
+    def reload(self) -> str:
+        """The file whose touch makes every child load the current release."""
+        return f"{self.root}/reload"
+
+    @property
+    def socket(self) -> str:
+        """Where uwsgi takes requests from nginx."""
+        return f"/run/{self.name}.sock"
+
+    @property
+    def environment_file(self) -> str:
+        """The application's variables on each node, secrets among them."""
+        return f"/etc/{self.name}/{self.name}.env"
