@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nodriza.resources import Copy, Preflight, Trial
 
 if TYPE_CHECKING:
     from nodriza.events import Seal
-    from nodriza.inventory import Cluster
+    from nodriza.inventory import App, Cluster
 
 PYTHON = "/usr/bin/python3"
 """Debian's, on every node: uWSGI has the same one built in."""
@@ -64,11 +64,8 @@ def trial(cluster: Cluster, folder: str, *asked: tuple[str, int]) -> Trial:
         host=cluster.domain,
         scheme="https" if cluster.tls.on else "http",
         asked=asked,
-        user=app.user,
-        env_file=app.environment_file,
-        unit=f"nodriza-{app.name}-trial",
-        writable=app.own_files,
-        hidden=app.out_of_reach,
+        debug=app.debug,
+        **step(app, "trial"),
     )
 
 
@@ -88,12 +85,21 @@ def preflight(cluster: Cluster, folder: str, *, breaking: bool, again: bool = Fa
         debug=app.debug,
         breaking=breaking,
         again=again,
-        user=app.user,
-        env_file=app.environment_file,
-        unit=f"nodriza-{app.name}-preflight",
-        writable=app.own_files,
-        hidden=app.out_of_reach,
+        **step(app, "preflight"),
     )
+
+
+def step(app: App, name: str) -> dict[str, Any]:
+    """The fields of a noun that runs the application as its workers run: its user, its variables,
+    and out of reach of the rest; in a transient unit that ends with all that it started.
+    """
+    return {
+        "user": app.user,
+        "env_file": app.environment_file,
+        "unit": f"nodriza-{app.name}-{name}",
+        "writable": app.own_files,
+        "hidden": app.out_of_reach,
+    }
 
 
 @functools.cache

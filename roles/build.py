@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 from nodriza.inventory import Cluster, Node
-from nodriza.release import PYTHON, VENV, preflight
+from nodriza.release import PYTHON, VENV, preflight, step
 from nodriza.render import Template, template
 from nodriza.requirements import Requirements
 from nodriza.resources import (
@@ -77,20 +76,12 @@ def _made(
 
     built = (tree, venv, *hooked)
 
-    # As the application's user, in its place, with its variables: as on a child.
-    as_on_a_child: dict[str, Any] = {
-        "user": app.user,
-        "env_file": app.environment_file,
-        "writable": app.own_files,
-        "hidden": app.out_of_reach,
-    }
     # Before anything is imported that may name a static file: Django looks into the list of them.
     scratch = f"{app.own}/collected"
     yield Static(
         f"{folder}/static",
         scratch=scratch,
-        unit=f"nodriza-{app.name}-collectstatic",
-        **{**as_on_a_child, "writable": (scratch, *app.own_files)},
+        **{**step(app, "collectstatic"), "writable": (scratch, *app.own_files)},
     )
     # Refused before anything is touched that serves. No page is asked: the database does not fit
     # the release yet.
@@ -103,8 +94,7 @@ def _made(
         current=app.current,
         words="What it did before stays: MariaDB does not undo changes of tables. What is applied"
         f" says\n  fab run:{cluster.central.name} \"runuser -u {app.user} -- sh -c '{shell}'\"",
-        unit=f"nodriza-{app.name}-migrate",
-        **as_on_a_child,
+        **step(app, "migrate"),
     )
     for number, line in enumerate(app.hooks.before_switch, 1):
         yield Command(
@@ -114,8 +104,7 @@ def _made(
             cwd=f"{folder}/app",
             timeout=HOOK,
             words=f"app.hooks.before_switch: {line}",
-            unit=f"nodriza-{app.name}-before_switch-{number}",
-            **as_on_a_child,
+            **step(app, f"before_switch-{number}"),
         )
 
 

@@ -21,6 +21,9 @@ import importlib, json, os, sys, traceback
 from wsgiref.util import setup_testing_defaults
 
 about = json.loads(sys.argv[1])
+DEBUG = '''DEBUG is True with the variables that this node is to have (app.environment)
+at each error visitors would see source and settings
+  if it shall be so: app: {debug: true} in the inventory'''
 
 
 def ask(application, path):
@@ -42,6 +45,10 @@ def ask(application, path):
 
 def is_well():
     application = importlib.import_module(about["wsgi"]).application
+    settings = getattr(sys.modules.get("django.conf"), "settings", None)
+    if getattr(settings, "configured", False) and settings.DEBUG and not about["debug"]:
+        print(DEBUG, file=sys.stderr)
+        return False
     for path, expected in about["asked"]:
         status, text = ask(application, path)
         number = status[:3]
@@ -72,7 +79,8 @@ class Trial(Resource):
     ``wsgi`` module is imported as on a child, and ``asked``: a path each, with the status that
     is expected, or 0 for anything that is no error. ``host`` and ``scheme`` are the site's. Its
     variables are those of ``environment``, which ``env_file`` is to hold next, or else of
-    ``env_file``. It runs in the transient unit ``unit`` (``nodriza.agent.transient``), and ends
+    ``env_file``: they are tried with it, so ``DEBUG`` is looked at here too, which ``debug``
+    allows. It runs in the transient unit ``unit`` (``nodriza.agent.transient``), and ends
     with all that it started.
     """
 
@@ -82,6 +90,7 @@ class Trial(Resource):
     host: str
     scheme: str = "http"
     asked: Tuple[Tuple[str, int], ...] = (("/healthz", 0),)
+    debug: bool = False
     user: Optional[str] = None
     env_file: str = ""
     environment: str = ""
@@ -137,7 +146,8 @@ class Trial(Resource):
             host.remove(next_file)
 
     def _ask_as(self, host: Host, one: Trial) -> Result:
-        about = {"wsgi": self.wsgi, "host": self.host, "scheme": self.scheme, "asked": self.asked}
+        names = ("wsgi", "host", "scheme", "asked", "debug")
+        about = {name: getattr(self, name) for name in names}
         return inside.python(
             host, one, self.path, ["-c", SCRIPT, json.dumps(about)], timeout=PATIENCE
         )

@@ -516,4 +516,11 @@ FAULTS = (
         "if False:\n        words",
         ("test_status.py",),
     ),
+    Fault(
+        "a variable may turn DEBUG on",
+        "nodriza/resources/trial.py",
+        ' and not about["debug"]',
+        ' and about["debug"]',
+        ("resources/test_trial.py",),
+    ),
 )

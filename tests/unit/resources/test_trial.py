@@ -129,3 +129,29 @@ def test_release__is_tried_with_its_own_static_files(host):
     one = trial(("/static", 404), env_file="/env")
     with pytest.raises(HostError, match=host.at("/releases/new/static")):
         one.fix(host, None)
+
+
+BY_A_VARIABLE = """
+import os
+from django.conf import settings
+settings.configure(DEBUG=os.environ.get("DEBUG") == "1")
+def application(environ, start_response):
+    start_response("200 OK", [])
+    return []
+"""
+
+
+def test_variable_that_turns_debug_on__is_refused_unless_the_inventory_allows_it(shaded):
+    """The code serves already: nothing else asks it again."""
+    shaded.write("/releases/new/app/site_of_a_test.py", BY_A_VARIABLE)
+    ours = f'#!/bin/sh\nexec "{sys.executable}" "$@"\n'  # which has Django
+    shaded.remove("/releases/new/venv/bin/python")
+    shaded.write("/releases/new/venv/bin/python", ours, mode="0755")
+    shaded.symlink("/current", "/releases/new")
+    fields = {"env_file": "/etc/site.env", "environment": 'DEBUG="1"\n'}
+    one = trial(("/", 0), **fields)
+    assert look(shaded, one) == {"answers": False}
+    with pytest.raises(HostError, match=r"DEBUG is True with the variables"):
+        one.fix(shaded, None)
+    assert look(shaded, trial(("/", 0), debug=True, **fields)) == {"answers": True}
+    assert look(shaded, trial(("/", 0), **{**fields, "environment": "\n"})) == {"answers": True}
