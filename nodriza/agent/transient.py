@@ -7,9 +7,11 @@ ends with it, wherever that went.
 
 from __future__ import annotations
 
+import os
 import re
 import time
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from contextlib import contextmanager
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from nodriza.agent.host import PATH, CommandFailed, Host, Result
 
@@ -48,6 +50,8 @@ ALWAYS = (
 )
 ENVIRONMENT = {"PATH": PATH, "LC_ALL": "C.UTF-8", "TMPDIR": "/var/tmp"}  # noqa: S108  a folder of its own
 """What a login or the boot would set is set here. /tmp is memory on Debian 13."""
+PRIVATE = "/run/nodriza"
+"""A folder of root's, in memory."""
 SPARE = 60
 """Seconds that systemd has to end what is late, before nobody waits for systemd any more."""
 LOOK = 1.0  # seconds between two looks at a unit that is waited for
@@ -102,6 +106,28 @@ def run(
     if check and said.exit:
         raise CommandFailed(said)
     return said
+
+
+@contextmanager
+def variables(host: Host, name: str, text: str) -> Iterator[str]:
+    """The path of an ``env_file`` that root alone reads, and that is there no longer than needed.
+
+    It is this process's own, so that two runs do not meet in it. Those of runs that were killed
+    go first.
+    """
+    for left in host.list(PRIVATE):
+        process = left.rpartition("-")[2].partition(".")[0]
+        if not os.path.exists(f"/proc/{process}"):
+            host.remove(f"{PRIVATE}/{left}")
+    if host.stat(PRIVATE) is None:
+        host.mkdirs(os.path.dirname(PRIVATE))
+        host.mkdir(PRIVATE)
+    path = f"{PRIVATE}/{name}-{os.getpid()}.env"
+    try:
+        host.write(path, text, mode="0600")
+        yield path
+    finally:
+        host.remove(path)
 
 
 def free(host: Host, name: str, *, patient: bool) -> None:

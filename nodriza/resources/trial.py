@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, List, Optional, Sequence, Tuple
 
-from nodriza.agent import inside
+from nodriza.agent import inside, transient
 from nodriza.agent.host import Result
 from nodriza.resources.base import Resource, State
 
@@ -135,15 +136,14 @@ class Trial(Resource):
         return bool(self.environment) and host.read(self.env_file) != self.environment.encode()
 
     def _ask(self, host: Host) -> Result:
+        # A check may ask while a deploy does, and would end its unit if it had the same.
+        unit = self.unit and f"{self.unit}-{os.getpid()}"
+        one = dataclasses.replace(self, unit=unit)
         if not self._has_others(host):
-            return self._ask_as(host, self)
+            return self._ask_as(host, one)
         # A worker of what serves may begin meanwhile, and keeps the variables that it had.
-        next_file = f"/run/{self.unit}.env"
-        host.write(next_file, self.environment.encode(), mode="0600")
-        try:
-            return self._ask_as(host, dataclasses.replace(self, env_file=next_file))
-        finally:
-            host.remove(next_file)
+        with transient.variables(host, "trial", self.environment) as env_file:
+            return self._ask_as(host, dataclasses.replace(one, env_file=env_file))
 
     def _ask_as(self, host: Host, one: Trial) -> Result:
         names = ("wsgi", "host", "scheme", "asked", "debug")

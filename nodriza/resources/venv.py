@@ -172,49 +172,38 @@ class Venv(Resource):
                 host.run(["chown", "-R", "-h", f"{user}:", scratch])
                 binds = ((self.scratch, self.folder),)
             writable = tuple(filter(None, (self.path, self.cache, *(seen for _, seen in binds))))
-            index = self._index(host)
-            unit = transient.Unit(
-                self.unit,
-                user,
-                writable,
-                self.hidden,
-                index,
-                tuple(pip_conf.WORDS.values()),
-                binds,
-            )
-
-            def run(*argv: str) -> Result:
-                return transient.run(
+            # What pip.conf says is for uv, and may have a password in it.
+            index = pip_conf.environment_file(pip_conf.variables(host)) if self.uv else ""
+            with transient.variables(host, "environment", index) as env_file:
+                names = tuple(pip_conf.WORDS.values())
+                self._fill(
                     host,
-                    unit,
-                    argv,
-                    cwd=self.folder,
-                    timeout=INSTALLING,
-                    env=self._variables(host),
-                    check=False,
+                    transient.Unit(self.unit, user, writable, self.hidden, env_file, names, binds),
                 )
-
-            argv = [self.python, "-m", "venv", *self._without_pip(), host.at(self.path)]
-            _refuse_failed(host, run(*argv))
-            if self.requirements:
-                _refuse_failed(host, run(*self._install(host)))
             tree.take(host, self.path)
         except BaseException:
             host.remove(self.path)
             raise
         finally:
-            host.remove(f"/run/{self.unit}.env")
             if self.scratch:
                 host.remove(self.scratch)
 
-    def _index(self, host: Host) -> str:
-        """A file with the variables that name the index; systemd reads it, and root alone may."""
-        if not self.uv:
-            return ""
-        file = f"/run/{self.unit}.env"
-        text = pip_conf.environment_file(pip_conf.variables(host))
-        host.write(file, text, mode="0600")
-        return file
+    def _fill(self, host: Host, unit: transient.Unit) -> None:
+        def run(*argv: str) -> Result:
+            return transient.run(
+                host,
+                unit,
+                argv,
+                cwd=self.folder,
+                timeout=INSTALLING,
+                env=self._variables(host),
+                check=False,
+            )
+
+        argv = [self.python, "-m", "venv", *self._without_pip(), host.at(self.path)]
+        _refuse_failed(host, run(*argv))
+        if self.requirements:
+            _refuse_failed(host, run(*self._install(host)))
 
     def _without_pip(self) -> Tuple[str, ...]:
         return () if self.requirements and not self.uv else ("--without-pip",)

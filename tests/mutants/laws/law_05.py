@@ -311,8 +311,8 @@ FAULTS = (
         ("resources/test_venv.py",),
     ),
     Fault(
-        "the password of a package index is in a file that others may read",
-        "nodriza/resources/venv.py:Venv._index",
+        "a unit's variables are in a file that others may read",
+        "nodriza/agent/transient.py:variables",
         'mode="0600"',
         'mode="0644"',
         ("resources/test_venv.py",),
@@ -323,5 +323,12 @@ FAULTS = (
         "urlsplit(url).hostname",
         "url",
         ("test_hooks.py",),
+    ),
+    Fault(
+        "a killed run leaves a unit's variables for ever",
+        "nodriza/agent/transient.py:variables",
+        'host.remove(f"{PRIVATE}/{left}")',
+        "pass",
+        ("agent/test_transient.py",),
     ),
 )

@@ -159,4 +159,11 @@ if False:
         "if True:",
         ("test_commands.py",),
     ),
+    Fault(
+        "a check ends the trial of a deploy that is under way",
+        "nodriza/resources/trial.py:Trial._ask",
+        'self.unit and f"{self.unit}-{os.getpid()}"',
+        "self.unit",
+        ("resources/test_trial.py",),
+    ),
 )

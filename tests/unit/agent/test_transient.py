@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from typing import Any
 
 import pytest
@@ -166,3 +168,26 @@ def test_end__by_systemd_says_why(result: str, words: str) -> None:
 def test_program__that_does_not_begin_says_so() -> None:
     with pytest.raises(HostError, match="no such thing\n+systemd says: it did not begin"):
         run(Machine(exit=1, err="no such thing\n"))
+
+
+def test_variables__are_in_a_file_of_roots_that_is_gone_afterwards(tmp_path) -> None:
+    host = Host(str(tmp_path))
+    host.mkdirs("/run")
+    with transient.variables(host, "trial", 'KEY="1"\n') as path:
+        assert host.read(path) == b'KEY="1"\n'
+        assert oct(os.stat(host.at(path)).st_mode) == "0o100600"
+        assert oct(os.stat(host.at("/run/nodriza")).st_mode) == "0o40700"
+    assert host.list("/run/nodriza") == []
+
+
+def test_variables__of_a_killed_run_go_and_those_of_a_run_at_work_stay(tmp_path) -> None:
+    """A check may ask a release while a deploy does."""
+    host = Host(str(tmp_path))
+    host.mkdirs("/run/nodriza")
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    host.write(f"/run/nodriza/trial-{ended.pid}.env", "")
+    host.write(f"/run/nodriza/trial-{os.getppid()}.env", "")
+    with transient.variables(host, "trial", ""):
+        there = host.list("/run/nodriza")
+    assert there == sorted(f"trial-{pid}.env" for pid in (os.getppid(), os.getpid()))

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from nodriza.agent.host import Host, HostError
+from nodriza.agent.host import Host, HostError, Result
 from nodriza.resources import Trial
 
 SITE = """
@@ -109,7 +109,7 @@ def test_release__is_tried_with_the_variables_that_it_is_to_have(shaded):
     one = trial(("/healthz", 0), env_file="/etc/site.env", environment='SHADE="dark"\n')
     assert look(shaded, one) == one.wanted()
     assert shaded.read("/etc/site.env") == b'SHADE="light"\n'
-    assert shaded.list("/run") == []
+    assert shaded.list("/run/nodriza") == []
 
 
 def test_release_that_serves__is_tried_once_more_with_other_variables(shaded):
@@ -155,3 +155,18 @@ def test_variable_that_turns_debug_on__is_refused_unless_the_inventory_allows_it
         one.fix(shaded, None)
     assert look(shaded, trial(("/", 0), debug=True, **fields)) == {"answers": True}
     assert look(shaded, trial(("/", 0), **{**fields, "environment": "\n"})) == {"answers": True}
+
+
+def test_two_runs_that_ask__have_a_unit_each(shaded, monkeypatch):
+    """A check has no lock: it would end the trial of a deploy that is under way."""
+    units = []
+
+    def python(host, about, *_, **__):
+        units.append(about.unit)
+        return Result((), 0, "", "")
+
+    monkeypatch.setattr("nodriza.agent.inside.python", python)
+    for pid in (41, 42):
+        monkeypatch.setattr("os.getpid", lambda pid=pid: pid)
+        look(shaded, trial(("/healthz", 0), unit="nodriza-site-trial"))
+    assert units == ["nodriza-site-trial-41", "nodriza-site-trial-42"]

@@ -321,4 +321,4 @@ def test_index__of_the_host_is_told_to_uv_in_a_file_that_root_reads(host, uv, mo
     venv.fix(host, None)
     text = b'UV_DEFAULT_INDEX="https://me:secret@a.example/simple"\n'
     assert seen == [("0o100600", text)] * 2
-    assert host.list("/run") == []
+    assert host.list("/run/nodriza") == []
