@@ -57,6 +57,7 @@ LONG = {
     "test_tls.py",
     "test_trixie.py",
     "test_visitors.py",
+    "test_visitors_proxied.py",
     "test_weather.py",
 }
 """Each with a cluster of its own, or a great many runs: ``make test-long``."""

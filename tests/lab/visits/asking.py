@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import socket
+import time
 from dataclasses import dataclass, field
 
 from nodriza.lab import network
@@ -93,3 +94,22 @@ def chunked(body: bytes, size: int = 1000) -> bytes:
     """A body in chunks, as who does not know its length beforehand sends it."""
     parts = [body[start : start + size] for start in range(0, len(body), size)]
     return b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in [*parts, b""])
+
+
+def opened(client: Client, number: int, first: bytes) -> int:
+    """How many connections are open a moment after each has sent its first bytes."""
+    for _ in range(number):
+        with contextlib.suppress(OSError):
+            client.open(timeout=5).sendall(first)
+    time.sleep(0.5)
+    return sum(map(is_open, client.sockets))
+
+
+def is_open(sock: socket.socket) -> bool:
+    try:
+        sock.setblocking(False)
+        return sock.recv(1, socket.MSG_PEEK) != b""
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
