@@ -46,6 +46,10 @@ def deploy(
     store, again = vault(cluster), f"{fab(c)} deploy"
     options: dict[str, Any] = {"check": check, "wait": wait, "breaking": breaking}
     options["sudo_password"] = sudo_password(c)
+    if cluster.app.hooks.after:
+        from nodriza.hooks import refuse_unknown
+
+        refuse_unknown(cluster, store)
     if rollback:
         results, switch = _go_back(cluster, store, again, release, json=json, **options)
     else:

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from nodriza import foreign
-from nodriza.errors import NodrizaError
+from nodriza.errors import NodrizaError, SecretError, UnknownSecret
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster
@@ -38,6 +38,23 @@ ENDS = 60
 LINES = 5
 
 
+def refuse_unknown(cluster: Cluster, vault: Vault) -> None:
+    """Before a deploy: raises ``SecretError`` for a secret that is not there, or no address."""
+    for hook in cluster.app.hooks.after:
+        if named := SECRET.fullmatch(hook):
+            try:
+                good = vault.value(named[1]).startswith(WEB)
+            except UnknownSecret:
+                good = False
+            if not good:
+                raise SecretError(
+                    f"app.hooks.after: {hook}: there is no such secret that is an {WEB} address",
+                    where=str(cluster.path),
+                    kept="nothing was sent",
+                    do=f"fab secrets.set {named[1]}, or take the line out",
+                )
+
+
 def after(cluster: Cluster, switch: Switch, vault: Vault) -> Iterator[str]:
     """Call them one after the other; says what went wrong."""
     about = {
@@ -52,10 +69,8 @@ def after(cluster: Cluster, switch: Switch, vault: Vault) -> Iterator[str]:
         try:
             named = SECRET.fullmatch(hook)
             line = vault.value(named[1]) if named else hook
-            if named and not line.startswith(WEB):
-                yield f"app.hooks.after: {hook}: this secret is no {WEB} address"
-                continue
-            wrong = _web(line, about) if line.startswith(WEB) else _command(line, cluster, about)
+            is_web = bool(named) or line.startswith(WEB)
+            wrong = _web(line, about) if is_web else _command(line, cluster, about)
         except NodrizaError as error:
             wrong = f"{hook}: {error}"
         if wrong:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -68,19 +68,13 @@ def read_requirements(source: Source, name: str | None, installer: Installer) ->
     Raises ``SourceError`` where there is none, or none that ``installer`` can read.
     """
     top = [each for each in ORDER if source.text_of(each) is not None]
-    # pip reads one kind only; of several for uv the most exact counts.
-    plain = [each for each in top if kind_of(each) == "requirements.txt" and installer == "pip"]
-    file = name or next(iter([*plain, *top]), None)
+    file = name or first(top, installer)
     if file is None or source.text_of(file) is None:
         raise _missing(source, file)
+    if way := instead(file, installer):
+        what = f"{file} can't be read by {installer}"
+        raise SourceError(what, kept="nothing was sent", do=way)
     kind = kind_of(file)
-    if kind == POETRY or (installer == "pip" and kind != "requirements.txt"):
-        raise SourceError(
-            f"{file} can't be read by {installer}",
-            kept="nothing was sent",
-            do=f"{EXPORTED.get(kind, EXPORTED[UV_LOCK])}, and app.requirements: requirements.txt"
-            + (", or app.installer: uv" if kind != POETRY else ""),
-        )
     text = "".join(_lines(source, file, set()))
     if kind == UV_LOCK:  # which groups are installed, and what is built how, stands beside it
         beside = posixpath.join(posixpath.dirname(file), PYPROJECT)
@@ -91,6 +85,22 @@ def read_requirements(source: Source, name: str | None, installer: Installer) ->
     package = kind == PYPROJECT and bool(_PROJECT.search(text))
     others = tuple(each for each in top if each != file and not _belongs(each, file))
     return Requirements(file, digest, installer, package, others)
+
+
+def first(there: Sequence[str], installer: Installer) -> str | None:
+    """The one of ``ORDER`` that counts, of those that are there."""
+    # pip reads one kind only; of several for uv the most exact counts.
+    plain = [each for each in there if kind_of(each) == "requirements.txt" and installer == "pip"]
+    return next(iter([*plain, *there]), None)
+
+
+def instead(file: str, installer: Installer) -> str:
+    """What to do where ``installer`` can't read a file of its name; nothing where it can."""
+    kind = kind_of(file)
+    if kind != POETRY and (installer == "uv" or kind == "requirements.txt"):
+        return ""
+    way = f"{EXPORTED.get(kind, EXPORTED[UV_LOCK])}, and app.requirements: requirements.txt"
+    return way if kind == POETRY else f"{way}, or app.installer: uv"
 
 
 def kind_of(name: str) -> str:

@@ -13,7 +13,7 @@ from nodriza.inventory.marks import Document
 from nodriza.inventory.text import absolute
 from nodriza.inventory.wording import did_you_mean
 from nodriza.repository.drivers import named_in
-from nodriza.requirements import LOCAL, ORDER, kind_of
+from nodriza.requirements import LOCAL, ORDER, POETRY, first, instead, kind_of
 
 
 def check_application(draft: Draft, inventory: Path) -> None:
@@ -29,8 +29,13 @@ def check_application(draft: Draft, inventory: Path) -> None:
         draft.document.complain(("app", "source"), message)
         return
     _check_modules(draft.app, source, draft.document)
-    if not draft.app.requirements and not is_there(_requirements(draft.app, source).is_file):
-        message = f"what is to be installed? None of {', '.join(ORDER)} is in app/source"
+    requirements = _requirements(draft.app, source)
+    if not is_there(requirements.is_file):
+        if not draft.app.requirements:
+            message = f"what is to be installed? None of {', '.join(ORDER)} is in app/source"
+            draft.document.complain(("app", "requirements"), message)
+    elif way := instead(requirements.name, draft.app.installer):
+        message = f"{draft.app.installer} can't read {requirements.name}. Instead: {way}"
         draft.document.complain(("app", "requirements"), message)
     for field in ("requirements", "smoke"):
         name = getattr(draft.app, field)
@@ -42,9 +47,8 @@ def check_application(draft: Draft, inventory: Path) -> None:
 
 def _requirements(app: AppSettings, source: Path) -> Path:
     """The file that a deploy would take, or one that is not there."""
-    names = (app.requirements,) if app.requirements else ORDER
-    there = (source / name for name in names if is_there((source / name).is_file))
-    return next(there, source / names[0])
+    there = [name for name in ORDER if is_there((source / name).is_file)]
+    return source / (app.requirements or first(there, app.installer) or ORDER[0])
 
 
 def _check_modules(app: AppSettings, source: Path, document: Document) -> None:
@@ -70,6 +74,8 @@ def _has_nameless(requirements: Path) -> bool:
         return False
     kind = kind_of(requirements.name)
     nameless = r"(?m)^\s*(-e\b|--editable\b|[./]|[a-z+]+:)"
+    if kind == POETRY:
+        return True  # nobody here reads it
     return bool(re.search(nameless if kind == "requirements.txt" else LOCAL[kind], text))
 
 

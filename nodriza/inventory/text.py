@@ -85,7 +85,7 @@ def _variable_value(value: str) -> str:
 def _environment(values: dict[str, str]) -> dict[str, str]:
     total = 0
     if "STATIC_ROOT" in values:
-        raise ValueError("STATIC_ROOT is another folder for each release: leave it out")
+        raise ValueError("must not have STATIC_ROOT: each release has its own")
     for name, value in values.items():
         size = len(f"{name}={value}".encode()) + 1  # the zero byte at its end
         if size > ONE_VARIABLE:

@@ -21,6 +21,7 @@ _WORDS = {
     "int_parsing": "must be a whole number{got}",
     "int_from_float": "must be a whole number{got}",
     "bool_type": "must be true or false{got}",
+    "bool_parsing": "must be true or false{got}",
     "dict_type": "must have keys and values of its own{got}",
     "model_type": "must have keys and values of its own{got}",
     "model_attributes_type": "must have keys and values of its own{got}",

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from nodriza import hooks
+from nodriza.errors import SecretError, UnknownSecret
 from nodriza.release import Release
 from nodriza.switch import Switch
 from tests.unit.roles.made import remake
@@ -117,9 +118,6 @@ def test_web_hook__is_sent_what_serves_and_who_did_it(said, web):
 def test_web_hook__may_be_a_secret_and_is_then_never_shown(said, web):
     assert said("secret:chat", secret=web.url) == []
     assert len(web.sent) == 1
-    assert said("secret:chat", secret="ftp://t0ken") == [
-        "app.hooks.after: secret:chat: this secret is no https:// address"
-    ]
 
 
 @pytest.mark.parametrize("status", [302, 404, 500])
@@ -164,3 +162,20 @@ def test_command__that_does_not_end_is_ended_with_what_it_started(said, monkeypa
         "app.hooks.after: sleep 30 & sleep 30: no end after 0.3 s"
     ]
     assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("hook", ["secret:chat", "secret:nope"])
+def test_secret_that_is_no_address__ends_a_deploy_before_it_begins(three_node, hook):
+    class Store(Vault):
+        def value(self, name):
+            if name == "nope":
+                raise UnknownSecret("no secret nope")
+            return "ftp://t0ken"
+
+    app = remake(three_node.app, hooks=remake(three_node.app.hooks, after=("true", hook)))
+    with pytest.raises(SecretError) as caught:
+        hooks.refuse_unknown(remake(three_node, app=app), Store())
+    assert f"{hook}: there is no such secret that is an https:// address" in str(caught.value)
+    assert caught.value.kept == "nothing was sent"
+    assert "fab secrets.set" in caught.value.do
+    assert "t0ken" not in str(caught.value)

@@ -28,7 +28,7 @@ def test_mistakes__files_of_the_application_that_are_not_there(mistakes):
             "{" + ", ".join(f"V{n}: {'x' * 100_000}" for n in range(10)) + "}",
             "1000040 bytes together",
         ),
-        ("{STATIC_ROOT: /srv/files}", "STATIC_ROOT is another folder for each release"),
+        ("{STATIC_ROOT: /srv/files}", "must not have STATIC_ROOT: each release has its own"),
     ],
 )
 def test_mistakes__variables_that_can_t_be(mistakes, environment, said):
@@ -94,3 +94,41 @@ def test_module__that_pip_may_bring_is_believed(write, tmp_path, line):
     project(tmp_path / "app")
     (tmp_path / "app/requirements.txt").write_text(f"django\n{line}\n")
     load_cluster(file)
+
+
+@pytest.mark.parametrize(
+    ("there", "installer", "said"),
+    [
+        (["poetry.lock"], "uv", "uv can't read poetry.lock. Instead: poetry export"),
+        (["poetry.lock", "pyproject.toml"], "pip", "pip can't read poetry.lock. Instead: poetry"),
+        (["uv.lock", "pyproject.toml"], "pip", "pip can't read uv.lock. Instead: uv export"),
+        (["pyproject.toml"], "pip", "or app.installer: uv"),
+        ([], "uv", "what is to be installed? None of uv.lock"),
+    ],
+)
+def test_mistakes__requirements_that_the_installer_can_t_read(
+    write, tmp_path, there, installer, said
+):
+    """A deploy says the same; it is told before anybody deploys."""
+    file = write(GOOD.replace("shop.wsgi", f"shop.wsgi\n  installer: {installer}"))
+    project(tmp_path / "app")
+    (tmp_path / "app/requirements.txt").unlink()
+    for name in there:
+        (tmp_path / "app" / name).write_text("[[package]]\nname = 'django'\n")
+    with pytest.raises(InventoryError) as caught:
+        load_cluster(file)
+    (found,) = caught.value.problems
+    assert said in found
+
+
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+def test_requirements__of_two_kinds_are_right_where_one_can_be_read(write, tmp_path, installer):
+    file = write(GOOD.replace("shop.wsgi", f"shop.wsgi\n  installer: {installer}"))
+    project(tmp_path / "app")
+    (tmp_path / "app/uv.lock").write_text("version = 1\n")
+    load_cluster(file)
+
+
+def test_mistakes__a_word_that_is_neither_true_nor_false(mistakes):
+    (said,) = mistakes(GOOD.replace("  settings", "  debug: perhaps\n  settings"))
+    assert said.endswith('app/debug: must be true or false, not "perhaps"')
