@@ -111,7 +111,7 @@ FAULTS = (
     Fault(
         "a laptop that sleeps keeps all others from deploying",
         "nodriza/agent/line.py:Controller.stay",
-        " or time.monotonic() - self._heard > ABSENT",
+        " or self._is_absent()",
         "",
         ("agent/test_line.py",),
     ),

@@ -55,8 +55,15 @@ FAULTS = (
     Fault(
         "a node waits for ever for a controller that is gone",
         "nodriza/agent/line.py:Controller.ask",
-        "if time.monotonic() - self._heard > ABSENT:",
+        "if self._is_absent():",
         "if False:",
+        ("agent/test_line.py",),
+    ),
+    Fault(
+        "minutes in which a virtual machine stood still count as the controller's silence",
+        "nodriza/agent/line.py:Controller._is_absent",
+        "min(now - self._looked, LONGEST_WAIT)",
+        "now - self._looked",
         ("agent/test_line.py",),
     ),
     Fault(

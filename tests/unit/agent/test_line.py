@@ -22,11 +22,26 @@ class Talk:
 
     def __init__(self) -> None:
         inside, self.end = os.pipe()
+        self.sent = 0
         self.out = io.BytesIO()
         self.controller = Controller(inside, EventStream(self.out, Redactor({}), {}))
 
     def say_soon(self, word: bytes) -> None:
         threading.Timer(0.05, os.write, (self.end, word)).start()
+
+    def answer(self, words: bytes) -> None:
+        """As the controller does: when it was asked. It may be more than a pipe holds."""
+        asked = len(self.events())
+        end = os.fdopen(os.dup(self.end), "wb", buffering=0)
+
+        def answer() -> None:
+            while len(self.events()) == asked:
+                time.sleep(0.005)
+            with end:
+                for at in range(0, len(words), 10_000):
+                    self.sent += end.write(words[at : at + 10_000])
+
+        threading.Thread(target=answer, daemon=True).start()
 
     def events(self) -> list[dict]:
         return [json.loads(record) for record in self.out.getvalue().split(b"\x1e")[1:]]
@@ -61,11 +76,27 @@ def test_controller_that_is_silent__is_not_waited_for(talk, monkeypatch):
     assert not talk.controller.wants_no_more(), "what is begun may end"
 
 
+def test_machine_that_stood_still__has_not_heard_what_came_meanwhile(talk, monkeypatch):
+    """A snapshot or a migration takes minutes, and the controller's signs wait in the pipe."""
+    now = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: now() + jump)
+    jump = 0
+    threading.Timer(0.7, os.write, (talk.end, TURN)).start()
+
+    def stand_still() -> None:
+        nonlocal jump
+        jump = 600
+
+    threading.Timer(0.3, stand_still).start()
+    assert talk.controller.ask(False)
+    assert talk.events() == [{"event": "turn", "serves": False}]
+
+
 def test_controller_that_is_there__is_waited_for(talk, monkeypatch):
-    monkeypatch.setattr("nodriza.agent.line.ABSENT", 0.2)
-    for tenths in range(1, 6):
-        threading.Timer(tenths / 10, os.write, (talk.end, HERE)).start()
-    threading.Timer(0.6, os.write, (talk.end, TURN)).start()
+    monkeypatch.setattr("nodriza.agent.line.ABSENT", 1)
+    for quarter in range(1, 6):
+        threading.Timer(quarter / 4, os.write, (talk.end, HERE)).start()
+    threading.Timer(1.5, os.write, (talk.end, TURN)).start()
     assert talk.controller.ask(False)
 
 
@@ -83,15 +114,15 @@ def data(*pieces: bytes) -> bytes:
 
 def test_source__comes_in_pieces_between_signs_of_life(talk):
     whole = os.urandom(300_000)
-    threading.Thread(target=os.write, args=(talk.end, HERE + data(whole) + HERE)).start()
+    talk.answer(HERE + data(whole) + HERE)
     assert b"".join(talk.controller.fetch("a" * 64, [(0, 3)])) == whole
     assert talk.events() == [{"event": "wants", "sha256": "a" * 64, "parts": [[0, 3]]}]
 
 
 def test_two_answers__are_told_apart(talk):
-    talk.say_soon(data(b"one"))
+    talk.answer(data(b"one"))
     assert b"".join(talk.controller.fetch("a" * 64, [(0, 0)])) == b"one"
-    talk.say_soon(data(b"two"))
+    talk.answer(data(b"two"))
     assert b"".join(talk.controller.fetch("a" * 64, [(1, 1)])) == b"two"
 
 
@@ -99,24 +130,18 @@ def test_source_that_is_taken_slowly__waits_at_the_other_end(talk):
     """Neither end keeps more of it than a few pieces."""
     piece = os.urandom(50_000)
     frames = data(*(piece for _ in range(100)))
-    sent = []
-
-    def send() -> None:
-        for at in range(0, len(frames), 10_000):
-            sent.append(os.write(talk.end, frames[at : at + 10_000]))
-
-    threading.Thread(target=send, daemon=True).start()
+    talk.answer(frames)
     coming = talk.controller.fetch("a" * 64, [(1, 1)])
     got = len(next(coming))
     time.sleep(0.5)
-    assert sum(sent) < 1_000_000 < len(frames)
+    assert talk.sent < 1_000_000 < len(frames)
     assert got + sum(map(len, coming)) == 5_000_000
 
 
 def test_source_that_nobody_takes_any_more__does_not_keep_a_stop_out(talk):
     coming = talk.controller.fetch("a" * 64, [(1, 1)])
     frames = data(*(os.urandom(50_000) for _ in range(40)))
-    threading.Thread(target=os.write, args=(talk.end, frames + TURN), daemon=True).start()
+    talk.answer(frames + TURN)
     next(coming)
     coming.close()  # as when the disk is full
     assert talk.controller._turn.wait(5)
@@ -128,7 +153,7 @@ def test_source_that_does_not_come__is_told(talk, monkeypatch, how):
     if how == "stopped":
         threading.Timer(0.1, talk.controller.stopping.set).start()
     elif how == "damaged":
-        talk.say_soon(DATA + (4).to_bytes(4, "big") + b"what")
+        talk.answer(DATA + (4).to_bytes(4, "big") + b"what")
     words = {"stopped": "was stopped", "silent": "no sign of", "damaged": "came damaged"}[how]
     with pytest.raises(HostError, match=words):
         list(talk.controller.fetch("a" * 64, [(0, 0)]))
