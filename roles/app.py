@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nodriza.inventory import Cluster, Node
-from nodriza.render import Template, template
-from nodriza.resources import Directory, Package, Resource, Service, Touch, User
-from nodriza.secret import env
+from nodriza.role import (
+    Cluster,
+    Directory,
+    Node,
+    Package,
+    Resource,
+    Service,
+    Template,
+    Touch,
+    User,
+    env,
+    template,
+)
 
 
 def app(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nodriza.inventory import Cluster, Node
-from nodriza.render import Template, template
-from nodriza.resources import (
+from nodriza.role import (
+    Cluster,
     Command,
     Directory,
     File,
     Group,
     Link,
+    Node,
     Package,
     Resource,
     Service,
+    Template,
     User,
+    template,
 )
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nodriza.inventory import Cluster, Node
-from nodriza.render import Template, template
-from nodriza.resources import Directory, Package, Resource, Service
+from nodriza.role import Cluster, Directory, Node, Package, Resource, Service, Template, template
 
 PATIENCE = 120
 """Seconds for a new worker to take tasks; what reloads them waits at most 300."""

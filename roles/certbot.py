@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nodriza.inventory import Cluster, Node
-from nodriza.render import Template, template
-from nodriza.resources import Directory, File, Package, Resource, Service
-from nodriza.secret import secret
+from nodriza.role import (
+    Cluster,
+    Directory,
+    File,
+    Node,
+    Package,
+    Resource,
+    Service,
+    Template,
+    secret,
+    template,
+)
 
 
 def certbot(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:

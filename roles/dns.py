@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nodriza.inventory import Cluster, Node
-from nodriza.render import Template, template
-from nodriza.resources import Package, Resource, Service, Zone
+from nodriza.role import Cluster, Node, Package, Resource, Service, Template, Zone, template
 
 CHECK = ("nsd-checkconf", "/etc/nsd/nsd.conf")
 HEAD = """\

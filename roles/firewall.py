@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from nodriza.inventory import Cluster, Node
-from nodriza.render import Template, template
-from nodriza.resources import Command, Package, Peers, Resource, Service
+from nodriza.role import (
+    Cluster,
+    Command,
+    Node,
+    Package,
+    Peers,
+    Resource,
+    Service,
+    Template,
+    template,
+)
 
 # A role that listens on the private network, where, and the roles whose nodes need it.
 APPLICATION = ("uwsgi", "celery")

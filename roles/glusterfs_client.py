@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nodriza.inventory import Cluster, Node
-from nodriza.render import Template, template
-from nodriza.resources import Directory, Mount, Package, Resource
+from nodriza.role import Cluster, Directory, Mount, Node, Package, Resource, Template, template
 
 # Each with its reason; mount.glusterfs(8), systemd.mount(5).
 OPTIONS = (

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nodriza.inventory import Cluster, Node
-from nodriza.render import Template, template
-from nodriza.resources import Directory, GlusterVolume, Mount, Package, Resource, Service
+from nodriza.role import (
+    Cluster,
+    Directory,
+    GlusterVolume,
+    Mount,
+    Node,
+    Package,
+    Resource,
+    Service,
+    Template,
+    template,
+)
 
 
 def glusterfs_server(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nodriza.inventory import Cluster, Node
-from nodriza.render import Template, template
-from nodriza.resources import (
+from nodriza.role import (
+    Cluster,
     Command,
     Database,
     DatabaseAccess,
     DatabaseUser,
+    Node,
     Package,
     Resource,
     Service,
+    Template,
+    template,
 )
 
 MEMORY_SHARE = 0.4

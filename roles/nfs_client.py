@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nodriza.inventory import Cluster, Node
-from nodriza.render import Template, template
-from nodriza.resources import Directory, Mount, Package, Resource, Service
+from nodriza.role import (
+    Cluster,
+    Directory,
+    Mount,
+    Node,
+    Package,
+    Resource,
+    Service,
+    Template,
+    template,
+)
 
 # Each with its reason; nfs(5), systemd.mount(5). noatime and its like are not here
 # because they have no effect on NFS.

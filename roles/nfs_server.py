@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nodriza.inventory import Cluster, Node
-from nodriza.render import Template, template
-from nodriza.resources import (
+from nodriza.role import (
+    Cluster,
     Command,
     Directory,
     FileSystem,
     Mount,
     NfsExport,
+    Node,
     Package,
     Resource,
     Service,
+    Template,
+    template,
 )
 
 

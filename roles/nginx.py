@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from nodriza.inventory import Cluster, Node
-from nodriza.render import Template, template
-from nodriza.resources import Health, Package, Resource, Service
+from nodriza.role import Cluster, Health, Node, Package, Resource, Service, Template, template
 
 CLAIMS = [
     "forwarded",

@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nodriza.inventory import Cluster, Node
-from nodriza.render import Template, template
-from nodriza.resources import Command, Directory, Package, Resource, Service
+from nodriza.role import (
+    Cluster,
+    Command,
+    Directory,
+    Node,
+    Package,
+    Resource,
+    Service,
+    Template,
+    template,
+)
 
 MEMORY_SHARE = 0.05
 """Of the node's memory, for each instance. A task is some hundred bytes."""

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nodriza.inventory import Cluster, Node
-from nodriza.render import Template, template
-from nodriza.resources import Absent, Command, Directory, File, Package, Resource, Service
-from nodriza.secret import secret
+from nodriza.role import (
+    Absent,
+    Cluster,
+    Command,
+    Directory,
+    File,
+    Node,
+    Package,
+    Resource,
+    Service,
+    Template,
+    secret,
+    template,
+)
 
 FOLDER = "/etc/nginx/tls"
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from nodriza.inventory import Cluster, Node
-from nodriza.render import Template, template
-from nodriza.resources import Directory, Package, Resource, Service
+from nodriza.role import Cluster, Directory, Node, Package, Resource, Service, Template, template
 
 PATIENCE = 240
 """Seconds for all workers of a node to begin anew; what reloads them waits at most 300."""

@@ -12,6 +12,7 @@ import docutils.utils
 import pytest
 import yaml
 
+import nodriza.role
 from nodriza import resources
 from nodriza.inventory import load_cluster
 from nodriza.plan import plan_node
@@ -57,6 +58,16 @@ def test_every_noun__is_named_where_roles_are_explained():
     named = set(resources.__all__) - {"Resource"}
     nouns = [name for name in named if hasattr(getattr(resources, name), "look")]
     assert not [noun for noun in nouns if f"``{noun}``" not in text]
+
+
+def test_names_that_a_role_imports__are_all_promised_with_their_version():
+    text = read("docs/writing-a-role.rst")
+    section = text[
+        text.index("\nWhat a role imports\n") : text.index("\nThe two plans of a deploy")
+    ]
+    named = set(re.findall(r"``(\w+)``", section))
+    assert named == set(nodriza.role.__all__)
+    assert f"of version {nodriza.role.VERSION} " in section
 
 
 def test_every_command__is_in_the_readme_by_name_or_family():

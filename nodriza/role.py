@@ -1,0 +1,68 @@
+"""The one import of a role: ``from nodriza.role import Package, Service, template``.
+
+Its names are a promise, which docs/writing-a-role.rst lists. The modules behind them may move.
+"""
+
+from __future__ import annotations
+
+from nodriza.inventory import Cluster, Node
+from nodriza.render import Template, template
+from nodriza.resources import (
+    Absent,
+    Command,
+    Database,
+    DatabaseAccess,
+    DatabaseUser,
+    Directory,
+    File,
+    FileSystem,
+    GlusterVolume,
+    Group,
+    Health,
+    Link,
+    Mount,
+    NfsExport,
+    Package,
+    Peers,
+    Resource,
+    Service,
+    Touch,
+    User,
+    Zone,
+)
+from nodriza.secret import Secret, env, secret
+
+VERSION = 1
+"""Of the promise. A name that goes, or that comes to mean something else, makes it grow."""
+
+__all__ = [
+    "VERSION",
+    "Absent",
+    "Cluster",
+    "Command",
+    "Database",
+    "DatabaseAccess",
+    "DatabaseUser",
+    "Directory",
+    "File",
+    "FileSystem",
+    "GlusterVolume",
+    "Group",
+    "Health",
+    "Link",
+    "Mount",
+    "NfsExport",
+    "Node",
+    "Package",
+    "Peers",
+    "Resource",
+    "Secret",
+    "Service",
+    "Template",
+    "Touch",
+    "User",
+    "Zone",
+    "env",
+    "secret",
+    "template",
+]
