@@ -37,6 +37,7 @@ def check_together(draft: Draft, inventory: Path, *, connects: bool = False) -> 
     check_visitors(draft)
     _check_tls(draft, inventory)
     _check_share(draft)
+    _check_lab(draft)
     if connects and not draft.lab:  # whose machines have a key of the lab's
         _check_keys(draft, inventory)
 
@@ -254,6 +255,20 @@ def _check_share(draft: Draft) -> None:
         complain(path, "is no device below /dev; an image file needs size_mb beside it")
     elif draft.app and f"{share.device}/".startswith(f"/srv/{draft.app.name}/"):
         complain(path, f"lies in /srv/{draft.app.name}, which will be on it")
+
+
+def _check_lab(draft: Draft) -> None:
+    lab = draft.settings.lab if draft.settings else None
+    if not lab or not lab.releases:
+        return
+    if lab.driver == "vagrant":
+        message = "is for driver: nspawn: a box is of one release"
+        draft.document.complain(("lab", "releases"), message, key=True)
+    names = [node.name for node in draft.nodes if node.name]
+    for name in lab.releases:
+        if name not in names:
+            message = f'no node is called "{name}"{did_you_mean(name, names)}'
+            draft.document.complain(("lab", "releases", name), message, key=True)
 
 
 _NETWORKS: dict[str, IPv4Network] = {}

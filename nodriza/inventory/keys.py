@@ -134,6 +134,7 @@ KEYS = {
     "NodeSettings.variables": _VARIABLES,
     "NodeSettings.roles": _ROLES,
     "LabConfig.release": "The Debian release of its machines.",
+    "LabConfig.releases": "That of single machines, by their names.",
     "LabConfig.driver": "nspawn: containers with systemd; vagrant: virtual machines.",
     "LabConfig.box": "The Vagrant box. Default: Debian's own of this release.",
     "LabConfig.acceleration": "Of libvirt's machines: kvm or emulated. Default: what works.",

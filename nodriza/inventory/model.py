@@ -23,6 +23,7 @@ from nodriza.secret import OTHER, Secret
 Kind = Literal["central", "child", "video"]
 Engine = Literal["nfs", "glusterfs"]
 Driver = Literal["nspawn", "vagrant"]
+Debian = Literal["bookworm", "trixie"]
 Acceleration = Literal["kvm", "emulated"]
 Variables = dict[text.VariableName, Any]
 Roles = Annotated[tuple[text.RoleName, ...], text.Items]
@@ -102,7 +103,8 @@ class NodeSettings(Model):
 class LabConfig(Model):
     """That this cluster may be made on the developer's own machine, and how."""
 
-    release: Literal["bookworm", "trixie"] = "bookworm"
+    release: Debian = "bookworm"
+    releases: dict[str, Debian] = Field(default={})
     driver: Driver = "nspawn"
     box: text.BoxName | None = None
     acceleration: Acceleration | None = None

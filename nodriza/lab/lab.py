@@ -205,7 +205,9 @@ def _machines_up(
 def _image(place: state.Place, cluster: Cluster, name: str, say: Callable[[str], None]) -> Path:
     """The image a machine has, while it is of the wanted release; else today's."""
     machine = nspawn.Machine(place, name)
-    release = cluster.lab.release if cluster.lab else "bookworm"
+    release = "bookworm"
+    if cluster.lab:
+        release = cluster.lab.releases.get(name, cluster.lab.release)
     had = machine.image
     if had and had.exists() and had.name.startswith(f"{release}-"):
         image.used(had)

@@ -138,9 +138,19 @@ def test_mistakes__in_a_node(mistakes, node, at, said):
             "request",
             'limits/request: unknown key, did you mean "requests"',
         ),
+        (
+            "lab: {releases: {server-3: trixie}}",
+            "server-3",
+            'lab/releases/server-3: no node is called "server-3", did you mean "server-',
+        ),
+        (
+            "lab: {driver: vagrant, releases: {server-1: trixie}}",
+            "releases",
+            "lab/releases: is for driver: nspawn",
+        ),
     ],
 )
-def test_mistakes__in_names_proxies_and_limits(mistakes, line, at, said):
+def test_mistakes__in_names_proxies_limits_and_labs(mistakes, line, at, said):
     (found,) = mistakes(GOOD + line + "\n")
     key, _, words = said.partition(": ")
     assert found.startswith(f"12:{1 + line.index(at)} {key}: ")
