@@ -141,7 +141,10 @@ def roll_out(run: Run, plans: Sequence[Plan]) -> dict[str, NodeResult]:
             for follow in run.waves:
                 bad = {name for name, result in results.items() if result.bad}
                 well = [plan for plan in follow(results) if plan.node not in bad]
-                if well and not run.stop.is_set():
+                if well and run.stop.is_set():
+                    _leave_out(run, well, results)
+                    break
+                if well:
                     refuse_unfit(well, run.secrets)
                     _wave(run, well, results, max(run.wait, BEGUN))
     finally:  # the recap comes whatever happens, also after Ctrl-C
@@ -201,6 +204,21 @@ def _wave(run: Run, plans: Sequence[Plan], results: dict[str, NodeResult], wait:
                 run.report.done(name, results[name])
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _leave_out(run: Run, plans: Sequence[Plan], results: dict[str, NodeResult]) -> None:
+    """A wave that is not begun any more: without it the run has not come to its end."""
+    for plan in plans:
+        left = NodeResult(plan.node, skipped=len(plan.resources), denied=True)
+        left = left.after(results.get(plan.node))
+        left.error = Interrupted(
+            "stopped before its next step",
+            where=plan.node,
+            kept="what this run did on it stays" if left.changed else "nothing was changed on it",
+            do="run the same command again",
+        )
+        results[plan.node] = left
+        run.report.done(plan.node, left)
 
 
 def _at_work(doing: dict[str, str], nodes: int) -> str:

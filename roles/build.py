@@ -12,7 +12,6 @@ from nodriza.requirements import Requirements
 from nodriza.resources import (
     Built,
     Command,
-    Directory,
     Intact,
     Link,
     Migrations,
@@ -60,7 +59,6 @@ def _made(
     python = f"{folder}/venv/bin/python"
     yield Intact(folder, seal=app.seal(release_id))
     yield Intact(venv_folder, seal=app.seal(VENV + venv_id), python=PYTHON)
-    yield Directory(folder)
     *tools, venv = _environment(cluster, f"{folder}/app", requirements)
     # Root's, both: the application can't change its own code.
     yield tree

@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set,
 
 from nodriza.agent import units
 from nodriza.agent.gate import Gate, without_others
-from nodriza.agent.host import UNITS, Host, HostError
+from nodriza.agent.host import UNITS, Host, HostError, Stopped
 from nodriza.agent.journal import Journal
 from nodriza.agent.transaction import Followers, Rejected, settle, unless_started
 from nodriza.agent.words import told
@@ -17,6 +17,7 @@ from nodriza.resources.health import Health
 from nodriza.resources.service import Service
 
 NO_TURN = "its turn did not come"
+INTERRUPTED = "the run was interrupted"
 UNITS_DEBT = "systemd:units"
 """What systemd itself is owed, in the journal: a look at its unit files."""
 Emit = Callable[[Dict[str, Any]], None]
@@ -123,7 +124,7 @@ class Converge:
         why_not = ""
         for resource in group:
             if self.stop():
-                why_not = why_not or "the run was interrupted"
+                why_not = why_not or INTERRUPTED
             if why_not:
                 self._say(resource, "skipped", words=why_not)
                 continue
@@ -163,6 +164,9 @@ class Converge:
                 self.emit({"event": "restored", "unit": resource.subject, "paths": paths})
             self._failed(resource, gap, diff, str(error), began)
             return f"after {resource.id} failed"
+        except Stopped:
+            self._say(resource, "skipped", words=INTERRUPTED)
+            return INTERRUPTED
         except (HostError, OSError) as error:
             self._failed(resource, gap, diff, told(error, resource.subject), began)
             return f"after {resource.id} failed"

@@ -48,6 +48,10 @@ class HostError(Exception):
     """The host said no. ``str()`` is the host's own words."""
 
 
+class Stopped(HostError):
+    """The run is to end, and what was at work has left everything as it was before."""
+
+
 class CommandFailed(HostError):
     """A program exited with something else than 0."""
 

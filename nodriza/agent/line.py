@@ -10,7 +10,7 @@ import time
 import zlib
 from typing import Any, BinaryIO, Dict, Iterator, Optional, Sequence, Set, Tuple
 
-from nodriza.agent.host import HostError
+from nodriza.agent.host import HostError, Stopped
 from nodriza.agent.program import SIGN
 from nodriza.agent.redact import HIDDEN, Redactor, hide_old_values, holds_secrets
 
@@ -126,7 +126,7 @@ class Controller:
     def fetch(self, sha256: str, parts: Sequence[Tuple[int, int]]) -> Iterator[bytes]:
         """The bytes of some parts of a source (``nodriza.source``), a piece at a time.
 
-        Raises ``HostError`` when the controller goes away, or stops.
+        Raises ``HostError`` when the controller goes away, and ``Stopped`` when it stops.
         """
         pieces: queue.Queue[bytes] = queue.Queue(WAITING)
         self._pieces = pieces
@@ -150,7 +150,7 @@ class Controller:
                 return pieces.get(timeout=0.2)
             if self._is_absent():
                 raise HostError(f"no sign of the controller for {ABSENT} s: the source is missing")
-        raise HostError("the run was stopped while the source was on its way")
+        raise Stopped("the run was stopped while the source was on its way")
 
     def _is_absent(self) -> bool:
         """Nothing was heard of the controller for too long, in time in which it could be heard."""

@@ -24,16 +24,19 @@ def made_whole(host: Host, path: str) -> Iterator[str]:
     Complete, or not there: it is flushed in one go before it is renamed, and gone if anything
     goes wrong. (A flush of each of ten thousand files takes half a minute.) Between the two
     renames there is no tree, for an instant; never half of one. What was at ``path`` goes.
+    The folder that it is in is made as well, and goes with it if anything goes wrong.
     """
     folder, name = os.path.split(path.rstrip("/"))
     new, old = (f"{folder}/{pattern.format(name)}" for pattern in (TEMPORARY, ASIDE))
+    ours = new if os.path.isdir(host.at(folder)) else folder
     host.remove(new)
     try:
+        host.mkdirs(folder)
         host.mkdir(new)
         yield new
         flush(host, new)
     except BaseException:
-        host.remove(new)
+        host.remove(ours)
         raise
     if host.stat(path) is not None:
         host.remove(old)

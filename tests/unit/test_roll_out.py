@@ -311,6 +311,31 @@ def test_releases__are_in_hand_from_the_first_wave_to_the_end_of_the_last(hosts)
     assert not hosts.ways.taken[0].is_connected
 
 
+def test_ctrl_c_in_the_last_step_of_a_wave__is_no_good_end(hosts):
+    """All that the host was asked for is done, and what follows from it is not."""
+    stop, asked = threading.Event(), []
+
+    def stops(heard: Hear) -> None:
+        hosts.changes("server-1")(heard)
+        stop.set()
+
+    def follow(results: dict[str, NodeResult]) -> list[Plan]:
+        asked.append(sorted(results))
+        return [plan("server-1"), plan("server-2")]
+
+    hosts.agents["server-1"] = stops
+    run = Run(hosts.cluster, hosts.report, {}, "deploy", waves=(follow, follow), stop=stop)
+    run.ways = Ways()  # type: ignore[assignment]
+    results = roll_out(run, [plan("server-1")])
+    assert exit_code(results) == 130
+    assert asked == [["server-1"]], "what comes after it follows from nothing"
+    assert hosts.log.count("server-1 begins") == 1
+    assert results["server-1"].error.kept == "what this run did on it stays"
+    assert results["server-2"].error.kept == "nothing was changed on it"
+    assert (results["server-1"].changed, results["server-2"].skipped) == (1, 1)
+    assert hosts.report.finished == results
+
+
 def test_later_wave__waits_for_a_host_that_another_run_has(hosts, taken_for):
     """What was begun on others is not to be left with half of it."""
     asked = taken_for(3)

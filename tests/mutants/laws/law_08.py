@@ -153,4 +153,25 @@ told(error, resource.subject), began)
         self._changed(""",
         ("agent/test_converge.py",),
     ),
+    Fault(
+        "a Ctrl-C while a source is on its way is a failure",
+        "nodriza/agent/line.py:Controller._next",
+        'raise Stopped("the run was stopped',
+        'raise HostError("the run was stopped',
+        ("agent/test_line.py",),
+    ),
+    Fault(
+        "what was given up because of a Ctrl-C has failed",
+        "nodriza/agent/converge.py:Converge._one",
+        "except Stopped:",
+        "except ZeroDivisionError:",
+        ("agent/test_converge.py",),
+    ),
+    Fault(
+        "a deploy that a Ctrl-C ended between two of its steps came to a good end",
+        "nodriza/rollout.py:roll_out",
+        "_leave_out(run, well, results)",
+        "pass",
+        ("test_roll_out.py",),
+    ),
 )

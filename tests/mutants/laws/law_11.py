@@ -454,6 +454,20 @@ FAULTS = (
         ("resources/test_upload.py",),
     ),
     Fault(
+        "the folder of a release is made before there is room for it",
+        "roles/build.py:_made",
+        "    yield tree\n",
+        "    yield Link(folder, folder)\n    yield tree\n",
+        ("roles/test_release.py",),
+    ),
+    Fault(
+        "a source that did not come leaves an empty release",
+        "nodriza/agent/tree.py:made_whole",
+        "host.remove(ours)",
+        "host.remove(new)",
+        ("resources/test_upload.py",),
+    ),
+    Fault(
         "a copy is begun where it has no room",
         "nodriza/resources/copy.py:Copy.vet",
         "refuse_full(host, self.path, 2 * self.size)",

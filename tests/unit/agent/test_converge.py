@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from nodriza.agent.converge import Converge
-from nodriza.agent.host import HostError
+from nodriza.agent.host import HostError, Stopped
 from nodriza.agent.journal import Busy, Journal
 from nodriza.resources import (
     Absent,
@@ -185,6 +185,20 @@ def test_stop__skips_the_rest_and_says_why(tmp_path):
     run = Run(tmp_path, conf("a"), stop=lambda: True)
     assert run.counts["skipped"] == 5
     assert run.events[0]["words"] == "the run was interrupted"
+
+
+def test_stop_in_the_middle_of_what_can_be_undone__is_no_failure(tmp_path, monkeypatch):
+    """A source that is on its way is given up, and what was there of it is gone."""
+
+    def stopped(*_):
+        raise Stopped("the run was stopped")
+
+    monkeypatch.setattr(Link, "fix", stopped)
+    run = Run(tmp_path, conf("a"))
+    assert run.counts["failed"] == 0
+    skipped = [event for event in run.events if event.get("status") == "skipped"]
+    assert [event["id"] for event in skipped] == ["link:/etc/web/enabled", "service:web"]
+    assert {event["words"] for event in skipped} == {"the run was interrupted"}
 
 
 @pytest.mark.usefixtures("_at_once")

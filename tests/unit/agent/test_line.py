@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from nodriza.agent.host import HostError
+from nodriza.agent.host import HostError, Stopped
 from nodriza.agent.line import DATA, HERE, TURN, Controller, EventStream
 from nodriza.agent.redact import Redactor
 
@@ -155,8 +155,9 @@ def test_source_that_does_not_come__is_told(talk, monkeypatch, how):
     elif how == "damaged":
         talk.answer(DATA + (4).to_bytes(4, "big") + b"what")
     words = {"stopped": "was stopped", "silent": "no sign of", "damaged": "came damaged"}[how]
-    with pytest.raises(HostError, match=words):
+    with pytest.raises(Stopped if how == "stopped" else HostError, match=words) as error:
         list(talk.controller.fetch("a" * 64, [(0, 0)]))
+    assert isinstance(error.value, Stopped) == (how == "stopped"), "a stop is no failure"
 
 
 def resource(**more: object) -> dict:

@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import json
 import os
@@ -289,3 +290,20 @@ def test_upload_without_room__says_how_much_is_missing_and_asks_for_nothing(host
     with pytest.raises(HostError, match="inodes"):
         Upload("/srv/app/x", "0" * 64, files=1 << 40, size=-(1 << 60)).vet(host)
     assert host.list("/srv") == []
+
+
+def test_upload__makes_the_folder_that_it_is_in_and_takes_it_away_again(host):
+    """A release that was never made leaves no empty one."""
+    damaged = Controller(("a", FILE, b"text"), damage=lambda data: data[:-1])
+    for here in (damaged, files(a="text")):
+        here.upload = dataclasses.replace(here.upload, path="/srv/releases/abc/app")
+    with pytest.raises(HostError):
+        damaged.bring(host)
+    assert host.list("/srv/releases") == []
+    host.mkdirs("/srv/releases/abc/static")
+    with pytest.raises(HostError):
+        damaged.bring(host)
+    assert host.list("/srv/releases/abc") == ["static"]
+    here.bring(host)
+    assert host.list("/srv/releases/abc") == ["app", "static"]
+    assert host.stat("/srv/releases/abc").mode == "0755"

@@ -12,6 +12,7 @@ from nodriza.resources import (
     Built,
     Command,
     Copy,
+    Intact,
     Link,
     Migrations,
     Preflight,
@@ -52,6 +53,11 @@ def test_build__migrates_after_all_that_may_fail(three_node):
     assert ids[-1] == f"migrations:{folder}"
     assert ids.index(f"static:{folder}/static") < ids.index(f"preflight:{folder}")
     assert ids.index(f"static:{folder}/static") < ids.index(f"sealed:{folder}")
+
+
+def test_build__makes_nothing_before_it_knows_that_the_source_has_room(three_node):
+    first, *_ = [r for r in build(three_node) if not isinstance(r, Intact)]
+    assert first == TREE, "its vet looks at the room"
 
 
 def test_build__keeps_the_code_of_the_application_from_its_user(three_node):
@@ -171,7 +177,7 @@ def test_build__makes_anew_what_somebody_has_changed(three_node):
     ids = [resource.id for resource in build(three_node)]
     folder = "/srv/videoteca"
     assert ids.index(f"intact:{folder}/releases/aaa") < ids.index(
-        f"directory:{folder}/releases/aaa"
+        f"upload:{folder}/releases/aaa/app"
     )
     assert ids.index(f"intact:{folder}/venvs/bbb") < ids.index(f"venv:{folder}/venvs/bbb")
 
