@@ -53,6 +53,7 @@ setup(
         "python-vagrant>=1.0,<2",
         "pyyaml>=6,<7",
         "rich>=13.7",
+        "tomli>=2; python_version < '3.11'",
     ],
     extras_require={
         "test": [

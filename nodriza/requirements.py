@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from nodriza import poetry
 from nodriza.errors import SourceError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ _ALIKE = re.compile(
 # Whatever installs from the source itself changes with any of its files.
 LOCAL = {
     UV_LOCK: r"(?m)^source = \{ (editable|directory|path) = ",
+    POETRY: r'(?m)^type = "(directory|file)"',
     PYPROJECT: r"(?m)^\[build-system\]|^dynamic\s*=|\b(path|workspace)\s*=|@\s*file:",
     "pylock.toml": r"\bpath\s*=",
     "requirements.txt": r"(?m)^\s*(-e\b|--editable\b|\.|file:|[\w.-]+/|[^#\n]*@\s*file:)",
@@ -36,10 +38,10 @@ _PROJECT = re.compile(r"(?m)^\[build-system\]")
 """A project with this table is a package (uv's documentation, "Build systems"; PEP 517)."""
 EXPORTED = {
     UV_LOCK: "uv export --frozen --no-dev --no-emit-project -o requirements.txt",
-    POETRY: "poetry export --only main -o requirements.txt",
+    POETRY: poetry.EXPORT,
     PYPROJECT: "uv pip compile pyproject.toml -o requirements.txt",
 }
-"""How each of them becomes one that pip reads as well. Poetry needs poetry-plugin-export."""
+"""How each of them becomes one that pip reads as well."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Requirements:
     """``file`` says what is installed, by ``installer``; the twelve digits of ``id`` stand for it.
 
     ``package``: the project itself is installed too. ``others`` are there and not read.
+    ``pinned``: all that is installed, as a requirements file, where ``installer`` can't read it.
     """
 
     file: str
@@ -54,6 +57,7 @@ class Requirements:
     installer: Installer
     package: bool = False
     others: tuple[str, ...] = ()
+    pinned: str = ""
 
     @property
     def note(self) -> str:
@@ -75,16 +79,19 @@ def read_requirements(source: Source, name: str | None, installer: Installer) ->
         what = f"{file} can't be read by {installer}"
         raise SourceError(what, kept="nothing was sent", do=way)
     kind = kind_of(file)
-    text = "".join(_lines(source, file, set()))
-    if kind == UV_LOCK:  # which groups are installed, and what is built how, stands beside it
-        beside = posixpath.join(posixpath.dirname(file), PYPROJECT)
-        text += "".join(_lines(source, beside, set()))
+    text, pinned = "".join(_lines(source, file, set())), ""
+    if kind in (UV_LOCK, POETRY):
+        # Which groups are installed, and what is built how, stands beside it.
+        beside = "".join(_lines(source, _beside(file), set()))
+        pinned = poetry.pinned(text, beside, file) if kind == POETRY else ""
+        text += beside
+    whole = pinned or text
     if re.search(LOCAL[kind], text):
-        text += source.sha256
-    digest = hashlib.sha256(f"{installer} {kind}\n{text}".encode()).hexdigest()[:12]
+        whole += source.sha256
+    digest = hashlib.sha256(f"{installer} {kind}\n{whole}".encode()).hexdigest()[:12]
     package = kind == PYPROJECT and bool(_PROJECT.search(text))
     others = tuple(each for each in top if each != file and not _belongs(each, file))
-    return Requirements(file, digest, installer, package, others)
+    return Requirements(file, digest, installer, package, others, pinned)
 
 
 def first(there: Sequence[str], installer: Installer) -> str | None:
@@ -97,10 +104,10 @@ def first(there: Sequence[str], installer: Installer) -> str | None:
 def instead(file: str, installer: Installer) -> str:
     """What to do where ``installer`` can't read a file of its name; nothing where it can."""
     kind = kind_of(file)
-    if kind != POETRY and (installer == "uv" or kind == "requirements.txt"):
+    if installer == "uv" or kind == "requirements.txt":
         return ""
-    way = f"{EXPORTED.get(kind, EXPORTED[UV_LOCK])}, and app.requirements: requirements.txt"
-    return way if kind == POETRY else f"{way}, or app.installer: uv"
+    exported = EXPORTED.get(kind, EXPORTED[UV_LOCK])
+    return f"{exported}, and app.requirements: requirements.txt, or app.installer: uv"
 
 
 def kind_of(name: str) -> str:
@@ -113,7 +120,11 @@ def kind_of(name: str) -> str:
 
 def _belongs(name: str, file: str) -> bool:
     """A lock's pyproject.toml is no second opinion."""
-    return name == PYPROJECT and kind_of(file) in (UV_LOCK, "pylock.toml")
+    return name == PYPROJECT and kind_of(file) in (UV_LOCK, POETRY, "pylock.toml")
+
+
+def _beside(lock: str) -> str:
+    return posixpath.join(posixpath.dirname(lock), PYPROJECT)
 
 
 def _missing(source: Source, name: str | None) -> SourceError:

@@ -12,6 +12,7 @@ from nodriza.requirements import Requirements
 from nodriza.resources import (
     Built,
     Command,
+    File,
     Intact,
     Link,
     Migrations,
@@ -21,6 +22,7 @@ from nodriza.resources import (
     Upload,
     Venv,
 )
+from nodriza.resources.venv import PINNED
 
 HOOK = 3600
 """Seconds for one command of ``app.hooks.before_switch``."""
@@ -108,7 +110,7 @@ def _made(
 
 def _environment(
     cluster: Cluster, source: str, requirements: Requirements
-) -> Iterator[Template | Venv]:
+) -> Iterator[Resource | Template]:
     """The environment, and before it what installs; built by a user without rights."""
     app = cluster.app
     apart = Venv(
@@ -123,6 +125,9 @@ def _environment(
         yield pinned
         yield replace(apart, requirements=pinned.path, unit=f"nodriza-{app.name}-uv")
     file = f"{source}/{requirements.file}"
+    if requirements.pinned:
+        file = f"{app.own}/{PINNED}"
+        yield File(file, requirements.pinned)
     yield replace(
         apart,
         path=f"{app.venv_folder}/{requirements.id}",

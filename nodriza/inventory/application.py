@@ -13,7 +13,7 @@ from nodriza.inventory.marks import Document
 from nodriza.inventory.text import absolute
 from nodriza.inventory.wording import did_you_mean
 from nodriza.repository.drivers import named_in
-from nodriza.requirements import LOCAL, ORDER, POETRY, first, instead, kind_of
+from nodriza.requirements import LOCAL, ORDER, first, instead, kind_of
 
 
 def check_application(draft: Draft, inventory: Path) -> None:
@@ -74,8 +74,6 @@ def _has_nameless(requirements: Path) -> bool:
         return False
     kind = kind_of(requirements.name)
     nameless = r"(?m)^\s*(-e\b|--editable\b|[./]|[a-z+]+:)"
-    if kind == POETRY:
-        return True  # nobody here reads it
     return bool(re.search(nameless if kind == "requirements.txt" else LOCAL[kind], text))
 
 

@@ -49,7 +49,7 @@ KEYS = {
     ),
     "AppSettings.requirements": (
         "The file that says what is installed, relative to source. Else the first that is there "
-        "of uv.lock, pylock.toml, requirements.txt and pyproject.toml."
+        "of uv.lock, pylock.toml, requirements.txt, poetry.lock and pyproject.toml."
     ),
     "AppSettings.installer": "What makes the environment: uv, or pip.",
     "AppSettings.hooks": "Commands of the project's own around a deploy.",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nodriza.repository import drivers
-from nodriza.requirements import EXPORTED, POETRY, PYPROJECT, UV_LOCK
+from nodriza.requirements import POETRY, PYPROJECT, UV_LOCK
 
 SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE["'],\s*["']([\w.]+)["']""")
 # The names that projects give to what runs on a server, and to what must not.
@@ -22,6 +22,7 @@ REQUIREMENTS = (
     "requirements.txt",
     "requirements/base.txt",
     "requirements.pip",
+    POETRY,
     PYPROJECT,
 )
 NEVER = {".git", ".venv", "venv", "env", "node_modules", "site-packages", "__pycache__"}
@@ -70,9 +71,7 @@ def read_source(folder: Path) -> Source:
     found += [item for item in (wsgi, settings, _celery(folder)) if item]
     requirements = next((name for name in REQUIREMENTS if (folder / name).is_file()), "")
     missing: list[str] = []
-    if requirements == PYPROJECT and (folder / POETRY).is_file():
-        missing.append(f"requirements that are not Poetry's: {EXPORTED[POETRY]}")
-    elif requirements:
+    if requirements:
         found.append(Found("requirements", requirements, "what is installed"))
         driver_found, driver_missing = drivers.look(folder / requirements)
         found += [Found(*item) for item in driver_found]
@@ -80,7 +79,7 @@ def read_source(folder: Path) -> Source:
     else:
         missing.append(
             "a file that says what is installed, beside manage.py: uv.lock, pylock.toml,"
-            " requirements.txt or pyproject.toml"
+            " requirements.txt, poetry.lock or pyproject.toml"
         )
     if settings and not _reads_our_variables(folder, str(settings.value)):
         missing.append(

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MARKER = ".nodriza-requirements"
 """A file in the environment, written last: what was installed, for which Python."""
+PINNED = "pinned.txt"
+"""The name of a requirements file that names all that is installed: nothing is resolved."""
 FOLDERS = frozenset({"bin", "include", "lib", "lib64"})
 """What ``python -m venv`` makes before it writes pyvenv.cfg."""
 
@@ -145,7 +147,7 @@ class Venv(Resource):
         if name == "uv.lock":  # into UV_PROJECT_ENVIRONMENT; the lock is believed as it is
             frozen = ["--frozen", "--no-dev", "--no-editable"]
             return [*uv, "sync", "--project", folder, *frozen]
-        if name.startswith("pylock."):
+        if name.startswith("pylock.") or name == PINNED:
             return [*uv, "pip", "sync", "--python", python, what]
         return [*uv, "pip", "install", "--python", python, *listed]
 

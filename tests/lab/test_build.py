@@ -36,6 +36,20 @@ subprocess.Popen(["sleep", "7654"], start_new_session=True, **quiet)
 setup(name="hostile", version="1", py_modules=["hostile"])
 open("hostile.py", "w").write(f"found = {found!r}\\nuid = {os.getuid()}\\n")
 """
+POETRY_PROJECT = '[project]\nname = "videoteca"\nversion = "1"\nrequires-python = ">=3.11"\n'
+POETRY_SUM = "dc7d249c43736b4dc5c67d29d4918f1ddf6778b40ca2b95bc8536b20175944eb"
+"""What Poetry itself writes for it."""
+POETRY_PACKAGE = """\
+[[package]]
+name = "%s"
+version = "%s"
+optional = false
+python-versions = "*"
+groups = ["%s"]
+files = [
+%s]
+
+"""
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +139,49 @@ def test_lock_and_commands__are_built_by_somebody_without_rights(project: Projec
     assert "no such luck" in failed.said
     assert f"release {release} goes on serving" in failed.said
     project.write()
+
+
+def test_poetrys_lock__is_installed_without_poetry(project: Project):
+    """The group main, by its sums; a lock that is out of date is told, and nothing is sent."""
+    (app(project) / "pyproject.toml").write_text(POETRY_PROJECT)
+    lock = [poetry_package(block) for block in compiled(project)]
+    lock.append(POETRY_PACKAGE % ("iniconfig", "2.0.0", "dev", ""))
+    metadata = f'[metadata]\nlock-version = "2.1"\ncontent-hash = "{POETRY_SUM}"\n'
+    (app(project) / "poetry.lock").write_text("".join([*lock, metadata]))
+    project.write(requirements="poetry.lock")
+    done = project.fab("deploy").well()
+    assert "environment: poetry.lock, by uv" in done.said
+    venv = project.on(CENTRAL, "readlink -f /opt/videoteca/current/venv").strip()
+    there = project.on("server-2", f"cd {venv}/lib/python3*/site-packages && ls").lower()
+    wanted = [line.split("==")[0].lower() for line in requirements(project)]
+    assert [name for name in wanted if name.replace("-", "_") not in there] == []
+    assert "iniconfig" not in there
+    assert "nothing to change on 2 nodes" in project.fab("deploy").well().said
+    (app(project) / "pyproject.toml").write_text(POETRY_PROJECT.replace("3.11", "3.10"))
+    refused = project.fab("deploy")
+    assert refused.exit == 2
+    assert "poetry.lock does not fit pyproject.toml" in refused.said
+    project.write()
+
+
+def compiled(project: Project) -> list[list[str]]:
+    """What is installed: blocks of a name with its version, and its sums."""
+    uv = Path(sys.executable).with_name("uv")
+    argv = [uv, "pip", "compile", "--quiet", "--universal", "--python-version=3.11", "-"]
+    argv += ["--generate-hashes", "--no-annotate", "--no-header"]
+    wanted = "\n".join(requirements(project))
+    done = subprocess.run(
+        argv, input=wanted, text=True, capture_output=True, check=True, timeout=120
+    )
+    lines = done.stdout.replace("\\\n", " ").splitlines()
+    return [line.split() for line in lines if "==" in line and ";" not in line]
+
+
+def poetry_package(block: list[str]) -> str:
+    """The same as Poetry writes it."""
+    (name, version), sums = block[0].split("=="), block[1:]
+    files = [f'    {{file = "{n}", hash = "{sum[7:]}"}},\n' for n, sum in enumerate(sums)]
+    return POETRY_PACKAGE % (name, version, "main", "".join(files))
 
 
 def test_program_that_the_application_starts__ends_with_the_step(project: Project):

@@ -111,8 +111,9 @@ def test_missing__is_told_in_words(project):
     assert "a file that says what is installed" in read_source(project).missing[0]
     (project / "pyproject.toml").write_text('dependencies = ["django>=5", "pymysql"]\n')
     assert len(read_source(project).missing) == 1  # the variables
-    (project / "poetry.lock").write_text("")
-    assert "poetry export" in read_source(project).missing[0]
+    (project / "poetry.lock").write_text('[[package]]\nname = "pymysql"\n')
+    assert read_source(project).value("requirements") == "poetry.lock"
+    assert len(read_source(project).missing) == 1
 
 
 @pytest.mark.parametrize(

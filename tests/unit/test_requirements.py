@@ -67,7 +67,7 @@ def test_file__that_is_missing_is_refused_with_a_way_to_one(folder):
     assert refusal(folder, "r.txt").do == "git add r.txt, or name it in app.include"
 
 
-@pytest.mark.parametrize("name", ["uv.lock", "pylock.toml", "pyproject.toml"])
+@pytest.mark.parametrize("name", ["uv.lock", "pylock.toml", "poetry.lock", "pyproject.toml"])
 def test_pip__takes_what_it_can_read_and_is_refused_otherwise(folder, name):
     put(folder, **{name.replace(".", "_"): PLAIN})
     refused = refusal(folder, installer="pip")
@@ -78,13 +78,40 @@ def test_pip__takes_what_it_can_read_and_is_refused_otherwise(folder, name):
     assert read(folder, installer="pip").file == "requirements.txt"
 
 
-def test_poetry__is_asked_for_what_all_can_read(folder):
-    """And never passed over for its pyproject.toml, which would install other versions."""
-    put(folder, poetry_lock="", pyproject_toml=PACKAGE)
-    refused = refusal(folder)
-    assert refused.do.startswith("poetry export --only main -o requirements.txt")
+POETRY_LOCK = (
+    '[[package]]\nname = "django"\nversion = "5.2.1"\ngroups = ["main"]\nfiles = []\n%s'
+    '[metadata]\nlock-version = "2.1"\ncontent-hash = "'
+    '115cf985d932e9bf5f540555bbdd75decbb62cac81e399375fc19f6277f8c1d8"\n'
+)
+"""Made for PACKAGE: the sum is Poetry's own."""
+
+
+def test_poetrys_lock__is_pinned_for_uv_and_not_passed_over_for_its_project(folder):
+    put(folder, poetry_lock=POETRY_LOCK % "", pyproject_toml=PACKAGE)
+    found = read(folder)
+    assert (found.file, found.others, found.package) == ("poetry.lock", (), False)
+    assert found.pinned == "django==5.2.1\n"
     put(folder, requirements_txt="django==5.2\n")
     assert read(folder).file == "requirements.txt"
+    assert read(folder).pinned == ""
+
+
+def test_poetrys_lock__stands_for_the_group_that_is_installed(folder):
+    put(folder, poetry_lock=POETRY_LOCK % "", pyproject_toml=PACKAGE)
+    before = read(folder).id
+    dev = '[[package]]\nname = "pytest"\nversion = "9"\ngroups = ["dev"]\nfiles = []\n'
+    put(folder, poetry_lock=POETRY_LOCK % dev, manage_py="print(1)")
+    assert read(folder).id == before
+    lib = '[package.source]\ntype = "directory"\nurl = "lib"\n'
+    put(folder, poetry_lock=POETRY_LOCK % lib)
+    before = read(folder).id
+    put(folder, manage_py="print(2)")
+    assert read(folder).id != before, "what is installed of the source changes with the source"
+
+
+def test_poetrys_lock__needs_its_project_beside_it(folder):
+    put(folder, conf__poetry_lock=POETRY_LOCK % "")
+    assert refusal(folder, "conf/poetry.lock").what.startswith("conf/pyproject.toml is not among")
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,6 @@ def test_module__that_pip_may_bring_is_believed(write, tmp_path, line):
 @pytest.mark.parametrize(
     ("there", "installer", "said"),
     [
-        (["poetry.lock"], "uv", "uv can't read poetry.lock. Instead: poetry export"),
         (["poetry.lock", "pyproject.toml"], "pip", "pip can't read poetry.lock. Instead: poetry"),
         (["uv.lock", "pyproject.toml"], "pip", "pip can't read uv.lock. Instead: uv export"),
         (["pyproject.toml"], "pip", "or app.installer: uv"),

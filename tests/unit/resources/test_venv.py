@@ -13,7 +13,7 @@ import pytest
 
 from nodriza.agent.host import Host, HostError
 from nodriza.resources import Venv
-from nodriza.resources.venv import reason
+from nodriza.resources.venv import PINNED, reason
 
 VENV = Venv("/venv", requirements="/requirements.txt")
 
@@ -23,7 +23,7 @@ def host(tmp_path):
     return Host(str(tmp_path))
 
 
-def require(host, *versions):
+def require(host, *versions, needs=""):
     """Requirements: a tiny package in some versions, as wheels beside the file."""
     lines = ["--no-index"]
     for version in versions:
@@ -31,7 +31,7 @@ def require(host, *versions):
         about = f"tiny-{version}.dist-info"
         with zipfile.ZipFile(wheel, "w") as archive:
             archive.writestr("tiny.py", f"version = {version!r}\n")
-            archive.writestr(f"{about}/METADATA", f"Name: tiny\nVersion: {version}\n")
+            archive.writestr(f"{about}/METADATA", f"Name: tiny\nVersion: {version}\n{needs}")
             archive.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
             archive.writestr(f"{about}/RECORD", "")
         lines.append(wheel)
@@ -206,9 +206,9 @@ def uv(host, tmp_path):
     return made
 
 
-def tiny(host, version="1.0"):
+def tiny(host, version="1.0", needs=""):
     """A wheel in /app."""
-    require(host, version)
+    require(host, version, needs=needs)
     host.mkdirs("/app")
     wheel = f"tiny-{version}-py3-none-any.whl"
     os.rename(host.at(f"/{wheel}"), host.at(f"/app/{wheel}"))
@@ -237,6 +237,16 @@ def test_uv__installs_a_standard_lock(host, uv):
     with pytest.raises(HostError, match=r"uv pip sync: exit \d+\n(.*\n)*.*[Hh]ash mismatch"):
         uv("pylock.toml", head + lock % ("0" * 64)).fix(host, None)
     uv("pylock.toml", head + lock % sum).fix(host, None)
+    assert imported(host) == "1.0"
+
+
+def test_uv__installs_what_is_pinned_and_nothing_besides(host, uv):
+    wheel = tiny(host, needs="Requires-Dist: absent\n")
+    sum = hashlib.sha256(host.read(f"/app/{wheel}")).hexdigest()
+    text = "--no-index\n--find-links .\nextra==1 ; extra == 'x'\ntiny==1.0 --hash=sha256:%s\n"
+    with pytest.raises(HostError, match=r"uv pip sync: exit \d+\n(.*\n)*.*[Hh]ash mismatch"):
+        uv(PINNED, text % ("0" * 64)).fix(host, None)
+    uv(PINNED, text % sum).fix(host, None)
     assert imported(host) == "1.0"
 
 

@@ -36,7 +36,8 @@ def local(three_node):
 
 
 def build(cluster, tree=TREE, breaking=False, **more):
-    needs = Requirements("requirements.txt", "bbb", **{"installer": "uv", **more})
+    known = {"file": "requirements.txt", "id": "bbb", "installer": "uv"}
+    needs = Requirements(**{**known, **more})
     made = role("build")(cluster.central, cluster, "aaa", "bbb", tree, needs, breaking)
     return list(made)
 
@@ -84,6 +85,15 @@ def test_build__installs_by_uv_which_pip_has_brought_by_its_sum(three_node):
     assert (uv.requirements, uv.uv) == (pinned.path, "")
     assert venv.uv == f"{uv.path}/bin/uv"
     assert plan.index(pinned) < plan.index(uv) < plan.index(venv)
+
+
+def test_build__installs_poetrys_lock_from_what_was_read_of_it(three_node):
+    plan = build(three_node, file="conf/poetry.lock", pinned="django==5.2\n")
+    pinned = next(r for r in plan if r.id == "file:/opt/videoteca/pinned.txt")
+    assert pinned.content == "django==5.2\n"
+    _, venv = [r for r in plan if isinstance(r, Venv)]
+    assert venv.requirements == pinned.path
+    assert plan.index(pinned) < plan.index(venv)
 
 
 def hooked(cluster, **hooks):
