@@ -10,7 +10,7 @@ from .kinds import WAIT, FromNought, Nodes, Text
 from .session import command, fab, reachable_cluster, sudo_password, vault
 
 if TYPE_CHECKING:
-    from nodriza.events import Record
+    from nodriza.facts import Record
 
 
 @command(

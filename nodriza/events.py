@@ -1,18 +1,16 @@
 """What a host may say, as types: each event and each answer, checked where it comes in.
 
 One declaration is both the schema that a host's JSON has to fit and the type that
-everything further in reads. Texts in it are clean and bounded (``nodriza.foreign``).
+everything further in reads. Texts in it are clean and bounded (``nodriza.bounded``).
 What a host adds to an event is dropped. ``nodriza.ssh.conversation`` checks the order.
 """
 
 from __future__ import annotations
 
 import functools
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
-    AfterValidator,
     ConfigDict,
     Discriminator,
     FailFast,
@@ -23,25 +21,11 @@ from pydantic import (
 from typing_extensions import NotRequired, TypedDict
 
 from nodriza import foreign
+from nodriza.bounded import MANY, Count, Digest, Gap, Line, Lines, Number, Seconds, Status, Text
+from nodriza.facts import Counts, Record, Releases, State
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
-
-MANY = 20_000
-"""The most of anything in one event."""
-RUN = r"^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{1,16}$"
-
-Line: TypeAlias = Annotated[str, AfterValidator(foreign.line)]
-Text: TypeAlias = Annotated[str, AfterValidator(foreign.text)]
-Number: TypeAlias = Annotated[float, Field(ge=-1e12, le=1e12)]
-Seconds: TypeAlias = Annotated[float, Field(ge=0, le=1e9)]
-Count: TypeAlias = Annotated[int, Field(ge=0, le=1_000_000)]
-Value: TypeAlias = Line | Annotated[int, Field(ge=-(2**63), lt=2**63)] | Number | bool | None
-Status: TypeAlias = Literal["ok", "changed", "failed", "skipped"]
-Lines: TypeAlias = Annotated[list[Line], Field(max_length=MANY), FailFast()]
-Digest: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Gap: TypeAlias = Annotated[dict[Line, tuple[Value, Value]], Field(max_length=100)]
-"""Attribute to what is there and what is wanted."""
 
 
 class Agent(TypedDict):
@@ -160,134 +144,11 @@ class Away(TypedDict):
     event: Literal["away"]
 
 
-class Counts(TypedDict):
-    """How many resources came to what."""
-
-    ok: Count
-    changed: Count
-    failed: Count
-    skipped: Count
-
-
 class End(Counts):
     """It is done."""
 
     event: Literal["end"]
     seconds: Seconds
-
-
-class Trouble(TypedDict):
-    """The answer to a question that could not be asked."""
-
-    error: Line
-
-
-class Remembered(TypedDict):
-    """What came of a resource in a run of the past."""
-
-    status: Status
-    gap: Gap
-    words: Text
-
-
-class Kept(TypedDict):
-    """A file that a run replaced, as it was before."""
-
-    path: Line
-    type: Line
-
-
-Run = TypedDict(
-    "Run",
-    {
-        "run": Annotated[str, Field(pattern=RUN)],
-        "who": NotRequired[Line],
-        "from": NotRequired[Line],
-        "when": NotRequired[Line],
-        "what": NotRequired[Line],
-        "revision": NotRequired[Line],
-        "counts": NotRequired[Counts],
-        "seconds": NotRequired[Seconds],
-    },
-)
-"""A host's note of a run; without ``counts`` it did not come to its end."""
-
-
-class Record(Run):
-    """The same with what it did (``run.json``, nodriza/agent/journal.py)."""
-
-    kept: Annotated[list[Kept], Field(max_length=MANY), FailFast()]
-    resources: NotRequired[Annotated[dict[Line, Remembered], Field(max_length=MANY)]]
-
-
-def _date(words: str) -> str:
-    datetime.strptime(words, END)
-    return words
-
-
-END = "%b %d %H:%M:%S %Y %Z"
-"""The end of a certificate as openssl(1) prints it: "Dec 31 23:59:59 2026 GMT"."""
-Ill: TypeAlias = tuple[Annotated[int, Field(ge=0, le=999)], Line]
-"""Status and words of an HTTP answer; status 0: there was none."""
-
-
-class State(TypedDict):
-    """How a host is (nodriza/agent/answers.py): seconds and per cent, by path or id."""
-
-    system: Line
-    uptime: Annotated[int, Field(ge=0, le=10**10)]
-    load: Annotated[float, Field(ge=0, le=1e6)]
-    memory: Annotated[int, Field(ge=-100, le=100)]
-    disk: Annotated[int, Field(ge=-100, le=100)]
-    mounts: Annotated[
-        dict[Line, Annotated[int, Field(ge=-100, le=100)] | Trouble], Field(max_length=1000)
-    ]
-    health: Annotated[dict[Line, Ill | Trouble], Field(max_length=100)]
-    links: Annotated[dict[Line, Line | Trouble | None], Field(max_length=1000)]
-    certificates: Annotated[
-        dict[Line, Annotated[str, AfterValidator(_date)] | None], Field(max_length=1000)
-    ]
-    versions: Annotated[dict[Line, Line], Field(max_length=MANY)]
-    owed: Lines
-    marks: Annotated[dict[Line, Lines], Field(max_length=1000)]
-    reboot: Line
-    last_run: Run | None
-    clock: Number
-
-
-Name: TypeAlias = Annotated[str, Field(pattern=r"^[0-9A-Za-z_][0-9A-Za-z_.-]{0,63}$")]
-"""Of a release or an environment: it becomes a part of paths."""
-
-
-class Served(TypedDict):
-    """A release that served; ``at`` in seconds since the epoch (nodriza/resources/served.py)."""
-
-    release: Name
-    at: Number
-    how: Literal["deploy", "rollback"]
-    commit: Line
-
-
-class Seal(TypedDict):
-    """What a tree holds, its pack, in bytes, and when it was made, among the others
-    (nodriza/resources/sealed.py).
-    """
-
-    tree: Digest
-    sha256: Digest | Literal[""]
-    size: Annotated[int, Field(ge=0, le=10**15)]
-    number: Annotated[int, Field(ge=0, le=10**9)]
-
-
-class Releases(TypedDict):
-    """What a node has: ``served`` in order, ``current`` or nothing, seals by name, and the
-    environment of each release.
-    """
-
-    served: Annotated[list[Served], Field(max_length=1000)]
-    current: Name | Literal[""]
-    seals: Annotated[dict[Name, Seal], Field(max_length=1000)]
-    venvs: Annotated[dict[Name, Name], Field(max_length=1000)]
 
 
 class Facts(TypedDict):

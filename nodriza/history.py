@@ -14,7 +14,7 @@ from nodriza.report.words import count, details, first_line
 from nodriza.rollout import Run, roll_out
 
 if TYPE_CHECKING:
-    from nodriza.events import Record
+    from nodriza.facts import Record
     from nodriza.inventory import Cluster, Node
     from nodriza.report import Report
     from nodriza.result import NodeResult

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from nodriza.ask import ask
-from nodriza.events import END
+from nodriza.facts import END
 from nodriza.plan import Plan, plan_node
 from nodriza.releases import question
 from nodriza.render import Renderer

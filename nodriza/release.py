@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nodriza.resources import Copy, Preflight, Trial
 
 if TYPE_CHECKING:
-    from nodriza.events import Seal
+    from nodriza.facts import Seal
     from nodriza.inventory import App, Cluster
 
 PYTHON = "/usr/bin/python3"

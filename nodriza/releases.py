@@ -17,8 +17,8 @@ from nodriza.release import VENV, Release
 from nodriza.report.words import count
 
 if TYPE_CHECKING:
-    from nodriza.events import Releases as Facts
-    from nodriza.events import Served
+    from nodriza.facts import Releases as Facts
+    from nodriza.facts import Served
     from nodriza.inventory import Cluster
 
 NAME = re.compile(r"\w[\w.-]*", re.ASCII)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from nodriza.errors import ConnectionFailed, NodrizaError
 
 if TYPE_CHECKING:
-    from nodriza.events import Facts, Resource, State
+    from nodriza.events import Facts, Resource
+    from nodriza.facts import State
 
 NOTHING: Facts = {"event": "facts"}
 

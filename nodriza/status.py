@@ -21,7 +21,7 @@ from nodriza.release import Release
 from nodriza.report.words import count
 
 if TYPE_CHECKING:
-    from nodriza.events import Run
+    from nodriza.facts import Run
     from nodriza.inventory import Cluster, Node
     from nodriza.result import NodeResult
 

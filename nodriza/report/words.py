@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from nodriza import foreign
-from nodriza.events import Doing, Event, Owed, Remembered, Resource, Sending
+from nodriza.events import Doing, Event, Owed, Resource, Sending
+from nodriza.facts import Remembered
 from nodriza.result import NodeResult
 
 _LONGEST = 40  # characters of a value; more says less

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from nodriza import events, foreign
+from nodriza import events, facts, foreign
 from nodriza.events import Event, NotAnEvent
 
 RS = b"\x1e"
@@ -189,7 +189,7 @@ class Conversation:
             raise NotAnEvent("done without an answer to what was asked")
 
 
-def _refuse_other_state(state: events.State, about: Mapping[str, Any]) -> None:
+def _refuse_other_state(state: facts.State, about: Mapping[str, Any]) -> None:
     for name, said in (
         ("links", state["links"]),
         ("certificates", state["certificates"]),
