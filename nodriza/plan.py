@@ -5,13 +5,15 @@ Pure: no host, no clock, no network. The same inventory gives the same bytes.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
+import importlib.util
 import os
 import runpy
 import stat
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,8 +86,15 @@ def declared(
     name: str, node: Node, cluster: Cluster, *more: Any
 ) -> Iterator[tuple[Declared, str]]:
     """What a role yields, each with its line; a mistake in it is a ``RoleError``."""
-    try:
+    with as_role_error(name, node, cluster):
         yield from with_origin(find_role(name, cluster)(node, cluster, *more))
+
+
+@contextlib.contextmanager
+def as_role_error(name: str, node: Node, cluster: Cluster) -> Iterator[None]:
+    """A mistake in a role's code is a ``RoleError`` with the role's own line."""
+    try:
+        yield
     except NodrizaError:
         raise
     except Exception as error:
@@ -134,6 +143,17 @@ def find_role(name: str, cluster: Cluster) -> Role:
 
     A role of that name in the user's own ``roles/`` wins over a shipped one.
     """
+    names = role_names(name, cluster)
+    role: Role | None = names.get(name)
+    if role is None:
+        raise RoleError(f"a function {name} is missing in it", where=str(names["__file__"]))
+    return role
+
+
+def role_names(name: str, cluster: Cluster) -> Mapping[str, Any]:
+    """What is in a role's file, by name. One's own has of a shipped one of that name what it does
+    not say itself: ``OFFERS`` and ``NEEDS``.
+    """
     own = f"{own_folder(cluster, 'roles')}/{name}.py"
     try:
         seen = os.stat(own)  # noqa: PTH116  asked for each role of each node
@@ -145,27 +165,24 @@ def find_role(name: str, cluster: Cluster) -> Role:
 
 
 @functools.cache
-def _own_role(path: str, name: str, _changed: int) -> Role:
+def _own_role(path: str, name: str, _changed: int) -> Mapping[str, Any]:
     """Run once for all nodes, and again once it was changed."""
-    return _role_in(runpy.run_path(path), name, path)
+    own = runpy.run_path(path)
+    if importlib.util.find_spec(f"nodriza.roles.{name}"):
+        shipped = _shipped_role(name)
+        said = {what: shipped[what] for what in ("OFFERS", "NEEDS") if what in shipped}
+        return {**said, **own}
+    return own
 
 
 @functools.cache
-def _shipped_role(name: str) -> Role:
+def _shipped_role(name: str) -> Mapping[str, Any]:
     try:
-        module = importlib.import_module(f"nodriza.roles.{name}")
+        return vars(importlib.import_module(f"nodriza.roles.{name}"))
     except ModuleNotFoundError as error:
         if error.name != f"nodriza.roles.{name}":
             raise
         raise TargetError(f"no role {name} in roles/") from None
-    return _role_in(vars(module), name, str(module.__file__))
-
-
-def _role_in(names: dict[str, Any], name: str, path: str) -> Role:
-    role: Role | None = names.get(name)
-    if role is None:
-        raise RoleError(f"a function {name} is missing in it", where=path)
-    return role
 
 
 def with_origin(declared: Iterator[Declared]) -> Iterator[tuple[Declared, str]]:
@@ -182,6 +199,14 @@ def with_origin(declared: Iterator[Declared]) -> Iterator[tuple[Declared, str]]:
 @functools.cache
 def _line(file: str, number: int) -> str:
     return f"{_shown(file)}:{number}"
+
+
+def where_said(name: str, what: str, cluster: Cluster) -> str:
+    """A role's file, and the line on which it says ``OFFERS`` or ``NEEDS``."""
+    file = str(role_names(name, cluster)["__file__"])
+    text = Path(file).read_text("utf-8", errors="replace").splitlines()
+    at = (number for number, line in enumerate(text, 1) if line.startswith((what, f"def {what}")))
+    return f"{_shown(file)}:{next(at, 1)}"
 
 
 def _shown(file: str) -> str:

@@ -6,6 +6,7 @@ Its names are a promise, which docs/writing-a-role.rst lists. The modules behind
 from __future__ import annotations
 
 from nodriza.inventory import Cluster, Node
+from nodriza.offers import Offer, does, doors, public, server, told, users
 from nodriza.render import Template, template
 from nodriza.resources import (
     Absent,
@@ -53,6 +54,7 @@ __all__ = [
     "Mount",
     "NfsExport",
     "Node",
+    "Offer",
     "Package",
     "Peers",
     "Resource",
@@ -62,7 +64,13 @@ __all__ = [
     "Touch",
     "User",
     "Zone",
+    "does",
+    "doors",
     "env",
+    "public",
     "secret",
+    "server",
     "template",
+    "told",
+    "users",
 ]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import jinja2
 
+from nodriza.offers import links
 from nodriza.provision import plan_all
 from nodriza.resources import Peers
 from nodriza.text_width import cut
@@ -21,15 +22,7 @@ if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
     from nodriza.plan import Plan
 
-WORDS = {
-    "mysql": ("MariaDB", "rows"),
-    "redis": ("Redis", "tasks, cache"),
-    "nfs_server": ("the share (NFS)", "code, static files, uploads"),
-    "glusterfs_server": ("the share (GlusterFS)", "code, static files, uploads"),
-    "celery": ("Celery, ffmpeg", ""),
-    "dns": ("DNS", ""),
-}
-"""Roles by the names of what they run; another role is called what it is."""
+Words = dict[str, tuple[str, str]]
 PLUMBING = {"base", "firewall", "app", "tls", "nfs_client", "glusterfs_client"}
 KINDS = {"child": "all children", "video": "all video nodes"}
 SHOWN = 7
@@ -49,6 +42,8 @@ class Box:
     kind: str
     node: Node | None
     runs: str = ""
+    answers: str = ""
+    """What other nodes may ask of it, on which port."""
     more: int = 0
 
     @property
@@ -77,7 +72,8 @@ class Chip:
 def draw(cluster: Cluster) -> str:
     """The picture as SVG: the same bytes for the same inventory."""
     plans = {plan.node: plan for plan in plan_all(cluster, cluster.nodes)}
-    boxes, width = _boxes(cluster)
+    words = _offered(cluster)
+    boxes, width = _boxes(cluster, words, plans)
     jinja = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -94,15 +90,25 @@ def draw(cluster: Cluster) -> str:
         ssh=", ".join(str(port) for port in sorted({node.ssh.port for node in cluster.nodes})),
         box=BOX,
         margin=MARGIN,
-        chips=_chips(cluster, plans[cluster.central.name], width),
-        others=_words(role for role in cluster.central.roles if role not in WORDS),
+        chips=_chips(cluster, plans[cluster.central.name], width, words),
+        others=_words((role for role in cluster.central.roles if role not in words), words),
         port="HTTPS 443" if cluster.tls.on else "HTTP 80",
         addresses=_several([child.web_address for child in cluster.children], 2),
         cut=cut,
     )
 
 
-def _boxes(cluster: Cluster) -> tuple[list[Box], int]:
+def _offered(cluster: Cluster) -> Words:
+    """Of each role that offers something, by what name people know it, and what it carries."""
+    found: dict[str, tuple[str, list[str]]] = {}
+    for of_node in links(cluster).offers.values():
+        for role, offer in of_node:
+            _, carried = found.setdefault(role, (offer.name or role, []))
+            carried += [offer.carries] if offer.carries not in ("", *carried) else []
+    return {role: (name, ", ".join(carried)) for role, (name, carried) in found.items()}
+
+
+def _boxes(cluster: Cluster, words: Words, plans: dict[str, Plan]) -> tuple[list[Box], int]:
     """Children, then video nodes, in a row; and the width inside the margins."""
     children, videos = _few(cluster.children), _few(cluster.videos)
     row = [*(("child", each) for each in children), *(("video", each) for each in videos)]
@@ -115,7 +121,9 @@ def _boxes(cluster: Cluster) -> tuple[list[Box], int]:
         if isinstance(each, int):
             boxes.append(Box(x, kind, None, more=each))
         else:
-            boxes.append(Box(x, kind, each, _words(each.roles)))
+            peers = _peers(plans[each.name])
+            answers = "; ".join(f"{_named(p, words)[0]} {', '.join(p.ports)}" for p in peers)
+            boxes.append(Box(x, kind, each, _words(each.roles, words), answers))
     return boxes, width
 
 
@@ -126,13 +134,21 @@ def _few(nodes: Sequence[Node]) -> list[Node | int]:
     return [*nodes[: SHOWN - 2], len(nodes) - SHOWN + 1, nodes[-1]]
 
 
-def _chips(cluster: Cluster, plan: Plan, width: int) -> list[Chip]:
-    """What the central node's plan says it answers to."""
-    peers = [each.resource for each in plan.resources if isinstance(each.resource, Peers)]
+def _peers(plan: Plan) -> list[Peers]:
+    """What a node's plan says it answers to."""
+    return [each.resource for each in plan.resources if isinstance(each.resource, Peers)]
+
+
+def _named(peers: Peers, words: Words) -> tuple[str, str]:
+    return words.get(peers.name, (peers.name, ""))
+
+
+def _chips(cluster: Cluster, plan: Plan, width: int, words: Words) -> list[Chip]:
+    peers = _peers(plan)
     one = (width - 20 * (len(peers) + 1)) // max(1, len(peers))
     chips = []
     for number, each in enumerate(peers):
-        name, what = WORDS.get(each.name, (each.name, ""))
+        name, what = _named(each, words)
         users = [node for node in cluster.nodes if node.private in each.allow]
         x = MARGIN + 20 + number * (one + 20)
         chips.append(Chip(x, one, name, what, ", ".join(each.ports), _users(cluster, users)))
@@ -150,9 +166,9 @@ def _users(cluster: Cluster, users: Sequence[Node]) -> str:
     return ", ".join(words)
 
 
-def _words(roles: Iterable[str]) -> str:
+def _words(roles: Iterable[str], words: Words) -> str:
     """What visitors meet first comes first; in a list of roles it is the last."""
-    names = [WORDS.get(role, (role, ""))[0] for role in roles if role not in PLUMBING]
+    names = [words.get(role, (role, ""))[0] for role in roles if role not in PLUMBING]
     return ", ".join(reversed(names))
 
 

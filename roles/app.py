@@ -10,13 +10,20 @@ from nodriza.role import (
     Node,
     Package,
     Resource,
+    Secret,
     Service,
     Template,
     Touch,
     User,
     env,
     template,
+    told,
 )
+
+
+def NEEDS(node: Node, cluster: Cluster) -> tuple[str, ...]:
+    """Releases are tried and migrated on the central node."""
+    return ("database", "broker", "cache") if node.kind == "central" else ()
 
 
 def app(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
@@ -40,6 +47,10 @@ def app(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         group=application.user,
         mode="0640",
         hosts=",".join(hosts(node, cluster)),
+        jobs=[
+            (each, {key: as_told(value) for key, value in each.variables.items()})
+            for each in told(node, cluster)
+        ],
         environment={key: quoted(value) for key, value in application.environment.items()},
     )
     if node.kind == "central":
@@ -72,6 +83,11 @@ def hosts(node: Node, cluster: Cluster) -> list[str]:
     """
     own = [node.name, node.web_address, node.private] if node.kind == "child" else []
     return list(dict.fromkeys([cluster.domain, *own, "localhost", "127.0.0.1"]))
+
+
+def as_told(value: str) -> str:
+    """Inside of double quotes; a secret by itself is escaped where it is known."""
+    return env(value) if isinstance(value, Secret) else value
 
 
 def quoted(value: str) -> str:

@@ -4,10 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nodriza.role import Cluster, Directory, Node, Package, Resource, Service, Template, template
+from nodriza.role import (
+    Cluster,
+    Directory,
+    Node,
+    Offer,
+    Package,
+    Resource,
+    Service,
+    Template,
+    template,
+)
 
 PATIENCE = 120
 """Seconds for a new worker to take tasks; what reloads them waits at most 300."""
+
+OFFERS = (Offer("worker", name="Celery, ffmpeg"),)
+
+
+def NEEDS(node: Node, cluster: Cluster) -> tuple[str, ...]:
+    """Without Celery a video node has ffmpeg and the share only."""
+    return ("database", "broker", "cache") if cluster.app.celery else ()
 
 
 def celery(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nodriza.role import Cluster, Node, Package, Resource, Service, Template, Zone, template
+from nodriza.role import Cluster, Node, Offer, Package, Resource, Service, Template, Zone, template
 
 CHECK = ("nsd-checkconf", "/etc/nsd/nsd.conf")
+# To resolvers, and to the other name servers of the zone.
+OFFERS = (Offer("names", ("53",), "DNS", public=True, protocols=("tcp", "udp")),)
 HEAD = """\
 $ORIGIN {domain}.
 $TTL {ttl}

@@ -18,6 +18,9 @@ OPTIONS = (
 )
 
 
+NEEDS = ("share",)
+
+
 def glusterfs_client(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     """Mounted on first access, and again whenever it is lost."""
     app, central = cluster.app, cluster.central

@@ -10,12 +10,17 @@ from nodriza.role import (
     GlusterVolume,
     Mount,
     Node,
+    Offer,
     Package,
     Resource,
     Service,
     Template,
     template,
 )
+
+# glusterd, and the bricks (glusterd.vol).
+PORTS = ("24007", "49152-49251")
+OFFERS = (Offer("share", PORTS, "the share (GlusterFS)", "code, static files, uploads"),)
 
 
 def glusterfs_server(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:

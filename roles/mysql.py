@@ -11,16 +11,35 @@ from nodriza.role import (
     DatabaseAccess,
     DatabaseUser,
     Node,
+    Offer,
     Package,
     Resource,
     Service,
     Template,
+    secret,
     template,
 )
 
 MEMORY_SHARE = 0.4
 """Of the node's memory, for InnoDB. The rest is Redis, the share, the system's page cache
 for the videos that the share reads, and what a deploy needs."""
+
+
+def _variables(node: Node, cluster: Cluster) -> dict[str, str]:
+    """By its private address also on the node itself: it listens nowhere else."""
+    name, password = cluster.app.name, secret("mysql_app")
+    return {
+        "DATABASE_HOST": node.private,
+        "DATABASE_PORT": "3306",
+        "DATABASE_NAME": name,
+        "DATABASE_USER": name,
+        "DATABASE_PASSWORD": password,
+        # The same in one, for settings that take it so (dj-database-url, django-environ).
+        "DATABASE_URL": f"mysql://{name}:{password}@{node.private}:3306/{name}",
+    }
+
+
+OFFERS = (Offer("database", ("3306",), "MariaDB", "rows", variables=_variables),)
 
 
 def mysql(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:

@@ -30,6 +30,9 @@ OPTIONS = (
 )
 
 
+NEEDS = ("share",)
+
+
 def nfs_client(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     """Mounted on first access, and again whenever it is lost."""
     app, central = cluster.app, cluster.central

@@ -12,12 +12,16 @@ from nodriza.role import (
     Mount,
     NfsExport,
     Node,
+    Offer,
     Package,
     Resource,
     Service,
     Template,
     template,
 )
+
+# NFSv4 needs nothing else: no portmapper, no mountd.
+OFFERS = (Offer("share", ("2049",), "the share (NFS)", "code, static files, uploads"),)
 
 
 def nfs_server(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:

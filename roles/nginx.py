@@ -5,7 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from nodriza.role import Cluster, Health, Node, Package, Resource, Service, Template, template
+from nodriza.role import (
+    Cluster,
+    Health,
+    Node,
+    Offer,
+    Package,
+    Resource,
+    Service,
+    Template,
+    does,
+    template,
+)
 
 CLAIMS = [
     "forwarded",
@@ -66,6 +77,12 @@ TEXT_TYPES = [
 """Besides text/html: whose bytes mean nothing without a charset. (JSON is UTF-8 by itself.)"""
 
 
+def OFFERS(node: Node, cluster: Cluster) -> tuple[Offer, ...]:
+    """The web; 443 only when there is something behind it."""
+    ports = ("80", "443") if cluster.tls.on else ("80",)
+    return (Offer("web", ports, public=True, limited=True),)
+
+
 def nginx(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     """Reads our files only: what the distribution puts into sites-enabled is not served.
 
@@ -93,7 +110,7 @@ def nginx(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         check=("nginx", "-t"),
         logs=("/var/log/nginx/access.log", "/var/log/nginx/error.log"),
     )
-    if "uwsgi" in node.roles:
+    if does(node, cluster, "application"):
         # Past what is said to load balancers.
         yield Health(
             f"{'https' if cluster.tls.on else 'http'}://127.0.0.1/healthz/here",

@@ -10,10 +10,12 @@ from nodriza.role import (
     Command,
     Directory,
     Node,
+    Offer,
     Package,
     Resource,
     Service,
     Template,
+    secret,
     template,
 )
 
@@ -49,6 +51,27 @@ class Instance:
 QUEUE = Instance("queue", "redis-server", 6379, "noeviction")
 CACHE = Instance("cache", "redis-server@cache", 6380, "allkeys-lru")
 """The second one by Debian's own unit for more instances."""
+
+
+def _broker(node: Node, cluster: Cluster) -> dict[str, str]:
+    return {"CELERY_BROKER_URL": _url(QUEUE, node)}
+
+
+def _cache(node: Node, cluster: Cluster) -> dict[str, str]:
+    return {"CACHE_URL": _url(CACHE, node)}
+
+
+def _url(instance: Instance, node: Node) -> str:
+    password = secret("redis")
+    return f"redis://{instance.name}:{password}@{node.private}:{instance.port}/0"
+
+
+OFFERS = (
+    Offer("broker", (str(QUEUE.port),), "Redis", "tasks", variables=_broker),
+    Offer("cache", (str(CACHE.port),), "Redis", "cache", variables=_cache),
+)
+"""Each at an instance of its own: what is full of cache entries, or is cleared, can't take a task
+with it."""
 
 # Redis has no checker. This lets it read the files and serve nobody: no port, no data, a
 # socket in a folder of its own. Once that is there, it has read and understood everything.

@@ -5,10 +5,23 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from nodriza.role import Cluster, Directory, Node, Package, Resource, Service, Template, template
+from nodriza.role import (
+    Cluster,
+    Directory,
+    Node,
+    Offer,
+    Package,
+    Resource,
+    Service,
+    Template,
+    template,
+)
 
 PATIENCE = 240
 """Seconds for all workers of a node to begin anew; what reloads them waits at most 300."""
+
+NEEDS = ("database", "broker", "cache")
+OFFERS = (Offer("application"),)
 
 
 def uwsgi(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:

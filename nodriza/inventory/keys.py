@@ -140,5 +140,5 @@ KEYS = {
     "LabConfig.acceleration": "Of libvirt's machines: kvm or emulated. Default: what works.",
     "KnownVariables.timezone": "The zone of its clock and its logs; a change restarts services.",
     "KnownVariables.celery_concurrency": "Tasks of a video node at once.",
-    "KnownVariables.needs": "Listening roles that a role of your own uses, such as [mysql].",
+    "KnownVariables.needs": "Jobs of other nodes that it uses besides, such as [database].",
 }

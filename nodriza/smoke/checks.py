@@ -15,15 +15,18 @@ import httpx
 
 from nodriza.errors import NodrizaError
 from nodriza.look import healthy, look, wrong
+from nodriza.offers import links, public
 from nodriza.smoke.browser import origin, send
 from nodriza.smoke.site import Child, Failed, Site
 
 if TYPE_CHECKING:
-    from nodriza.inventory import Node
+    from nodriza.inventory import Cluster, Node
 
 Check = Callable[[Site], None]
 
-SHARE_PORTS = {"nfs": (2049, 111), "glusterfs": (24007, 49152)}
+NEVER = (111, 3031, 9090)
+"""Ports that no node should answer on: the portmapper, and what uWSGI and others listen on without
+a configuration of ours."""
 
 
 def every_child_answers(site: Site) -> None:
@@ -47,35 +50,34 @@ def touched_reload_file_reloads_uwsgi(site: Site) -> None:
         )
 
 
-def central_refuses_web_traffic(site: Site) -> None:
-    """the central takes no public web traffic"""
-    _refused(site, site.cluster.central, (80, 443))
+def only_some_nodes_take_web_traffic(site: Site) -> None:
+    """nodes without a web server take no web traffic"""
+    for node in site.cluster.nodes:
+        if not any(offer.limited for offer in public(node, site.cluster)):
+            _refused(site, node, (80, 443))
 
 
-def databases_refuse_strangers(site: Site) -> None:
-    """MySQL and Redis on the central refuse strangers"""
-    _refused(site, site.cluster.central, (3306, 6379, 6380))
-
-
-def share_refuses_strangers(site: Site) -> None:
-    """the share refuses strangers"""
-    _refused(site, site.cluster.central, SHARE_PORTS[site.cluster.share.engine])
-
-
-def children_offer_the_web_only(site: Site) -> None:
-    """children offer nothing but the web and SSH"""
-    for node in site.cluster.children:
-        _refused(site, node, (111, 2049, 3306, 6379, 6380, 24007, 3031, 9090))
+def services_refuse_strangers(site: Site) -> None:
+    """what nodes offer each other refuses strangers, on every node"""
+    for node in site.cluster.nodes:
+        _refused(site, node, private_ports(node, site.cluster))
 
 
 CHECKS: list[Check] = [
     every_child_answers,
     touched_reload_file_reloads_uwsgi,
-    central_refuses_web_traffic,
-    databases_refuse_strangers,
-    share_refuses_strangers,
-    children_offer_the_web_only,
+    only_some_nodes_take_web_traffic,
+    services_refuse_strangers,
 ]
+
+
+def private_ports(node: Node, cluster: Cluster) -> tuple[int, ...]:
+    """What any node offers to others of the cluster, and this one not to everybody; of a range the
+    first."""
+    offers = [offer for of_node in links(cluster).offers.values() for _, offer in of_node]
+    everybodys = {port for offer in public(node, cluster) for port in offer.ports}
+    ports = {port for offer in offers if not offer.public for port in offer.ports} - everybodys
+    return tuple(sorted({*(int(port.partition("-")[0]) for port in ports), *NEVER}))
 
 
 def children_send_visitors_to_https(site: Site) -> None:

@@ -76,7 +76,7 @@ def test_smoke__fails_in_words_when_a_door_is_open_that_should_not_be(deployed: 
     finally:
         deployed.on("server-3", "systemctl stop door; systemctl reload nftables")
     assert result.exit == 1
-    assert "FAIL children offer nothing but the web and SSH" in result.stdout
+    assert "FAIL what nodes offer each other refuses strangers, on every node" in result.stdout
     assert "expected: no connection from here to server-3" in result.stdout
     assert "198.18.27.13:9090 open" in result.stdout
     assert "look at: nft list table inet nodriza; ss -ltnp on server-3" in result.stdout

@@ -111,7 +111,8 @@ def with_roles_of_the_page(tmp_path, monkeypatch):
     ):
         for folder in ("roles", f"templates/{role}", "inventories"):
             (tmp_path / folder).mkdir(parents=True, exist_ok=True)
-        (tmp_path / f"roles/{role}.py").write_text(code["python"][number])
+        python = next(text for text in code["python"] if text.startswith(f'"""{role}: '))
+        (tmp_path / f"roles/{role}.py").write_text(python)
         (tmp_path / f"templates/{role}/{name}.j2").write_text(code["jinja"][number])
     lab = read("inventories/three-node.yml").replace("../examples/", f"{ROOT}/examples/")
 
@@ -127,7 +128,9 @@ def test_role_of_the_page_about_roles__plans(with_roles_of_the_page):
     cluster = with_roles_of_the_page(0)
     plan = plan_node(cluster.node("server-2"), cluster)
     conf = next(p for p in plan.resources if p.resource.id == "file:/etc/munin/munin-node.conf")
-    assert "allow 10\\.0\\.0\\.9" in conf.resource.content
+    assert "allow ^198\\.18\\.7\\.11$" in conf.resource.content
+    peers = next(p.resource for p in plan.resources if p.resource.id == "peers:munin")
+    assert (peers.ports, peers.allow) == (("4949",), ("198.18.7.11",))
     # How the node is after all of it stands behind everything.
     assert plan.resources[-2].resource.id == "service:munin-node"
 

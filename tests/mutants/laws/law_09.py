@@ -94,4 +94,25 @@ FAULTS = (
         "pass",
         ("inventory/test_mistakes.py",),
     ),
+    Fault(
+        "a need that nobody offers is silent",
+        "nodriza/offers.py:told",
+        "_refuse_unmet(word, role, node, cluster)",
+        "pass",
+        ("test_offers.py",),
+    ),
+    Fault(
+        "two databases are one too many, and nobody says so",
+        "nodriza/offers.py:Links.one",
+        "if len(servers) == 1:",
+        "if servers:",
+        ("test_offers.py",),
+    ),
+    Fault(
+        "a need in letters is taken apart",
+        "nodriza/offers.py:said",
+        "if not isinstance(items, tuple) or",
+        "if not isinstance(items, (tuple, str)) or",
+        ("test_offers.py",),
+    ),
 )
