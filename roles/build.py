@@ -123,7 +123,8 @@ def _environment(
     if requirements.installer == "uv":
         pinned = template("build/uv.txt.j2", to=f"{app.uv}.txt")
         yield pinned
-        yield replace(apart, requirements=pinned.path, unit=f"nodriza-{app.name}-uv")
+        unit = f"nodriza-{app.name}-uv"
+        yield replace(apart, requirements=pinned.path, pip=False, unit=unit)
     file = f"{source}/{requirements.file}"
     if requirements.pinned:
         file = f"{app.own}/{PINNED}"

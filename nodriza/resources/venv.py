@@ -20,7 +20,8 @@ PINNED = "pinned.txt"
 """The name of a requirements file that names all that is installed: nothing is resolved."""
 FOLDERS = frozenset({"bin", "include", "lib", "lib64"})
 """What ``python -m venv`` makes before it writes pyvenv.cfg."""
-
+WHEELS = "/usr/share/python-wheels"
+"""Where Debian has the pip that python3-venv puts into environments (python3-pip-whl)."""
 
 PATIENCE = ("--retries", "1", "--timeout", "15")
 RESOLVER = {"RES_OPTIONS": "timeout:3 attempts:2"}
@@ -61,8 +62,9 @@ class Venv(Resource):
     it needs. What is compared is ``digest``, which stands for all that gets installed, or else
     the file's own text. Without requirements, an empty environment. ``user`` owns it and runs
     pip, in ``folder``: relative paths in requirements (``./lib``) begin there, because pip takes
-    them from where it was started. With ``uv``, a program on the host, that installs, and reads
-    uv.lock, pylock.toml and pyproject.toml too.
+    them from where it was started. Without a ``pip`` of its own Debian's installs from outside:
+    to put one in takes longer than one small package. With ``uv``, a program on the host, that
+    installs, and reads uv.lock, pylock.toml and pyproject.toml too.
 
     With ``unit`` other people's build code runs in a transient unit of that name, as ``user``
     (``nodriza.agent.transient``): it does not see what is ``hidden``, keeps what it downloads
@@ -76,6 +78,7 @@ class Venv(Resource):
     user: Optional[str] = None
     digest: str = ""
     folder: str = "/"
+    pip: bool = True
     uv: str = ""
     unit: str = ""
     hidden: Tuple[str, ...] = ()
@@ -141,8 +144,9 @@ class Venv(Resource):
         folder, name = os.path.split(what)
         listed = [what] if os.path.isdir(what) else ["-r", what]
         if not self.uv:
-            pip = [python, "-m", "pip", "--no-input", "--disable-pip-version-check", *PATIENCE]
-            return [*pip, "install", "--quiet", *listed]
+            pip = [python, "-m", "pip"] if self.pip else [python, f"{_wheel(host)}/pip"]
+            quiet = ["--no-input", "--disable-pip-version-check", *PATIENCE]
+            return [*pip, *quiet, "install", "--quiet", *listed]
         uv = [host.at(self.uv), "--quiet", "--no-progress"]
         if name == "uv.lock":  # into UV_PROJECT_ENVIRONMENT; the lock is believed as it is
             frozen = ["--frozen", "--no-dev", "--no-editable"]
@@ -208,7 +212,7 @@ class Venv(Resource):
             _refuse_failed(host, run(*self._install(host)))
 
     def _without_pip(self) -> Tuple[str, ...]:
-        return () if self.requirements and not self.uv else ("--without-pip",)
+        return () if self.requirements and self.pip and not self.uv else ("--without-pip",)
 
     def _remove(self, host: Host) -> None:
         """What is there: an environment, or the beginning of one."""
@@ -247,8 +251,17 @@ def _refuse_failed(host: Host, done: Result) -> None:
         venv = "venv" in done.argv
         words = ("pip", "install", "sync")
         uv = ["uv"] if os.path.basename(done.argv[0]) == "uv" else []
-        what = "python -m venv" if venv else " ".join([*uv, *(w for w in done.argv if w in words)])
+        said = [word for word in map(os.path.basename, done.argv) if word in words]
+        what = "python -m venv" if venv else " ".join([*uv, *said])
         host.refuse(f"{what}: exit {done.exit}\n{reason(done.err or done.out)}")
+
+
+def _wheel(host: Host) -> str:
+    """The file with Debian's pip; Python runs what is in it without unpacking it."""
+    names = [name for name in host.list(WHEELS) if re.fullmatch(r"pip-[\w.]+-\S+\.whl", name)]
+    if not names:
+        host.refuse(f"there is no pip in {WHEELS}: the package python3-pip-whl brings it")
+    return f"{host.at(WHEELS)}/{names[0]}"
 
 
 def made_for(host: Host, path: str) -> str:

@@ -263,6 +263,13 @@ FAULTS = (
         ("resources/test_venv.py",),
     ),
     Fault(
+        "an environment for one tool has a pip that can bring others",
+        "nodriza/resources/venv.py:Venv._without_pip",
+        "self.requirements and self.pip and",
+        "self.requirements and",
+        ("resources/test_venv.py",),
+    ),
+    Fault(
         "a lock is written anew on the host",
         "nodriza/resources/venv.py:Venv._install",
         '"--frozen", ',

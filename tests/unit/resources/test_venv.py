@@ -1,5 +1,6 @@
 """Virtual environments, made by the real venv and pip, from a wheel made here."""
 
+import ensurepip
 import glob
 import hashlib
 import os
@@ -13,7 +14,7 @@ import pytest
 
 from nodriza.agent.host import Host, HostError
 from nodriza.resources import Venv
-from nodriza.resources.venv import PINNED, reason
+from nodriza.resources.venv import PINNED, WHEELS, reason
 
 VENV = Venv("/venv", requirements="/requirements.txt")
 
@@ -117,6 +118,23 @@ def test_reason__is_above_what_pip_said(said, first):
     lines = reason(said).splitlines()
     assert lines[0].startswith(first)
     assert lines[-1] == said.splitlines()[-1]
+
+
+def test_venv__without_a_pip_of_its_own_is_filled_by_debians(host):
+    require(host, "1.0")
+    venv = replace(VENV, pip=False)
+    with pytest.raises(HostError, match="the package python3-pip-whl brings it"):
+        venv.fix(host, None)
+    (wheel,) = (Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl")
+    host.mkdirs(WHEELS)
+    host.write(f"{WHEELS}/{wheel.name}", wheel.read_bytes())
+    venv.fix(host, None)
+    assert imported(host) == "1.0"
+    assert not installed(host, "pip*")
+    host.remove("/tiny-1.0-py3-none-any.whl")
+    host.write("/requirements.txt", "--no-index\n/tiny-1.0-py3-none-any.whl\n")
+    with pytest.raises(HostError, match="^pip install: exit 1"):
+        venv.fix(host, None)
 
 
 def test_venv__is_empty_without_requirements(host):

@@ -82,7 +82,7 @@ def test_build__installs_by_uv_which_pip_has_brought_by_its_sum(three_node):
     assert re.search(r"(?m)^--only-binary :all:$", text)
     assert re.search(r"(?m)^uv==[\d.]+ \\\n +--hash=sha256:", text)
     uv, venv = [r for r in plan if isinstance(r, Venv)]
-    assert (uv.requirements, uv.uv) == (pinned.path, "")
+    assert (uv.requirements, uv.uv, uv.pip) == (pinned.path, "", False)
     assert venv.uv == f"{uv.path}/bin/uv"
     assert plan.index(pinned) < plan.index(uv) < plan.index(venv)
 
