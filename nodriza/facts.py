@@ -140,11 +140,12 @@ class Seal(TypedDict):
 
 
 class Releases(TypedDict):
-    """What a node has: ``served`` in order, ``current`` or nothing, seals by name, and the
-    environment of each release.
+    """What a node has: ``served`` in order, ``current`` or nothing, seals by name, the
+    environment of each release, and which releases its processes work in.
     """
 
     served: Annotated[list[Served], Field(max_length=1000)]
     current: Name | Literal[""]
     seals: Annotated[dict[Name, Seal], Field(max_length=1000)]
     venvs: Annotated[dict[Name, Name], Field(max_length=1000)]
+    working: Annotated[list[Name], Field(max_length=1000)]

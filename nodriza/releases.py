@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 KEEP = 5
 """Releases to go back to."""
+BUSY = 20
+"""Of older ones in which processes work: a node that lies does not fill the central one's disk."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +39,21 @@ class Releases:
     all: tuple[Release, ...]
     current: str
     way: tuple[str, ...]
+    working: frozenset[str] = frozenset()
+    """Those in which a process works, on any node that was asked."""
 
     def get(self, id: str) -> Release | None:
         """The one of that id, if it is there."""
         return next((release for release in self.all if release.id == id), None)
 
     def kept(self, id: str) -> tuple[str, ...]:
-        """Those that stay when ``id`` serves: itself, and ``KEEP`` that served before."""
+        """Those that stay when ``id`` serves: itself, ``KEEP`` that served before, and those in
+        which something still works.
+        """
         before = [r.id for r in self.all if r.served is not None and r.id != id]
-        return (id, *before[:KEEP])
+        kept = (id, *before[:KEEP])
+        busy = [r.id for r in self.all if r.id in self.working and r.id not in kept]
+        return (*kept, *busy[:BUSY])
 
     def newest(self, to: Release, kept: Sequence[str]) -> Release:
         """Of ``to`` and those of ``kept`` the one that was made last.
@@ -150,7 +158,7 @@ def of(facts: Facts, migrations: Mapping[str, Iterable[str]] | None = None) -> R
         )
     every.sort(key=lambda release: (-served.get(release.id, (-1,))[0], release.id))
     current = facts["served"][-1]["release"] if facts["served"] else ""
-    return Releases(tuple(every), current, _way(facts["served"]))
+    return Releases(tuple(every), current, _way(facts["served"]), frozenset(facts["working"]))
 
 
 def _way(served: Sequence[Served]) -> tuple[str, ...]:

@@ -82,6 +82,9 @@ class Switch:
         if len(well) < len(reached) or (self.cluster.children and not children):
             return self._go_back(well, results)
         self.serving = [node.name for node in children]
+        # What lies on the share is taken away by the central node, and who works there is here.
+        working = (results[node.name].facts["releases"]["working"] for node in well)
+        self.there = dataclasses.replace(self.there, working=self.there.working.union(*working))
         return [self._plan(self.cluster.central, self.to)]
 
     def words(self, results: Results, provision: str, deploy: str) -> Iterator[str]:

@@ -89,9 +89,11 @@ def strays(host: Host, journal: Journal, plan: Sequence[Resource], about: Any) -
 
 
 def releases(host: Host, journal: Journal, plan: Sequence[Resource], about: Any) -> Any:
-    """Which releases there are, and which served: ``record``, ``current``, ``seals`` and
-    ``folder`` are paths. A node that only serves has a current one, and nothing else.
+    """Which releases there are, which served, and which ones processes work in: ``record``,
+    ``current``, ``seals`` and ``folder`` are paths. A node that only serves has a current one, and
+    such processes.
     """
+    from nodriza.agent.at_work import at_work  # noqa: PLC0415
     from nodriza.resources.sealed import read_seal  # noqa: PLC0415  for few questions
     from nodriza.resources.served import in_use, read_record  # noqa: PLC0415
 
@@ -107,6 +109,7 @@ def releases(host: Host, journal: Journal, plan: Sequence[Resource], about: Any)
         "current": in_use(host, about["current"]),
         "seals": seals,
         "venvs": {name: os.path.basename(link) for name, link in links.items() if link},
+        "working": sorted(at_work(host, about["folder"]).intersection(names)),
     }
 
 

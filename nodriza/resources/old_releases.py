@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, List, Optional, Sequence, Set, Tuple
 
+from nodriza.agent.at_work import at_work
 from nodriza.agent.host import ASIDE
 from nodriza.resources.base import Resource, State, ids
 
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
 class OldReleases(Resource):
     """Of the folders in ``path`` those of ``kept``, and the one that ``current`` links to.
 
-    Names that begin with a dot are somebody's unfinished work and are left alone. In
-    ``venvs`` each release has its environment, by a link ``venv``, and may share it with
+    One that a process of this node works in stays as long as that does: a worker of Celery that
+    ends a long task, a worker of uWSGI that still answers. Names that begin with a dot are
+    somebody's unfinished work and are left alone.
+
+    In ``venvs`` each release has its environment, by a link ``venv``, and may share it with
     others; those that no release links to any more go as well. So do the packs in ``packs``
     (removed by ``user``, who wrote them) and the seals in ``seals`` (``Sealed``).
     """
@@ -64,9 +68,13 @@ class OldReleases(Resource):
         """Releases, environments, packs and seals."""
         kept = {*self.kept, os.path.basename((host.readlink(self.current) or "").rstrip("/"))}
         there = _folders(host, self.path)
+        if not kept.issuperset(there):
+            kept |= at_work(host, self.path)
         stay = [name for name in there if name in kept or _is_hidden(name)]
         links = [host.readlink(f"{self.path}/{name}/venv") or "" for name in stay]
         used = {os.path.basename(link) for link in links}
+        if not used.issuperset(_folders(host, self.venvs)):
+            used |= at_work(host, self.venvs)
         venvs = [n for n in _folders(host, self.venvs) if n not in used and not _is_hidden(n)]
         names = {*stay, *(f"venv-{name}" for name in used)}
         return (

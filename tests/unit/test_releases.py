@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from nodriza.deploy import build_plan
@@ -40,6 +42,7 @@ def releases(
         "current": current,
         "seals": seals,
         "venvs": dict.fromkeys(there, "e"),
+        "working": [],
     }
     return of(facts, paths)
 
@@ -137,6 +140,19 @@ def test_kept__are_the_one_that_is_to_serve_and_five_that_served():
     assert releases("a", "b", failed=("bad",)).kept("b") == ("b", "a"), "and none that never did"
 
 
+def test_release_in_which_something_works__is_kept_though_it_never_served():
+    """A task began in it, and then all went back: it is not written down."""
+    there = releases("a", "b", "c", "d", "e", "f", "g", failed=("bad",))
+    there = dataclasses.replace(there, working=frozenset({"a", "g", "bad", "gone"}))
+    assert there.kept("new") == ("new", "g", "f", "e", "d", "c", "a", "bad")
+
+
+def test_node_that_lies__does_not_fill_the_disk_of_the_central_one():
+    names = [f"r{number}" for number in range(99)]
+    there = dataclasses.replace(releases(*names), working=frozenset(names))
+    assert len(there.kept("new")) == 26
+
+
 def test_newest__is_what_was_made_last_of_those_that_are_kept_whatever_served_when():
     there = releases("a", "c", "-a", failed=("d",))
     a, c, d = (there.get(name) for name in "acd")
@@ -160,6 +176,7 @@ def test_release__has_its_environment_and_what_both_hold():
         "current": "aaa",
         "seals": {"aaa": {**seal, "size": 8}, "venv-e1": seal},
         "venvs": {"aaa": "e1"},
+        "working": [],
     }
     (release,) = of(facts).all
     assert (release.venv, release.environment, release.tree["size"]) == ("e1", seal, 8)

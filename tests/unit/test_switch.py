@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from nodriza.ask import Silent
@@ -11,7 +13,7 @@ from nodriza.plan import Plan, Planned
 from nodriza.release import Release
 from nodriza.releases import of, question
 from nodriza.render import Renderer
-from nodriza.resources import Health, Service, Trial
+from nodriza.resources import Health, OldReleases, Service, Trial
 from nodriza.result import NodeResult
 from nodriza.switch import Stragglers, Switch, as_recorded, followers
 
@@ -31,6 +33,7 @@ def facts(current="", served=("old",)):
             "current": current,
             "seals": {"new": {**SEAL, "number": 4}, "old": SEAL, "venv-e": SEAL},
             "venvs": {"new": "e", "old": "e"},
+            "working": [],
         },
     }
 
@@ -83,6 +86,17 @@ def test_release__is_written_down_when_everybody_serves_it(switch):
     assert targets(plans) == {"server-1": "new"}
     assert switch.serving == ["server-2", "server-3"]
     assert words(switch, results) == ["2 of 2 children serve commit 0815 (release new)"]
+
+
+def test_release_that_others_still_work_in__is_not_taken_from_the_share(switch):
+    """A video node's task of an hour ago."""
+    results = taken(switch)
+    video = results["video-1"].facts["releases"]
+    results["video-1"].facts = {"event": "facts", "releases": {**video, "working": ["failed"]}}
+    switch.there = dataclasses.replace(switch.there, all=(*switch.there.all, Release("failed")))
+    (plan,) = switch.settle(results)
+    (old,) = [p.resource for p in plan.resources if isinstance(p.resource, OldReleases)]
+    assert old.kept == ("new", "old", "failed")
 
 
 def test_release_that_is_not_well_on_one_node__goes_back_on_all_that_had_it(switch):

@@ -66,6 +66,7 @@ def facts(request: dict[str, Any]) -> dict[str, Any]:
             "current": "abc",
             "seals": {},
             "venvs": {},
+            "working": [],
         },
     }
     return {"event": "facts", **{word: all_[word] for word in request["ask"]}}

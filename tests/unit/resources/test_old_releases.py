@@ -1,12 +1,17 @@
 """Which releases go: all but those that are named, and the one in use."""
 
+import contextlib
 import dataclasses
+import shutil
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nodriza.agent import answers
 from nodriza.agent.host import Host
 from nodriza.resources import OldReleases
 
@@ -114,3 +119,64 @@ def test_packs_and_seals__go_with_what_they_are_of(host):
     assert look(host, many) == {"old": 0}
     assert host.list("/packs") == ["b.tar", "venv-2.tar"]
     assert host.list("/seals") == ["b.json", "venv-2.json"]
+
+
+@pytest.fixture
+def begin():
+    """Starts a process somewhere, which is ended after the test."""
+    with contextlib.ExitStack() as until:
+
+        def begin(cwd, *argv):
+            process = until.enter_context(subprocess.Popen(argv or ("sleep", "60"), cwd=cwd))
+            until.callback(process.kill)
+            return process
+
+        yield begin
+
+
+def test_release_that_a_process_works_in__stays_with_its_environment_until_that_has_ended(
+    host, begin
+):
+    """Celery's worker of before ends a task that takes an hour."""
+    built(host, "a", "b", "c", "d")
+    for name in "abcd":
+        host.mkdirs(f"/venvs/{name * 3}")
+        host.symlink(f"/releases/{name}/venv", f"/venvs/{name * 3}")
+    worker = begin(host.at("/releases/a/app"))
+    assert look(host) == {"old": 2}, "d, and its environment"
+    MANY.fix(host, look(host))
+    assert host.list("/releases") == ["a", "b", "c"]
+    assert host.list("/venvs") == ["aaa", "bbb", "ccc"]
+    assert look(host) == {"old": 0}
+    worker.kill()
+    worker.wait()
+    MANY.fix(host, look(host))
+    assert host.list("/releases") == ["b", "c"]
+    assert host.list("/venvs") == ["bbb", "ccc"]
+
+
+def test_process_that_went_elsewhere__is_known_by_its_command_line(host, begin):
+    built(host, "a", "b", "d")
+    argv = ("sh", "-c", "sleep 60; :", host.at("/releases/a/app/task.py"))
+    begin(host.at("/"), *argv)
+    wait = time.monotonic() + 5
+    while look(host) != {"old": 1} and time.monotonic() < wait:
+        time.sleep(0.05)  # until it is what it is to be
+    assert look(host) == {"old": 1}
+
+
+def test_environment_that_a_process_runs__stays(host, begin):
+    built(host, "b")
+    host.mkdirs("/venvs/old/bin")
+    shutil.copy(shutil.which("sleep"), host.at("/venvs/old/bin/sleep"))
+    begin("/", host.at("/venvs/old/bin/sleep"), "60")
+    assert look(host) == {"old": 0}
+
+
+def test_working__is_told_of_releases_that_are_there(host, begin):
+    """The central node takes away what lies on the share, and others work there."""
+    built(host, "a", "b")
+    begin(host.at("/releases/a/app"))
+    begin(host.at("/"), "sh", "-c", "sleep 60; :", host.at("/releases/gone; rm -r x"))
+    about = {"record": "/r", "current": "/current", "seals": "/seals", "folder": "/releases"}
+    assert answers.releases(host, None, (), about)["working"] == ["a"]
