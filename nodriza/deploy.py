@@ -20,7 +20,8 @@ from nodriza.requirements import Requirements, read_requirements
 from nodriza.resources import Upload
 from nodriza.rollout import Run, roll_out
 from nodriza.source import Source, read_source
-from nodriza.switch import Switch, followers, variables
+from nodriza.switch import Switch, followers
+from nodriza.variables import told, variables
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster
@@ -116,7 +117,8 @@ def build_plan(
     whole = plan_node(node, cluster, renderer)
     tree = upload(cluster, release.id, source) if source else None
     made = declared("build", node, cluster, release.id, release.venv, tree, needs, breaking)
-    items = itertools.chain(variables(cluster, whole), made, followers(cluster, whole))
+    files = variables(cluster, whole)
+    items = itertools.chain(files, told(cluster, made, files), followers(cluster, whole))
     plan = make_plan(items, node, cluster, renderer)
     return dataclasses.replace(plan, releases=True)
 

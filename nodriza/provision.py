@@ -11,6 +11,7 @@ from nodriza.releases import question
 from nodriza.render import Renderer
 from nodriza.rollout import Run, roll_out
 from nodriza.switch import Stragglers
+from nodriza.variables import tried_first
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
@@ -43,7 +44,7 @@ def provision(
         from nodriza.tls import refuse_bad_pair  # noqa: PLC0415  slow to load
 
         refuse_bad_pair(cluster, vault)
-    plans = plan_all(cluster, nodes)
+    plans = [tried_first(cluster, plan) for plan in plan_all(cluster, nodes)]
     names = set().union(*(plan.secrets for plan in plans))
     values = vault.ensure(names, keep=not check)
     names_of = [node.name for node in nodes]

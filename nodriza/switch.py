@@ -18,7 +18,8 @@ from nodriza.plan import Declared, Plan, Planned, declared, make_plan, plan_node
 from nodriza.release import VENV, Release
 from nodriza.releases import Releases, of, read
 from nodriza.render import Renderer
-from nodriza.resources import Copy, File, Health, Intact, Link, Service, Trial
+from nodriza.resources import Copy, Health, Intact, Service
+from nodriza.variables import variables, with_variables
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
@@ -150,32 +151,10 @@ def release_plan(
     copies = tuple(item.id for item, _ in taken if isinstance(item, Copy))
     whole = plan_node(node, cluster, renderer)
     items = itertools.chain(
-        _with_variables(taken, variables(cluster, whole)),
+        with_variables(cluster, taken, variables(cluster, whole)),
         followers(cluster, whole, copies if to.id == there.current else ()),
     )
     return make_plan(items, node, cluster, renderer)
-
-
-def variables(cluster: Cluster, whole: Plan) -> list[tuple[File, str]]:
-    """The application's environment file in a node's whole plan; one, or none."""
-    path = cluster.app.environment_file
-    return [
-        (each.resource, each.origin)
-        for each in whole.resources
-        if isinstance(each.resource, File) and each.resource.path == path
-    ]
-
-
-def _with_variables(
-    taken: Sequence[tuple[Declared, str]], files: Sequence[tuple[File, str]]
-) -> Iterator[tuple[Declared, str]]:
-    """They change just before the link. The trial comes before both, and is told them."""
-    for item, origin in taken:
-        if isinstance(item, Link) and not item.ahead:
-            yield from files
-        text = "".join(str(file.content) for file, _ in files)
-        trial = dataclasses.replace(item, environment=text) if isinstance(item, Trial) else None
-        yield trial or item, origin
 
 
 def followers(

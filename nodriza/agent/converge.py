@@ -56,6 +56,8 @@ class Converge:
         self._before_turn = without_others(resources, is_new=journal.last_run() is None)
         self._old_debts = {debt["id"] for debt in journal.all_owed()}
         self._dirty = False
+        self._foretold = False
+        """A check has asked something, and what follows may know of the answer."""
         if UNITS_DEBT in self._old_debts:
             host.units_changed = True
 
@@ -128,7 +130,7 @@ class Converge:
             if why_not:
                 self._say(resource, "skipped", words=why_not)
                 continue
-            if resource.ALONE and self._dirty:
+            if resource.ALONE and (self._dirty or self._foretold):
                 states.update(self._look([resource]))
             why_not = self._one(resource, states[resource.id])
         return why_not
@@ -150,6 +152,13 @@ class Converge:
             return ""
         if self.check:
             diff = self._diff(resource, now) if gap else ""
+            try:
+                if gap:
+                    self._foretold = True
+                    resource.foretell(self.host)
+            except (HostError, OSError) as error:
+                self._failed(resource, gap, diff, told(error, resource.subject), began)
+                return f"after {resource.id} failed"
             self._changed(resource, gap, diff, unless_started(due, now, gap), began)
             return ""
         diff = self._diff(resource, now) if gap else ""

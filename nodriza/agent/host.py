@@ -98,6 +98,8 @@ class Host:
         """The same with what is not right, and ends nothing."""
         self.preflights: Dict[str, Dict[str, Any]] = {}
         """Releases that were found fit in this run, by their folder: ``Preflight``."""
+        self.tried: "set[str]" = set()
+        """Ids of the ``Trial``s of this run that what serves has passed."""
         self.fetch: Fetch = _nobody_sends
         """Asks the controller for parts of a source (``nodriza.agent.line``)."""
 

@@ -80,6 +80,13 @@ class Resource(abc.ABC):
     def vet(self, host: Host) -> None:  # noqa: B027  most nouns do no harm
         """Raise ``HostError`` where ``fix`` would do harm: nothing was touched, nothing is due."""
 
+    def foretell(self, host: Host) -> None:
+        """In a check, in the place of ``fix``: raise ``HostError`` where a run would refuse.
+
+        What a check can't know it says by ``host.warn``. Nothing is changed.
+        """
+        self.vet(host)
+
     @abc.abstractmethod
     def fix(self, host: Host, now: State) -> None:
         """Close the gap; ``now`` is what ``look`` saw. Raises ``HostError``."""

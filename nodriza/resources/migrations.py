@@ -47,19 +47,27 @@ class Migrations(Resource):
             return True
         return self.path in host.preflights and not host.preflights[self.path]["number"]
 
-    def fix(self, host: Host, now: State) -> None:
-        """Say which they are, and apply them."""
-        found = host.preflights.get(self.path)
-        if found is None:
-            host.refuse(f"nothing has looked at the migrations of {self.path}")
+    def foretell(self, host: Host) -> None:
+        """Say which they are, where the preflight of this check knows."""
+        if self.path in host.preflights:
+            self._say_which(host)
+
+    def _say_which(self, host: Host) -> None:
+        found = host.preflights[self.path]
         shown = found["pending"] if not found["first"] else []
         for line in shown:
             host.note(f"migrates {line}")
         if left := found["number"] - len(shown):
             host.note(f"migrates {left} {'more' if shown else 'of a new database'}")
+
+    def fix(self, host: Host, now: State) -> None:
+        """Say which they are, and apply them."""
+        if self.path not in host.preflights:
+            host.refuse(f"nothing has looked at the migrations of {self.path}")
+        self._say_which(host)
         argv = ["manage.py", "migrate", "--noinput"]
         try:
             inside.python(host, self, self.path, argv, timeout=None, check=True)
         except CommandFailed as error:
             host.refuse(f"{error}\n{self.words}")
-        found["number"] = 0
+        host.preflights[self.path]["number"] = 0

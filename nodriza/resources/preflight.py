@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import json
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Dict, List, Optional, Sequence, Tuple
 
-from nodriza.agent import inside, verdict
+from nodriza.agent import inside, transient, verdict
 from nodriza.agent.host import HostError
 from nodriza.resources.base import Resource, State
 
@@ -16,6 +18,11 @@ if TYPE_CHECKING:
 
 PATIENCE = 600
 """Seconds for the import, all checks and the migrations; none of them changes anything."""
+UNKNOWN = (
+    "a check makes no release, so it did not look whether this one imports, at manage.py check"
+    " --deploy, DEBUG and ALLOWED_HOSTS, at its migrations and what they take away, and at what it"
+    " answers. A deploy looks at all of it before anybody serves the release"
+)
 LOADER = """
 import json, sys, types
 modules, about = json.loads(sys.argv[1])
@@ -39,7 +46,9 @@ class Preflight(Resource):
     ``again``: it served before. Then it is only imported, and refused where the database lacks
     what it works with, unless ``breaking`` says that it may.
 
-    It is asked once a run, when it does not serve yet: what it finds is gone with the run.
+    It is asked once a run, when it does not serve yet: what it finds is gone with the run. A check
+    asks it as well, where it is made already, with the variables of ``environment``, which
+    ``env_file`` is to hold next.
     """
 
     path: str
@@ -53,6 +62,7 @@ class Preflight(Resource):
     again: bool = False
     user: Optional[str] = None
     env_file: str = ""
+    environment: str = ""
     unit: str = ""
     writable: Tuple[str, ...] = ()
     hidden: Tuple[str, ...] = ()
@@ -73,6 +83,20 @@ class Preflight(Resource):
             {"passed": host.readlink(one.current) == one.path or one.path in host.preflights}
             for one in many
         ]
+
+    def foretell(self, host: Host) -> None:
+        """Ask it, if there is something to ask; its migrations are not run."""
+        if host.stat(f"{self.path}/static") is None:  # which is made last of all
+            host.warn(UNKNOWN)
+            return
+        with contextlib.ExitStack() as until:
+            env_file = self.env_file
+            if self.environment:
+                kept = transient.variables(host, "preflight", self.environment)
+                env_file = until.enter_context(kept)
+            # A deploy may be asking meanwhile, and would lose its unit to one of the same name.
+            unit = self.unit and f"{self.unit}-{os.getpid()}"
+            dataclasses.replace(self, unit=unit, env_file=env_file).fix(host, None)
 
     def fix(self, host: Host, now: State) -> None:
         """Ask it; tell what is not right, and refuse it for what is wrong."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, List, Optional, Sequence, Tuple
 from nodriza.agent import inside, transient
 from nodriza.agent.host import Result
 from nodriza.resources.base import Resource, State
+from nodriza.resources.command import parse_environment
 
 if TYPE_CHECKING:
     from nodriza.agent.host import Host
@@ -83,6 +84,11 @@ class Trial(Resource):
     ``env_file``: they are tried with it, so ``DEBUG`` is looked at here too, which ``debug``
     allows. It runs in the transient unit ``unit`` (``nodriza.agent.transient``), and ends
     with all that it started.
+
+    Where ``path`` is ``current`` itself it is what serves that is tried, once a run, and only with
+    other variables than it has. That waits for the node's turn: the central node may change first
+    what they are about. ``places`` says where a variable is written, (name, place). Where nothing
+    works with the old ones either, there is nothing to keep, and the new ones may come.
     """
 
     path: str
@@ -95,6 +101,7 @@ class Trial(Resource):
     user: Optional[str] = None
     env_file: str = ""
     environment: str = ""
+    places: Tuple[Tuple[str, str], ...] = ()
     unit: str = ""
     writable: Tuple[str, ...] = ()
     hidden: Tuple[str, ...] = ()
@@ -103,11 +110,12 @@ class Trial(Resource):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "asked", tuple(tuple(page) for page in self.asked))
+        object.__setattr__(self, "places", tuple(tuple(place) for place in self.places))
 
     @property
     def ahead(self) -> bool:
         """Nobody runs it yet."""
-        return True
+        return self.path != self.current
 
     def wanted(self) -> State:
         """It does."""
@@ -119,17 +127,64 @@ class Trial(Resource):
         return [one._look(host) for one in many]
 
     def _look(self, host: Host) -> State:
+        if self.path == self.current:
+            asked = self._has_others(host) and host.stat(self._release(host)) is not None
+            return {"answers": not asked or self.id in host.tried}
         if host.readlink(self.current) == self.path and not self._has_others(host):
             return {"answers": True}
         if host.stat(self.path) is None:
             return {"answers": False}
         return {"answers": self._ask(host).exit == 0}
 
+    def foretell(self, host: Host) -> None:
+        """As ``fix``; a release that is not there yet says nothing."""
+        if self.path == self.current:
+            if words := self._wrong(host):
+                host.warn(f"as things are on the cluster now, {_in_short(words)}")
+        elif host.stat(self.path) is not None:
+            self.fix(host, None)
+
     def fix(self, host: Host, now: State) -> None:
         """Nothing can be mended here; it is asked once more, for its words."""
+        words = self._wrong(host)
+        if words and self.path == self.current:
+            before = dataclasses.replace(self, environment="")
+            if not before._wrong(host):
+                host.refuse(f"{words}\nThe old ones go on serving")
+            host.warn(
+                f"what serves does not work with the variables that it has, and {_in_short(words)}"
+            )
+        elif words:
+            host.refuse(words)
+        host.tried.add(self.id)
+
+    def _wrong(self, host: Host) -> str:
+        """How the application fails, and which variables are others; nothing where it does not."""
         done = self._ask(host)
-        if done.exit:
-            host.refuse(f"the release does not work:\n{(done.err or done.out).strip()}")
+        if not done.exit:
+            return ""
+        new = (
+            f" with what is new in its variables ({'; '.join(found)})"
+            if (found := self._others(host))
+            else ""
+        )
+        return f"the release does not work{new}:\n{(done.err or done.out).strip()}"
+
+    def _others(self, host: Host) -> List[str]:
+        """Names of variables that are new, changed or gone, and where they are written."""
+        if not self._has_others(host):
+            return []
+        text = (host.read(self.env_file) or b"").decode("utf-8", "replace")
+        before, after = parse_environment(text), parse_environment(self.environment)
+        names = sorted(name for name, _ in before.items() ^ after.items())
+        places = dict(self.places)
+        return [f"{n}, {places[n]}" if n in places else n for n in dict.fromkeys(names)]
+
+    def _release(self, host: Host) -> str:
+        """The folder that is asked."""
+        return (
+            (host.readlink(self.current) or self.path) if self.path == self.current else self.path
+        )
 
     def _has_others(self, host: Host) -> bool:
         """Whether what is in ``env_file`` is not yet what it is to be."""
@@ -149,5 +204,11 @@ class Trial(Resource):
         names = ("wsgi", "host", "scheme", "asked", "debug")
         about = {name: getattr(self, name) for name in names}
         return inside.python(
-            host, one, self.path, ["-c", SCRIPT, json.dumps(about)], timeout=PATIENCE
+            host, one, self._release(host), ["-c", SCRIPT, json.dumps(about)], timeout=PATIENCE
         )
+
+
+def _in_short(words: str) -> str:
+    """A warning is a line: how it begins, and how the traceback below ends."""
+    first, *_, last = words.splitlines()
+    return f"{first} {last}"

@@ -59,7 +59,7 @@ FAULTS = (
     Fault(
         "a noun that is asked alone is asked before the one in front of it",
         "nodriza/agent/converge.py:Converge._group",
-        "if resource.ALONE and self._dirty:",
+        "if resource.ALONE and (self._dirty or self._foretold):",
         "if False:",
         ("agent/test_converge.py",),
     ),
@@ -89,6 +89,13 @@ if seen.type == "file" and seen.size == len(self.data):
         """\
 if seen.type == "file" and seen.size == len(self.data):
             digest = hashlib.sha256(self.data).hexdigest()""",
+        ("agent/test_converge.py",),
+    ),
+    Fault(
+        "a check does not foretell that no migration is pending",
+        "nodriza/agent/converge.py:Converge._group",
+        "(self._dirty or self._foretold)",
+        "self._dirty",
         ("agent/test_converge.py",),
     ),
 )

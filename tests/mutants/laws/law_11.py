@@ -546,14 +546,14 @@ FAULTS = (
     ),
     Fault(
         "a release is tried with variables that it will not have",
-        "nodriza/switch.py:_with_variables",
-        "environment=text",
-        'environment=""',
+        "nodriza/variables.py:with_variables",
+        "in told(cluster, taken, files):",
+        "in taken:",
         ("test_switch.py",),
     ),
     Fault(
         "a deploy leaves the variables as they are",
-        "nodriza/switch.py:_with_variables",
+        "nodriza/variables.py:with_variables",
         "yield from files",
         "pass",
         ("test_switch.py",),
@@ -561,8 +561,8 @@ FAULTS = (
     Fault(
         "a release that needs a new variable is built without it",
         "nodriza/deploy.py:build_plan",
-        "itertools.chain(variables(cluster, whole), made,",
-        "itertools.chain(made,",
+        "itertools.chain(files, told(",
+        "itertools.chain(told(",
         ("test_switch.py",),
     ),
     Fault(
@@ -599,5 +599,68 @@ FAULTS = (
         ' and not about["debug"]',
         ' and about["debug"]',
         ("resources/test_trial.py",),
+    ),
+    Fault(
+        "a provision restarts the application with variables that nobody has tried",
+        "nodriza/provision.py:provision",
+        "tried_first(cluster, plan) for plan in",
+        "plan for plan in",
+        ("test_variables.py",),
+    ),
+    Fault(
+        "variables are tried after they have come",
+        "nodriza/variables.py:tried_first",
+        """\
+            resources.append(Planned(_to_try(cluster, serves, text), each.origin))
+        resources.append(each)
+""",
+        """\
+            resources += [each, Planned(_to_try(cluster, serves, text), each.origin)]
+            continue
+        resources.append(each)
+""",
+        ("test_variables.py",),
+    ),
+    Fault(
+        "variables are tried before the central node has what they are about",
+        "nodriza/resources/trial.py:Trial.ahead",
+        "self.path != self.current",
+        "True",
+        ("resources/test_trial.py",),
+    ),
+    Fault(
+        "variables with which what serves does not work come all the same",
+        "nodriza/resources/trial.py:Trial.fix",
+        "if not before._wrong(host):",
+        "if False:",
+        ("resources/test_trial.py",),
+    ),
+    Fault(
+        "what is broken can't be mended by a variable",
+        "nodriza/resources/trial.py:Trial.fix",
+        "if not before._wrong(host):",
+        "if True:",
+        ("resources/test_trial.py",),
+    ),
+    Fault(
+        "a check does not look at what would be refused",
+        "nodriza/agent/converge.py:Converge._one",
+        "resource.foretell(self.host)",
+        "pass",
+        ("agent/test_converge.py",),
+    ),
+    Fault(
+        "a check of a release that is there does not ask whether it may serve",
+        "nodriza/resources/preflight.py:Preflight.foretell",
+        "unit=unit, env_file=env_file).fix(host, None)",
+        "unit=unit, env_file=env_file)",
+        ("resources/test_preflight.py",),
+    ),
+    Fault(
+        "a check keeps quiet about what it did not look at",
+        "nodriza/resources/preflight.py:Preflight.foretell",
+        "host.warn(UNKNOWN)",
+        "pass",
+        ("resources/test_preflight.py",),
     ),
 )

@@ -22,6 +22,7 @@ from nodriza.resources import (
     Package,
     Service,
     Touch,
+    Venv,
     gap_between,
 )
 from tests.unit.agent.pretend import PretendHost
@@ -95,6 +96,26 @@ def test_check__predicts_what_apply_does_on_a_bare_host(tmp_path):
     predicted = Run(tmp_path, conf("a"), check=True)
     assert os.listdir(tmp_path) == []
     assert predicted.statuses() == Run(tmp_path, conf("a")).statuses()
+
+
+def test_check__says_what_the_run_would_refuse_and_leaves_the_rest(tmp_path, monkeypatch):
+    def full(self, host):
+        raise HostError(f"no room for {self.path}")
+
+    monkeypatch.setattr(Link, "vet", full)
+    predicted = Run(tmp_path, conf("a"), check=True)
+    assert os.listdir(tmp_path) == []
+    assert predicted.statuses() == Run(tmp_path, conf("a")).statuses()
+    assert predicted.statuses()["link:/etc/web/enabled"] == "failed"
+
+
+def test_check__looks_anew_at_what_depends_on_an_answer_that_it_has_got(tmp_path, monkeypatch):
+    """Whether a migration is pending is known once the release was asked."""
+    monkeypatch.setattr(Venv, "look", lambda host, many: [{"installed": host.tried == {"b"}}])
+    first = Link("/b", "x")
+    monkeypatch.setattr(Link, "foretell", lambda _, host: host.tried.add("b"))
+    run = Run(tmp_path, [first, Venv("/venv")], check=True)
+    assert run.statuses() == {"link:/b": "changed", "venv:/venv": "ok"}
 
 
 def test_check__predicts_a_reload(tmp_path):

@@ -369,3 +369,34 @@ def test_answer__that_is_none_is_refused(said):
 def test_mark__is_the_same_on_both_sides():
     asked = dict(release._modules())["nodriza.application.preflight"]
     assert f"MARK = {verdict.MARK!r}" in asked.replace('"', "'")
+
+
+def test_check__asks_a_release_that_is_there_and_runs_no_migration(host):
+    host.mkdirs("/releases/new/static")
+    migration(host, REMOVES)
+    with pytest.raises(HostError, match="note"):
+        preflight().foretell(host)
+    preflight(breaking=True).foretell(host)
+    assert not look(host, migrations())["applied"]
+    migrations().foretell(host)
+    assert "migrates shop/migrations/0002_next.py" in "".join(host.told)
+    preflight(breaking=True).fix(host, None)
+    assert not look(host, migrations())["applied"], "it is still to come"
+
+
+def test_check__asks_with_the_variables_that_are_to_come(host):
+    host.mkdirs("/releases/new/static")
+    host.mkdirs("/run")
+    text = host.read("/env").decode()
+    host.write("/env", "OTHER=1\n")
+    with pytest.raises(HostError):
+        preflight().foretell(host)
+    preflight(environment=text).foretell(host)
+    assert look(host, preflight()) == {"passed": True}
+
+
+def test_check_of_a_release_that_is_not_made_yet__says_what_it_did_not_look_at(host):
+    preflight().foretell(host)
+    (words,) = host.told
+    assert words.startswith("warning: a check makes no release")
+    assert look(host, preflight()) == {"passed": False}

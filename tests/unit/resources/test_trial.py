@@ -1,5 +1,6 @@
 """A release is asked before anybody is sent to it."""
 
+import dataclasses
 import sys
 
 import pytest
@@ -170,3 +171,73 @@ def test_two_runs_that_ask__have_a_unit_each(shaded, monkeypatch):
         monkeypatch.setattr("os.getpid", lambda pid=pid: pid)
         look(shaded, trial(("/healthz", 0), unit="nodriza-site-trial"))
     assert units == ["nodriza-site-trial-41", "nodriza-site-trial-42"]
+
+
+@pytest.fixture
+def serves(shaded):
+    """The release serves, with a variable that it needs."""
+    shaded.symlink("/current", "/releases/new")
+    shaded.write("/etc/site.env", b'SHADE="dark"\nSIZE="7"\nOLD="1"\n')
+    shaded.told = []
+    shaded.warn = shaded.told.append
+    return shaded
+
+
+def variables(text):
+    """What a provision tries."""
+    places = (("SHADE", "site.yml:14"), ("SIZE", "site.yml:15"))
+    fields = {"env_file": "/etc/site.env", "places": places}
+    one = trial(("/healthz", 0), environment=text, **fields)
+    return dataclasses.replace(one, path=one.current)
+
+
+def test_variables_with_which_what_serves_does_not_work__are_refused_with_their_lines(serves):
+    one = variables('SHADE="light"\nSIZE="7"\n')
+    assert look(serves, one) == {"answers": False}
+    words = r"does not work with what is new in its variables \(OLD; SHADE, site.yml:14\):"
+    with pytest.raises(HostError, match=f"(?s){words}.*500 Bright.*The old ones go on serving"):
+        one.fix(serves, None)
+    assert "light" not in str(serves.told), "a value may be a secret"
+
+
+def test_variables_with_which_it_works__may_come(serves):
+    one = variables('SHADE="dark"\nSIZE="8"\n')
+    assert look(serves, one) == {"answers": False}
+    one.fix(serves, None)
+    assert look(serves, one) == one.wanted(), "asked once a run"
+
+
+def test_variables_that_are_as_they_were__are_not_tried(serves, monkeypatch):
+    monkeypatch.setattr(serves, "run", None)
+    one = variables(serves.read("/etc/site.env").decode())
+    assert look(serves, one) == one.wanted()
+    serves.remove("/current")
+    one = variables('SHADE="light"\n')
+    assert look(serves, one) == one.wanted(), "nothing is deployed yet"
+
+
+def test_variables__wait_for_the_turn_of_the_node_as_nothing_else_that_is_tried(shaded):
+    """The central node may be about to change the password that they have."""
+    assert not variables("").ahead
+    assert trial(("/healthz", 0)).ahead
+
+
+def test_what_does_not_work_anyway__may_be_mended_by_a_variable(serves):
+    serves.write("/etc/site.env", b'SHADE="light"\n')
+    one = variables('SHADE="none"\n')
+    one.fix(serves, None)
+    assert look(serves, one) == one.wanted()
+    assert "does not work with the variables that it has" in serves.told[0]
+
+
+def test_check_of_variables__warns_because_another_node_may_change_first(serves):
+    variables('SHADE="light"\n').foretell(serves)
+    assert "as things are on the cluster now, the release does not work" in serves.told[0]
+    assert "SHADE, site.yml:14" in serves.told[0]
+
+
+def test_check_of_a_release__says_what_it_would_be_refused_for(host):
+    with pytest.raises(HostError, match="each request fails"):
+        trial(("/broken", 0)).foretell(host)
+    host.remove("/releases/new")
+    trial(("/broken", 0)).foretell(host)  # nobody knows yet
