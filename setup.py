@@ -70,7 +70,7 @@ setup(
             "types-docutils",
             "types-jsonschema",
             "types-paramiko",
-            "uv==0.13.9",  # as on the hosts: templates/build/uv.txt.j2
+            "uv==0.13.9",  # as on the hosts: templates/app/uv.txt.j2
         ],
     },
 )

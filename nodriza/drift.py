@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from nodriza.vault import Vault
 
 CLEAN, ERROR, DRIFT = 0, 1, 2
-RELEASED = ("copy:", "intact:")
+RELEASED = ("copy:", "intact:", "environment:")
 """How the resources begin that compare a release with what the central node wrote down."""
 
 

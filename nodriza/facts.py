@@ -141,7 +141,8 @@ class Seal(TypedDict):
 
 class Releases(TypedDict):
     """What a node has: ``served`` in order, ``current`` or nothing, seals by name, the
-    environment of each release, and which releases its processes work in.
+    environment of each release, the Python that each environment was made for, and which releases
+    its processes work in.
     """
 
     served: Annotated[list[Served], Field(max_length=1000)]
@@ -149,3 +150,4 @@ class Releases(TypedDict):
     seals: Annotated[dict[Name, Seal], Field(max_length=1000)]
     venvs: Annotated[dict[Name, Name], Field(max_length=1000)]
     working: Annotated[list[Name], Field(max_length=1000)]
+    pythons: Annotated[dict[Name, Name | Literal[""]], Field(max_length=1000)]

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nodriza.resources import Copy, Preflight, Trial
+from nodriza.resources import Copy, Environment, File, Preflight, Trial, Venv
+from nodriza.resources.environment import RECIPE
+from nodriza.resources.venv import PINNED
 
 if TYPE_CHECKING:
     from nodriza.facts import Seal
     from nodriza.inventory import App, Cluster
+    from nodriza.requirements import Requirements
 
 PYTHON = "/usr/bin/python3"
 """Debian's, on every node: uWSGI has the same one built in."""
@@ -26,6 +30,7 @@ class Release:
     ``served``: when it began to, the last time, in seconds since the epoch; ``None`` for
     one that never did. Nobody goes back to such a one. ``venv``: the name of its environment.
     ``tree`` and ``environment``: what they hold; ``None`` until both are finished.
+    ``python``: what the environment was made for ("cpython-311"); empty where that is not known.
     ``migrations``, where they were asked for, as paths in it.
     """
 
@@ -35,6 +40,7 @@ class Release:
     venv: str = ""
     tree: Seal | None = None
     environment: Seal | None = None
+    python: str = ""
     migrations: frozenset[str] = frozenset()
 
     @property
@@ -52,6 +58,70 @@ def copy(cluster: Cluster, folder: str, name: str, pack: str, seal: Seal | None)
         sha256=seal["sha256"] if seal else "",
         size=seal["size"] if seal else 0,
     )
+
+
+def environment(cluster: Cluster, to: Release) -> Environment:
+    """The node's own one of a release: a copy, or made for another Python."""
+    app = cluster.app
+    folder = f"{app.release_folder}/{to.id}"
+    uv, venv = apart(cluster, folder, to.venv)
+    return Environment(
+        venv.path,
+        release=folder,
+        python=PYTHON,
+        made_for=to.python,
+        copy=copy(cluster, app.venv_folder, to.venv, VENV + to.venv, to.environment),
+        venv=venv,
+        uv=uv,
+        packages=("python3-venv", *app.build_packages),
+        seal=app.seal(VENV + to.venv),
+    )
+
+
+def apart(cluster: Cluster, folder: str, venv_id: str) -> tuple[Venv, Venv]:
+    """uv, and an environment of the release in ``folder``, with nothing said of what is installed:
+    both are built by a user without rights, out of reach of all else.
+    """
+    app = cluster.app
+    uv = Venv(
+        app.uv,
+        requirements=f"{app.uv}.txt",
+        user=app.builder,
+        pip=False,
+        python=PYTHON,
+        hidden=app.hidden_from_builder,
+        cache=app.cache,
+        unit=f"nodriza-{app.name}-uv",
+    )
+    venv = replace(
+        uv,
+        path=f"{app.venv_folder}/{venv_id}",
+        requirements="",
+        pip=True,
+        unit=f"nodriza-{app.name}-environment",
+        folder=f"{folder}/app",
+        scratch=f"{app.own}/build",
+    )
+    return uv, venv
+
+
+def recipe(folder: str, requirements: Requirements) -> tuple[str, tuple[File, ...]]:
+    """What is installed, a path in the release in ``folder``; and the files that say so there, for
+    nodes that make the environment themselves.
+    """
+    file = f"app/{requirements.file}"
+    what = file.rpartition("/")[0] if requirements.package else file
+    files = []
+    if requirements.pinned:
+        what = PINNED
+        files.append(File(f"{folder}/{PINNED}", requirements.pinned))
+    about = {
+        "requirements": what,
+        "digest": requirements.id,
+        "installer": requirements.installer,
+    }
+    files.append(File(f"{folder}/{RECIPE}", json.dumps(about) + "\n"))
+    return what, tuple(files)
 
 
 def trial(cluster: Cluster, folder: str, *asked: tuple[str, int]) -> Trial:

@@ -153,6 +153,7 @@ def of(facts: Facts, migrations: Mapping[str, Iterable[str]] | None = None) -> R
                 venv=venv,
                 tree=facts["seals"].get(id),
                 environment=facts["seals"].get(VENV + venv),
+                python=facts["pythons"].get(venv, ""),
                 migrations=frozenset((migrations or {}).get(id, ())),
             )
         )

@@ -18,7 +18,7 @@ from nodriza.plan import Declared, Plan, Planned, declared, make_plan, plan_node
 from nodriza.release import VENV, Release
 from nodriza.releases import Releases, of, read
 from nodriza.render import Renderer
-from nodriza.resources import Copy, Health, Intact, Service
+from nodriza.resources import Copy, Environment, Health, Intact, Service
 from nodriza.variables import variables, with_variables
 
 if TYPE_CHECKING:
@@ -66,10 +66,18 @@ class Switch:
             self.there, self.known = of(central.facts["releases"]), True
         if central.bad:
             return []
-        built = self.there.get(self.to.id) or self.to
+        built = self.there.get(self.to.id) or self._foretold()
         self.to = dataclasses.replace(built, commit=self.to.commit, venv=self.to.venv)
         plans = (self._plan(node, self.to) for node in _others(self.cluster))
         return [dataclasses.replace(plan, together=True) for plan in plans]
+
+    def _foretold(self) -> Release:
+        """A release that a check does not make: its environment may be there nevertheless."""
+        alike = [release for release in self.there.all if release.venv == self.to.venv]
+        if not alike:
+            return self.to
+        one = alike[0]
+        return dataclasses.replace(self.to, environment=one.environment, python=one.python)
 
     def settle(self, results: Results) -> list[Plan]:
         """Written down when those that were reached have it; else everybody goes back."""
@@ -148,7 +156,7 @@ def release_plan(
     """
     kept = (*there.kept(to.id), *also)
     taken = list(declared("release", node, cluster, to, how, kept, there.newest(to, kept)))
-    copies = tuple(item.id for item, _ in taken if isinstance(item, Copy))
+    copies = tuple(item.id for item, _ in taken if isinstance(item, (Copy, Environment)))
     whole = plan_node(node, cluster, renderer)
     items = itertools.chain(
         with_variables(cluster, taken, variables(cluster, whole)),
@@ -192,7 +200,11 @@ def as_recorded(
         return []
     plan = release_plan(cluster, node, renderer, to, "deploy", there)
     app, link = cluster.app, f"link:{cluster.app.current}"
-    own = [p for p in plan.resources if isinstance(p.resource, Copy) or p.resource.id == link]
+    own = [
+        planned
+        for planned in plan.resources
+        if isinstance(planned.resource, (Copy, Environment)) or planned.resource.id == link
+    ]
     if node.kind != "central":
         return own
     built = (

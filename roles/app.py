@@ -53,6 +53,8 @@ def app(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         ],
         environment={key: quoted(value) for key, value in application.environment.items()},
     )
+    if node.kind == "central" or application.releases == "local":
+        yield from _builder(cluster)
     if node.kind == "central":
         yield from _share(cluster)
     if "nfs_server" not in node.roles:  # which has the files on a disk of its own
@@ -62,15 +64,24 @@ def app(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         yield Service(unit, restart_on=(wait,))
 
 
-def _share(cluster: Cluster) -> Iterator[Resource]:
+def _builder(cluster: Cluster) -> Iterator[Resource | Template]:
+    """Who runs other people's build code, and has nothing else on this host.
+
+    With copies of releases each node has one: it makes the environment itself where its Python is
+    another one than the central node's, and the packages for that come when it does.
+    """
     app = cluster.app
-    yield Package("python3-venv")  # only here: the other nodes run what was built here
-    for name in app.build_packages:
-        yield Package(name)
-    # Who runs other people's build code has nothing else on this host.
     yield User(app.builder, home=app.cache)
     yield Directory(app.cache.rpartition("/")[0])
     yield Directory(app.cache, owner=app.builder, group=app.builder, mode="0700")
+    yield template("app/uv.txt.j2", to=f"{app.uv}.txt")
+
+
+def _share(cluster: Cluster) -> Iterator[Resource]:
+    app = cluster.app
+    yield Package("python3-venv")
+    for name in app.build_packages:
+        yield Package(name)
     yield Directory(app.packs, owner=app.user, group=app.user, mode="0755")
     yield Directory(app.media, owner=app.user, group=app.user)
     yield Touch(app.reload)

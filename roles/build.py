@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from nodriza.inventory import Cluster, Node
-from nodriza.release import PYTHON, VENV, preflight, step
-from nodriza.render import Template, template
+from nodriza.release import PYTHON, VENV, apart, preflight, recipe, step
+from nodriza.render import Template
 from nodriza.requirements import Requirements
 from nodriza.resources import (
     Built,
     Command,
-    File,
     Intact,
     Link,
     Migrations,
@@ -20,9 +19,7 @@ from nodriza.resources import (
     Sealed,
     Static,
     Upload,
-    Venv,
 )
-from nodriza.resources.venv import PINNED
 
 HOOK = 3600
 """Seconds for one command of ``app.hooks.before_switch``."""
@@ -61,7 +58,7 @@ def _made(
     python = f"{folder}/venv/bin/python"
     yield Intact(folder, seal=app.seal(release_id))
     yield Intact(venv_folder, seal=app.seal(VENV + venv_id), python=PYTHON)
-    *tools, venv = _environment(cluster, f"{folder}/app", requirements)
+    *tools, venv = _environment(cluster, folder, requirements)
     # Root's, both: the application can't change its own code.
     yield tree
     yield from tools
@@ -109,35 +106,19 @@ def _made(
 
 
 def _environment(
-    cluster: Cluster, source: str, requirements: Requirements
+    cluster: Cluster, folder: str, requirements: Requirements
 ) -> Iterator[Resource | Template]:
     """The environment, and before it what installs; built by a user without rights."""
-    app = cluster.app
-    apart = Venv(
-        app.uv,
-        user=app.builder,
-        python=PYTHON,
-        hidden=app.hidden_from_builder,
-        cache=app.cache,
-    )
+    uv, venv = apart(cluster, folder, requirements.id)
     if requirements.installer == "uv":
-        pinned = template("build/uv.txt.j2", to=f"{app.uv}.txt")
-        yield pinned
-        unit = f"nodriza-{app.name}-uv"
-        yield replace(apart, requirements=pinned.path, pip=False, unit=unit)
-    file = f"{source}/{requirements.file}"
-    if requirements.pinned:
-        file = f"{app.own}/{PINNED}"
-        yield File(file, requirements.pinned)
+        yield uv
+    what, files = recipe(folder, requirements)
+    yield from files
     yield replace(
-        apart,
-        path=f"{app.venv_folder}/{requirements.id}",
-        requirements=file.rpartition("/")[0] if requirements.package else file,
+        venv,
+        requirements=f"{folder}/{what}",
         digest=requirements.id,
-        uv=f"{app.uv}/bin/uv" if requirements.installer == "uv" else "",
-        unit=f"nodriza-{app.name}-environment",
-        folder=source,
-        scratch=f"{app.own}/build",
+        uv=f"{uv.path}/bin/uv" if requirements.installer == "uv" else "",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from nodriza.inventory import Cluster, Node
-from nodriza.release import PYTHON, VENV, Release, copy, trial
+from nodriza.release import PYTHON, Release, copy, environment, trial
 from nodriza.resources import Interpreter, Link, OldReleases, Resource, Served
 
 
@@ -24,11 +24,11 @@ def release(
         # without an entry.
         yield Served(app.record, to.id, current=app.current, how=how, commit=to.commit)
     elif app.releases == "local":
-        yield copy(cluster, app.venv_folder, to.venv, VENV + to.venv, to.environment)
         yield copy(cluster, app.release_folder, to.id, to.id, to.tree)
+        yield environment(cluster, to)
         if serves and newest.id != to.id:
             yield copy(cluster, app.release_folder, newest.id, newest.id, newest.tree)
-    if not central:
+    else:
         yield Interpreter(f"{app.venv_folder}/{to.venv}", python=PYTHON)
     if serves:
         # nginx looks there for names with a hash that the release in use does not have. So a page
@@ -37,6 +37,8 @@ def release(
     folder = f"{app.release_folder}/{to.id}"
     if node.kind == "child":
         yield trial(cluster, folder, ("/healthz", 0), *app.asked)
+    elif not central:
+        yield trial(cluster, folder)  # its Python may be another one than the central node's
     current = Link(app.current, folder)
     yield current
     if central or app.releases == "local":
@@ -46,7 +48,7 @@ def release(
             current=app.current,
             venvs=app.venv_folder,
             packs=app.packs if central else "",
-            seals=app.seals if central else "",
+            seals=app.seals,
             user=app.user,
             on_change=(current,),
         )

@@ -96,6 +96,7 @@ def releases(host: Host, journal: Journal, plan: Sequence[Resource], about: Any)
     from nodriza.agent.at_work import at_work  # noqa: PLC0415
     from nodriza.resources.sealed import read_seal  # noqa: PLC0415  for few questions
     from nodriza.resources.served import in_use, read_record  # noqa: PLC0415
+    from nodriza.resources.venv import made_for  # noqa: PLC0415
 
     seals = {
         name[: -len(".json")]: read_seal(host, f"{about['seals']}/{name}")
@@ -110,6 +111,9 @@ def releases(host: Host, journal: Journal, plan: Sequence[Resource], about: Any)
         "seals": seals,
         "venvs": {name: os.path.basename(link) for name, link in links.items() if link},
         "working": sorted(at_work(host, about["folder"]).intersection(names)),
+        "pythons": {
+            os.path.basename(link): made_for(host, link) for link in links.values() if link
+        },
     }
 
 

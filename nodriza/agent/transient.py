@@ -177,6 +177,8 @@ def _argv(
         *(f"--setenv={name}={value}" for name, value in ours.items()),
         *(f"--property={each}" for each in properties),
         "--",
+        # systemd-run looks for the program, and does not see what the unit sees.
+        *(("/usr/bin/env",) if unit.binds else ()),
         # systemd puts variables in the place of $NAME (systemd.service(5)).
         *(word.replace("$", "$$") for word in argv),
     ]

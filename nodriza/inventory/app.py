@@ -100,7 +100,7 @@ class App(AppSettings):
 
     @property
     def builder(self) -> str:
-        """The user who builds environments on the central node, and has no rights there."""
+        """The user who builds environments, and has no rights."""
         return f"{self.name[:26]}-build"  # 32 letters are the most (useradd(8))
 
     @property
@@ -110,7 +110,7 @@ class App(AppSettings):
 
     @property
     def uv(self) -> str:
-        """The environment that has uv in it, root's own, on the central node."""
+        """The environment that has uv in it, root's own."""
         return f"{self.own}/uv"
 
     @property
@@ -120,7 +120,7 @@ class App(AppSettings):
 
     @property
     def out_of_reach(self) -> tuple[str, ...]:
-        """What other people's code does not see on the central node: the engine's records and
+        """What other people's code does not see: the engine's records and
         keys, and the folders of the databases.
         """
         return ("/var/lib/nodriza", "/var/lib/mysql", "/var/lib/redis")
@@ -128,7 +128,8 @@ class App(AppSettings):
     @property
     def hidden_from_builder(self) -> tuple[str, ...]:
         """The same, and what the application may see: its variables, its files, its servers."""
-        own = (f"/etc/{self.name}", self.media, "/run/mysqld", "/run/redis")
+        servers = ("/run/mysqld", "/run/redis", "/run/uwsgi", self.socket)
+        own = (f"/etc/{self.name}", self.media, *servers)
         return (*self.out_of_reach, *own)
 
     @property

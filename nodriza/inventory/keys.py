@@ -87,7 +87,7 @@ KEYS = {
     ),
     "AppSettings.environment": "More environment variables, one line each. Nothing secret here.",
     "AppSettings.packages": "Debian packages for every node that runs the application.",
-    "AppSettings.build_packages": "Debian packages for the installer, on the central node.",
+    "AppSettings.build_packages": "Debian packages for the installer, on nodes that build.",
     "AppSettings.smoke": "The application's own checks for `fab smoke`, relative to source.",
     "Share.engine": "What the share is made with.",
     "Share.device": (

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nodriza.resources.database_access import DatabaseAccess
     from nodriza.resources.database_user import DatabaseUser
     from nodriza.resources.directory import Directory
+    from nodriza.resources.environment import Environment
     from nodriza.resources.file import File
     from nodriza.resources.file_system import FileSystem
     from nodriza.resources.gluster_volume import GlusterVolume
@@ -55,6 +56,7 @@ __all__ = [
     "DatabaseAccess",
     "DatabaseUser",
     "Directory",
+    "Environment",
     "File",
     "FileSystem",
     "Gap",

@@ -144,12 +144,16 @@ def ids(resources: Sequence[Any]) -> Tuple[str, ...]:
 
 
 def to_data(resource: Resource) -> Dict[str, Any]:
-    """A resource as JSON-ready data; bytes become ``{"base64": …}``."""
+    """A resource as JSON-ready data, and so one that it has in it; bytes become
+    ``{"base64": …}``.
+    """
     data: Dict[str, Any] = {"kind": type(resource).__name__}
     for field in dataclasses.fields(resource):
         value = getattr(resource, field.name)
         if isinstance(value, bytes):
             value = {"base64": base64.b64encode(value).decode("ascii")}
+        elif isinstance(value, Resource):
+            value = to_data(value)
         data[field.name] = value
     return data
 
@@ -163,6 +167,8 @@ def from_data(data: Dict[str, Any]) -> Resource:
         value = data[name]
         if isinstance(value, dict) and set(value) == {"base64"}:
             value = base64.b64decode(value["base64"])
+        elif isinstance(value, dict):
+            value = from_data(value)
         elif isinstance(value, list):
             value = tuple(value)
         values[name] = value

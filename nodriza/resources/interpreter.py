@@ -44,16 +44,16 @@ class Interpreter(Resource):
 
     def fix(self, host: Host, now: State) -> None:
         """Say what does not fit."""
-        made, own = _name(self._made(host)), tag(host, self.python)
-        has = _name(own) if own else f"no {self.python}"
+        made, own = called(self._made(host)), tag(host, self.python)
+        has = called(own) if own else f"no {self.python}"
         host.refuse(
             f"{self.venv} is made for the Python of the central node, {made}, and this node has"
-            f" {has}: nodes that run the application need the same release of Debian as the"
-            " central node"
+            f" {has}. On the share there is one environment for all nodes: they need the same"
+            " release of Debian. With app.releases: local each node can have its own"
         )
 
 
-def _name(tag: str) -> str:
+def called(tag: str) -> str:
     """ "Python 3.11" for "cpython-311" (PEP 3147)."""
     implementation, _, number = tag.partition("-")
     return f"Python {number[:1]}.{number[1:]}" if implementation == "cpython" else tag

@@ -115,8 +115,7 @@ class Venv(Resource):
             missing = self.python if not version else self.requirements
             host.refuse(f"{self.path} can't be made: there is no {missing}")
         if self.unit:
-            self._apart(host)
-            host.write(f"{self.path}/{MARKER}", expected)
+            self._apart(host, expected)
             return
         marker = f"{self.path}/{MARKER}"
         before = (host.read(marker) or b"").split()
@@ -163,32 +162,38 @@ class Venv(Resource):
             own["UV_CACHE_DIR"] = f"{host.at(self.cache)}/uv"
         return {**RESOLVER, **UV, **own}
 
-    def _apart(self, host: Host) -> None:
-        """Built by ``user``, who has no rights; root's once nothing of it runs any more."""
+    def _apart(self, host: Host, marker: bytes) -> None:
+        """Built by ``user``, who has no rights; root's once nothing of it runs any more.
+
+        It is made beside its place, and sees itself there: what is in the place may be in use.
+        """
         user = self.user or host.refuse(f"{self.id} has a unit, and no user")
         transient.free(host, self.unit, patient=False)  # before its folder changes hands
-        self._remove(host)
+        self._refuse_other(host)
+        is_new = host.stat(self.path) is None
+        host.mkdirs(self.path)  # what its own folder is mounted on, for the unit alone
         try:
-            host.mkdir(self.path)
-            host.own(self.path, user, host.group_of(user), "0755")
-            binds: Tuple[Tuple[str, str], ...] = ()
-            if self.scratch:
-                scratch = host.at(self.scratch)
-                host.run(["cp", "-R", "-T", "--", host.at(self.folder), scratch], timeout=None)
-                host.run(["chown", "-R", "-h", f"{user}:", scratch])
-                binds = ((self.scratch, self.folder),)
-            writable = tuple(filter(None, (self.path, self.cache, *(seen for _, seen in binds))))
-            # What pip.conf says is for uv, and may have a password in it.
-            index = pip_conf.environment_file(pip_conf.variables(host)) if self.uv else ""
-            with transient.variables(host, "environment", index) as env_file:
-                names = tuple(pip_conf.WORDS.values())
-                self._fill(
-                    host,
-                    transient.Unit(self.unit, user, writable, self.hidden, env_file, names, binds),
-                )
-            tree.take(host, self.path)
+            with tree.made_whole(host, self.path) as new:
+                host.own(new, user, host.group_of(user), "0755")
+                binds = [(new, self.path)]
+                if self.scratch:
+                    host.remove(self.scratch)
+                    scratch = host.at(self.scratch)
+                    host.run(["cp", "-R", "-T", "--", host.at(self.folder), scratch], timeout=None)
+                    host.run(["chown", "-R", "-h", f"{user}:", scratch])
+                    binds.append((self.scratch, self.folder))
+                writable = tuple(filter(None, (self.cache, *(seen for _, seen in binds))))
+                # What pip.conf says is for uv, and may have a password in it.
+                index = pip_conf.environment_file(pip_conf.variables(host)) if self.uv else ""
+                with transient.variables(host, "environment", index) as env_file:
+                    names = tuple(pip_conf.WORDS.values())
+                    more = (self.hidden, env_file, names, tuple(binds))
+                    self._fill(host, transient.Unit(self.unit, user, writable, *more))
+                tree.take(host, new)
+                host.write(f"{new}/{MARKER}", marker)
         except BaseException:
-            host.remove(self.path)
+            if is_new:
+                host.remove(self.path)
             raise
         finally:
             if self.scratch:
@@ -214,21 +219,16 @@ class Venv(Resource):
     def _without_pip(self) -> Tuple[str, ...]:
         return () if self.requirements and self.pip and not self.uv else ("--without-pip",)
 
-    def _remove(self, host: Host) -> None:
-        """What is there: an environment, or the beginning of one."""
+    def _refuse_other(self, host: Host) -> None:
+        """What is there has to be an environment, or the beginning of one."""
         names = host.list(self.path)
         if "pyvenv.cfg" not in names and not FOLDERS.issuperset(names):
             host.refuse(f"{self.path} has files, and isn't a virtual environment: left alone")
-        host.remove(self.path)
-        if self.scratch:
-            host.remove(self.scratch)
 
     def _build(self, host: Host) -> None:
         if host.stat(self.path) is None:
             host.mkdir(self.path)
-        names = host.list(self.path)
-        if "pyvenv.cfg" not in names and not FOLDERS.issuperset(names):
-            host.refuse(f"{self.path} has files, and isn't a virtual environment: left alone")
+        self._refuse_other(host)
         owner = self.user or "root"
         host.own(self.path, owner, host.group_of(owner), "0755")
         options = ["--clear", *self._without_pip()]

@@ -43,6 +43,7 @@ def releases(
         "seals": seals,
         "venvs": dict.fromkeys(there, "e"),
         "working": [],
+        "pythons": {"e": "cpython-311"},
     }
     return of(facts, paths)
 
@@ -177,6 +178,7 @@ def test_release__has_its_environment_and_what_both_hold():
         "seals": {"aaa": {**seal, "size": 8}, "venv-e1": seal},
         "venvs": {"aaa": "e1"},
         "working": [],
+        "pythons": {"e1": "cpython-311"},
     }
     (release,) = of(facts).all
     assert (release.venv, release.environment, release.tree["size"]) == ("e1", seal, 8)

@@ -225,6 +225,7 @@ RECORD = [
 def has(name: str, release: str, served: list | None = None) -> NodeResult:
     result = node(name, links={"/opt/videoteca/current": f"/opt/videoteca/releases/{release}"})
     about = {"served": served or [], "current": release, "seals": {}, "venvs": {}, "working": []}
+    about["pythons"] = {}
     result.facts["releases"] = about
     return result
 

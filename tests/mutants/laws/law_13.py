@@ -250,7 +250,7 @@ FAULTS = (
     ),
     Fault(
         "the sums of uv's files are not asked for",
-        "templates/build/uv.txt.j2",
+        "templates/app/uv.txt.j2",
         "--hash=sha256:16963d19594e18d746a70c7fce82237bde4f2cac4cfcf0ca2b84796fe9d0c6e9 ",
         "",
         ("roles/test_release.py",),
@@ -278,7 +278,7 @@ FAULTS = (
     ),
     Fault(
         "requirements are built as root",
-        "roles/build.py:_environment",
+        "nodriza/release.py:apart",
         "user=app.builder,",
         'user="root",',
         ("roles/test_release.py",),

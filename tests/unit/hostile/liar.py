@@ -67,6 +67,7 @@ def facts(request: dict[str, Any]) -> dict[str, Any]:
             "seals": {},
             "venvs": {},
             "working": [],
+            "pythons": {},
         },
     }
     return {"event": "facts", **{word: all_[word] for word in request["ask"]}}

@@ -40,7 +40,9 @@ def test_environment__of_another_python_is_refused_in_words(host):
     made(host, "cpython-39")
     assert look(host, FITS) == {"fits": False}
     own = f"Python {sys.version_info[0]}.{sys.version_info[1]}"
-    with pytest.raises(HostError, match=rf"Python 3\.9, and this node has {re.escape(own)}: "):
+    with pytest.raises(
+        HostError, match=rf"Python 3\.9, and this node has {re.escape(own)}. On the"
+    ):
         FITS.fix(host, look(host, FITS))
 
 

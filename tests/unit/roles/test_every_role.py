@@ -116,6 +116,7 @@ READ_EACH_TIME = {
     "videoteca.env": "on the central node by each step of a deploy",
     "videoteca_ready.py": "a start and a stop of uWSGI",
     "videoteca_renew.py": "a reload of uWSGI",
+    "uv.txt": "whoever makes an environment",
     "passphrase": "a script that a timer starts each minute",
     "videoteca-tls": "the same",
 }

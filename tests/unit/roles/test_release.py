@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +14,8 @@ from nodriza.resources import (
     Built,
     Command,
     Copy,
+    Environment,
+    File,
     Intact,
     Link,
     Migrations,
@@ -21,12 +25,11 @@ from nodriza.resources import (
     Upload,
     Venv,
 )
-from tests.unit.conftest import ROOT
-from tests.unit.roles.made import remake, role
+from tests.unit.roles.made import remake, resources, role
 
 SEAL = {"tree": "a" * 64, "sha256": "b" * 64, "size": 9, "number": 3}
 TREE = Upload("/srv/videoteca/releases/aaa/app", "c" * 64)
-TO = Release("aaa", venv="bbb", commit="0815", tree=SEAL, environment=SEAL)
+TO = Release("aaa", venv="bbb", commit="0815", tree=SEAL, environment=SEAL, python="cpython-311")
 
 
 @pytest.fixture
@@ -77,19 +80,19 @@ def test_build__has_its_requirements_built_by_somebody_without_rights(three_node
 
 def test_build__installs_by_uv_which_pip_has_brought_by_its_sum(three_node):
     plan = build(three_node)
-    pinned = next(r for r in plan if r.id == "file:/opt/videoteca/uv.txt")
-    text = (ROOT / "templates" / pinned.source).read_text()
+    (pinned,) = [r for r in resources(three_node, "server-1", File) if "uv.txt" in r.path]
+    text = pinned.content
     assert re.search(r"(?m)^--only-binary :all:$", text)
     assert re.search(r"(?m)^uv==[\d.]+ \\\n +--hash=sha256:", text)
     uv, venv = [r for r in plan if isinstance(r, Venv)]
     assert (uv.requirements, uv.uv, uv.pip) == (pinned.path, "", False)
     assert venv.uv == f"{uv.path}/bin/uv"
-    assert plan.index(pinned) < plan.index(uv) < plan.index(venv)
+    assert plan.index(uv) < plan.index(venv)
 
 
 def test_build__installs_poetrys_lock_from_what_was_read_of_it(three_node):
     plan = build(three_node, file="conf/poetry.lock", pinned="django==5.2\n")
-    pinned = next(r for r in plan if r.id == "file:/opt/videoteca/pinned.txt")
+    pinned = next(r for r in plan if r.id == "file:/srv/videoteca/releases/aaa/pinned.txt")
     assert pinned.content == "django==5.2\n"
     _, venv = [r for r in plan if isinstance(r, Venv)]
     assert venv.requirements == pinned.path
@@ -216,9 +219,10 @@ def test_release__is_in_the_record_before_it_serves(three_node):
 
 def test_release__is_taken_whole_before_it_is_switched_to(local):
     kinds = [type(r).__name__ for r in taken(local, "server-2")]
-    assert kinds == ["Copy", "Copy", "Interpreter", "Link", "Trial", "Link", "OldReleases"]
-    copies = [r for r in taken(local, "server-2") if isinstance(r, Copy)]
-    assert {(c.tree, c.sha256, c.size) for c in copies} == {("a" * 64, "b" * 64, 9)}
+    assert kinds == ["Copy", "Environment", "Link", "Trial", "Link", "OldReleases"]
+    release, environment, *_ = taken(local, "server-2")
+    for copy in (release, environment.copy):
+        assert (copy.tree, copy.sha256, copy.size) == ("a" * 64, "b" * 64, 9)
 
 
 def test_release__is_asked_on_each_child_before_it_is_switched_to(three_node):
@@ -229,18 +233,53 @@ def test_release__is_asked_on_each_child_before_it_is_switched_to(three_node):
 
 
 def test_release_on_the_share__is_only_switched_to(three_node):
-    _, link = taken(three_node, "video-1")
+    *_, link = taken(three_node, "video-1")
     assert (link.path, link.target) == ("/opt/videoteca/current", "/srv/videoteca/releases/aaa")
 
 
 @pytest.mark.parametrize("name", ["server-2", "video-1"])
-def test_release__is_for_nodes_with_its_python_whatever_they_do(three_node, local, name):
-    for cluster in (three_node, local):
-        ids = [r.id for r in taken(cluster, name)]
-        fits = f"interpreter:{cluster.app.venv_folder}/bbb"
-        assert ids.index(fits) < ids.index("link:/opt/videoteca/current")
-        assert all(ids.index(i) < ids.index(fits) for i in ids if i.startswith("copy:"))
-    assert not any(r.id.startswith("interpreter:") for r in taken(local, "server-1"))
+def test_release_on_the_share__is_for_nodes_with_its_python_whatever_they_do(three_node, name):
+    ids = [r.id for r in taken(three_node, name)]
+    fits = "interpreter:/srv/videoteca/venvs/bbb"
+    assert ids.index(fits) < ids.index("trial:/srv/videoteca/releases/aaa")
+    assert not any(r.id.startswith("interpreter:") for r in taken(three_node, "server-1"))
+
+
+@pytest.mark.parametrize("name", ["server-2", "video-1"])
+def test_copy__is_of_the_environment_or_one_is_made_as_the_central_node_makes_it(local, name):
+    """By the release that is there already, and before it is tried."""
+    local = remake(local, app=remake(local.app, build_packages=("gcc",)))
+    plan = taken(local, name)
+    kinds = [type(r).__name__ for r in plan]
+    assert kinds.index("Copy") < kinds.index("Environment") < kinds.index("Trial")
+    (one,) = [r for r in plan if isinstance(r, Environment)]
+    assert (one.path, one.release) == (
+        "/opt/videoteca/venvs/bbb",
+        "/opt/videoteca/releases/aaa",
+    )
+    assert (one.made_for, one.packages) == ("cpython-311", ("python3-venv", "gcc"))
+    uv, venv = [r for r in build(local) if isinstance(r, Venv)]
+    assert one.uv == uv
+    made = {field: getattr(venv, field) for field in ("requirements", "digest", "uv")}
+    assert replace(one.venv, **made) == venv
+    (recipe,) = [r for r in build(local) if isinstance(r, File) and "environment" in r.path]
+    assert recipe.path == f"{one.release}/environment.json"
+    assert json.loads(recipe.content) == {
+        "requirements": "app/requirements.txt",
+        "digest": "bbb",
+        "installer": "uv",
+    }
+
+
+def test_every_node_with_copies__may_build_and_others_but_the_central_do_not(three_node, local):
+    """uv comes by its sum everywhere; compilers come only to nodes that need them."""
+    for name in ("server-2", "video-1"):
+        assert not [r for r in resources(three_node, name) if "build" in r.id]
+        ids = [r.id for r in resources(local, name)]
+        assert "user:videoteca-build" in ids
+        assert "file:/opt/videoteca/uv.txt" in ids
+        assert "directory:/var/cache/nodriza/videoteca" in ids
+        assert "package:python3-venv" not in ids
 
 
 def test_static_files__are_collected_where_nobody_else_reads_or_writes(three_node):
@@ -268,6 +307,6 @@ def test_release_that_is_gone_back_to__leaves_the_one_that_was_made_last(local):
     assert link.target == "/opt/videoteca/releases/zzz"
     copies = {r.path: r.tree for r in plan if isinstance(r, Copy)}
     assert copies["/opt/videoteca/releases/zzz"] == "c" * 64, "a new child has it, too"
-    assert len(copies) == 3
+    assert len(copies) == 2
     video = taken(local, "video-1", newest)
-    assert len([r for r in video if isinstance(r, Copy)]) == 2, "it serves no static files"
+    assert len([r for r in video if isinstance(r, Copy)]) == 1, "it serves no static files"
