@@ -78,14 +78,17 @@ def digest(host: Host, path: str) -> Optional[str]:
     return found.hexdigest()
 
 
-def size(host: Host, path: str) -> int:
-    """Bytes of a tree's files as tar(1) packs them: in blocks, with a header each."""
-    found = 0
+def extent(host: Host, path: str) -> Tuple[int, int]:
+    """Bytes of a tree's files as tar(1) packs them, in blocks with a header each; and how many
+    files, folders and links there are.
+    """
+    size, number = 0, 0
     for folder, folders, files in os.walk(os.fsencode(host.at(path))):
         for name in (*folders, *files):
             seen = os.lstat(os.path.join(folder, name))
-            found += 1024 + (seen.st_size if stat.S_ISREG(seen.st_mode) else 0)
-    return found
+            size += 1024 + (seen.st_size if stat.S_ISREG(seen.st_mode) else 0)
+            number += 1
+    return size, number
 
 
 def take(host: Host, path: str) -> None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Dict, List, Optional, Sequence, Tuple
 
 from nodriza.agent import pip_conf, transient, tree
+from nodriza.agent.installer import refuse_failed
+from nodriza.agent.room import refuse_full
 from nodriza.resources.base import Resource, State
 
 if TYPE_CHECKING:
@@ -40,18 +42,10 @@ UV = {
     "UV_HTTP_TIMEOUT": "15",
 }
 """uv's documentation, "Environment variables"."""
-LINES = 20
+LEAST, LEAST_FILES = 128 * 1024 * 1024, 10_000
+"""Bytes and files that a first environment is taken to need: twice Django, Celery and a driver."""
 INSTALLING = 3600
 """Seconds: what has no wheel is compiled."""
-_UNREACHED = re.compile(
-    r"(Temporary failure in name resolution|Name or service not known|No address associated"
-    r" with hostname|Connection refused|Network is unreachable|No route to host"
-    r"|[Cc]onnect(?:ion)?(?: to \S+)? timed out|[Rr]ead timed out|certificate verify failed[^')]*"
-    r"|operation timed out|invalid peer certificate[^\n]*)"
-)
-"""How pip and uv end when they can't reach an index; most words are glibc's and OpenSSL's."""
-_PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
-"""What stands before the host in an address; pip.conf has it where an index wants a log-in."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +97,18 @@ class Venv(Resource):
             return None
         return {"installed": host.read(f"{self.path}/{MARKER}") == expected}
 
+    def vet(self, host: Host) -> None:
+        """Room for twice what one beside it has: what is installed lies in the cache as well."""
+        if not self.requirements:
+            return
+        folder = os.path.dirname(self.path)
+        there = [f"{folder}/{name}" for name in host.list(folder)]
+        found = [tree.extent(host, each) for each in there if host.stat(f"{each}/{MARKER}")]
+        size, files = max(found, default=(0, 0))
+        copied = tree.extent(host, self.folder) if self.scratch else (0, 0)
+        size, files = max(LEAST, 2 * size), max(LEAST_FILES, 2 * files)
+        refuse_full(host, self.path, size + copied[0], files + copied[1])
+
     def fix(self, host: Host, now: State) -> None:
         """python -m venv, pip install, and the marker last.
 
@@ -133,7 +139,7 @@ class Venv(Resource):
                 timeout=INSTALLING,
                 check=False,
             )
-            _refuse_failed(host, done)
+            refuse_failed(host, done)
         owner = self.user or "root"
         host.write(marker, expected, owner=owner, group=host.group_of(owner))
 
@@ -212,9 +218,9 @@ class Venv(Resource):
             )
 
         argv = [self.python, "-m", "venv", *self._without_pip(), host.at(self.path)]
-        _refuse_failed(host, run(*argv))
+        refuse_failed(host, run(*argv))
         if self.requirements:
-            _refuse_failed(host, run(*self._install(host)))
+            refuse_failed(host, run(*self._install(host)))
 
     def _without_pip(self) -> Tuple[str, ...]:
         return () if self.requirements and self.pip and not self.uv else ("--without-pip",)
@@ -246,16 +252,6 @@ class Venv(Resource):
         return f"{hashlib.sha256(text).hexdigest()} {tag}\n".encode()
 
 
-def _refuse_failed(host: Host, done: Result) -> None:
-    if done.exit:
-        venv = "venv" in done.argv
-        words = ("pip", "install", "sync")
-        uv = ["uv"] if os.path.basename(done.argv[0]) == "uv" else []
-        said = [word for word in map(os.path.basename, done.argv) if word in words]
-        what = "python -m venv" if venv else " ".join([*uv, *said])
-        host.refuse(f"{what}: exit {done.exit}\n{reason(done.err or done.out)}")
-
-
 def _wheel(host: Host) -> str:
     """The file with Debian's pip; Python runs what is in it without unpacking it."""
     names = [name for name in host.list(WHEELS) if re.fullmatch(r"pip-[\w.]+-\S+\.whl", name)]
@@ -275,12 +271,3 @@ def tag(host: Host, python: str) -> str:
     code = "import sys; print(sys.implementation.cache_tag)"
     result = host.run([python, "-c", code], check=False)
     return "" if result.exit else result.out.strip()
-
-
-def reason(words: str) -> str:
-    """What it said, and above it why, where that stands in the middle of its retries."""
-    words = _PASSWORD.sub("…@", words)
-    lines = words.strip().splitlines()[-LINES:]
-    if found := _UNREACHED.search(words):
-        lines.insert(0, f"the package index can't be reached from this host: {found.group()}")
-    return "\n".join(lines)

@@ -305,7 +305,7 @@ FAULTS = (
     ),
     Fault(
         "the password of a package index is in an error",
-        "nodriza/resources/venv.py:reason",
+        "nodriza/agent/installer.py:reason",
         'words = _PASSWORD.sub("…@", words)',
         "",
         ("resources/test_venv.py",),

@@ -603,9 +603,30 @@ FAULTS = (
     Fault(
         "a pack is begun where it has no room",
         "nodriza/resources/sealed.py:Sealed.vet",
-        "refuse_full(host, self.pack, tree.size(host, self.path))",
+        "refuse_full(host, self.pack, tree.extent(host, self.path)[0])",
         "pass",
         ("resources/test_copy.py",),
+    ),
+    Fault(
+        "an environment is begun where it has no room",
+        "nodriza/resources/venv.py:Venv.vet",
+        "refuse_full(host, self.path, size + copied[0], files + copied[1])",
+        "pass",
+        ("resources/test_venv.py",),
+    ),
+    Fault(
+        "an environment has room where half of the one before had it",
+        "nodriza/resources/venv.py:Venv.vet",
+        "2 * size",
+        "size // 2",
+        ("resources/test_venv.py",),
+    ),
+    Fault(
+        "a disk that became full is told by a program's words alone",
+        "nodriza/agent/installer.py:reason",
+        "if _FULL.search(words):",
+        "if False:",
+        ("resources/test_venv.py",),
     ),
     Fault(
         "a release is tried with variables that it will not have",

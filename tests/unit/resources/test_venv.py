@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from nodriza.agent.host import Host, HostError
+from nodriza.agent.installer import reason
 from nodriza.resources import Venv
-from nodriza.resources.venv import PINNED, WHEELS, reason
+from nodriza.resources.venv import PINNED, WHEELS
 
 VENV = Venv("/venv", requirements="/requirements.txt")
 
@@ -112,6 +113,11 @@ ERROR: Could not find a version that satisfies the requirement tiny (from versio
         (DEAD.replace("Temporary failure in name resolution", "x"), "WARNING: Retrying"),
         ("(caused by ConnectTimeoutError: connection to a.example timed out", "the package ind"),
         ("ERROR: No matching distribution found for tiny==9", "ERROR: No matching"),
+        (
+            "OSError: [Errno 28] No space left on device\nhint: x",
+            "a disk of this host became full",
+        ),
+        ("error: failed to write: (os error 28)", "a disk of this host became full"),
     ],
 )
 def test_reason__is_above_what_pip_said(said, first):
@@ -169,6 +175,24 @@ def test_venv__is_unknown_before_its_requirements_or_python_are_there(host):
 def test_venv__that_can_not_be_made_says_what_is_missing(host, venv, missing):
     with pytest.raises(HostError, match=f"/venv can't be made: there is no {missing}"):
         venv.fix(host, None)
+
+
+def test_venv__is_not_begun_where_it_has_no_room(host, monkeypatch):
+    free = os.statvfs(host.at("/")).f_bavail * os.statvfs(host.at("/")).f_frsize
+    venv = Venv("/venvs/new", "/requirements.txt", digest="d")
+    venv.vet(host)
+    monkeypatch.setattr("nodriza.resources.venv.LEAST", 1 << 60)
+    with pytest.raises(HostError, match=r"no room for /venvs/new: \d+ MB are needed"):
+        venv.vet(host)
+    Venv("/venvs/new").vet(host)  # an empty one needs none
+    monkeypatch.setattr("nodriza.resources.venv.LEAST", 0)
+    monkeypatch.setattr("nodriza.resources.venv.LEAST_FILES", 0)
+    host.mkdirs("/venvs/old")
+    os.truncate(os.open(host.at("/venvs/old/lib.so"), os.O_CREAT | os.O_RDWR), free // 3 * 2)
+    venv.vet(host)  # what is no environment says nothing about one
+    host.write("/venvs/old/.nodriza-requirements", "d cpython-311\n")
+    with pytest.raises(HostError, match="no room for /venvs/new"):
+        venv.vet(host)
 
 
 def test_venv__leaves_a_directory_with_other_files_alone(host):
