@@ -19,14 +19,16 @@ from invoke import Collection
 from invoke.parser import Argument, ParserContext
 from invoke.tasks import Task as AnyTask
 
+from nodriza.inventory.kinds import WORDS
+
 from .refusal import near, refusal, short
 from .task import Command, flag_of, is_inventory
 
 SUBJECT = "--target"
 """Understood by every command that is about something, whatever its own flag is called."""
 HOSTS = ("-H", "--hosts")
-GROUPS = ("all", "central", "child", "children", "server-n", "video", "videos")
-"""Words for nodes, as nodriza.inventory.targets has them, which is slow to load."""
+GROUPS = ("all", *WORDS)
+"""Words for nodes."""
 SLIP = 0.75
 """How near a word must be to a command's name to be taken for a slip of the finger."""
 

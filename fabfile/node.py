@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from invoke import Context, Exit
 
+from nodriza.inventory.kinds import GROWING, SERVING
+
 from .kinds import WAIT, Address, FromNought, FromOne, Nodes, OneOf, Text
 from .output import say
 from .session import command, current_cluster, fab, reachable_cluster, sudo_password, vault
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     edits=True,
     help={
         "name": "the new node's",
-        "kind": "child or video",
+        "kind": " or ".join(GROWING),
         "private": "its address; default: the next one of its kind",
         "public": "the same in the public network",
         "memory_mb": "MiB; default: the inventory's",
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 def add(
     c: Context,
     name: Text,
-    kind: Annotated[str, OneOf("child", "video")] = "child",
+    kind: Annotated[str, OneOf(*GROWING)] = SERVING,
     private: Address = "",
     public: Address = "",
     memory_mb: FromOne = 0,

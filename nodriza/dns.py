@@ -32,7 +32,7 @@ _OURS = re.compile(r"\$|@ IN A |\S+ IN CNAME ")
 def drained(cluster: Cluster, target: str) -> list[str]:
     """The names of the children that a target means; none for no target."""
     nodes = resolve_target(cluster, target) if target else ()
-    others = [node.name for node in nodes if node.kind != "child"]
+    others = [node.name for node in nodes if not node.serves]
     if others:
         raise TargetError(
             f"{', '.join(others)}: only children are in the zone",

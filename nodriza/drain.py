@@ -155,7 +155,7 @@ def newcomers(cluster: Cluster, results: Results) -> list[Plan]:
 
 def refuse_others(cluster: Cluster, nodes: Sequence[Node], word: str) -> None:
     """Raises ``TargetError`` for nodes that no visitor is sent to, and for all children."""
-    others = [node.name for node in nodes if node.kind != "child"]
+    others = [node.name for node in nodes if not node.serves]
     if others:
         raise TargetError(
             f"{', '.join(others)}: only children have visitors to lose",

@@ -10,6 +10,7 @@ from nodriza.drain import MARK, Results, Rotation, bad
 from nodriza.errors import ConnectionFailed, TargetError
 from nodriza.inventory import Cluster, Node
 from nodriza.inventory.edit import add_node, next_address, remove_node
+from nodriza.inventory.kinds import GROWING, KINDS
 from nodriza.plan import Plan, Planned, plan_node
 from nodriza.resources import Absent, Command, Health, Mount, Service
 from nodriza.resources.mount import unit_name
@@ -19,17 +20,17 @@ def add(
     cluster: Cluster, name: str, kind: str, private: str, public: str, memory_mb: int
 ) -> Cluster:
     """Write a node into the inventory; without an address it gets the next one of its kind."""
-    if kind not in ("child", "video"):
+    if kind not in GROWING:
         raise TargetError(
             f"a node of the kind {kind} can't be added",
             kept="nothing was written",
-            do="--kind child, or --kind video",
+            do=", or ".join(f"--kind {each}" for each in GROWING),
         )
     settings: dict[str, Any] = {
         "kind": kind,
         "private": private or next_address(cluster, kind, "private"),
     }
-    if public or (cluster.networks.public and kind == "child"):
+    if public or (cluster.networks.public and KINDS[kind].serves):
         settings["public"] = public or next_address(cluster, kind, "public")
     if memory_mb:
         settings["memory_mb"] = memory_mb
@@ -46,16 +47,16 @@ def remove(
     servers. A node that can't be reached goes as well: it may have died.
     """
     cluster = rotation.cluster
-    if node.kind == "central":
+    if node.kind not in GROWING:
         raise TargetError(
             f"{node.name} is the central node: the others are nothing without it",
             kept="nothing was changed",
         )
-    drained = rotation.drain([node]) if node.kind == "child" else {}
+    drained = rotation.drain([node]) if node.serves else {}
     if not _goes_on(drained, node):
         return drained
     if not bad(drained):
-        if node.kind == "child" and cluster.rollout.pause:
+        if node.serves and cluster.rollout.pause:
             alive.sleep(cluster.rollout.pause, "until load balancers have seen it")
         ended = rotation.run(f"node.remove {node.name}", [last_plan(node, cluster)])
         if not _goes_on(ended, node):
@@ -102,6 +103,6 @@ def farewell(node: Node, cluster: Cluster) -> Iterator[str]:
     yield f"{node.name} gets no visitors, no files and no data any more. To do:"
     yield f"  switch it off ({node.ssh.host or node.private}), and erase its disk: it has secrets"
     yield "  it knew the passwords: fab secrets.rotate, unless you know where it has been"
-    if not cluster.name_servers and node.kind == "child":
+    if not cluster.name_servers and node.serves:
         yield f"  take {node.web_address} out of the DNS records of {cluster.domain}"
     yield f"  another host that gets its name: fab hostkeys.accept {node.name} --replace"

@@ -87,7 +87,7 @@ class Switch:
         self.away = [node.name for node in others if results[node.name].is_out_of_reach]
         reached = [node for node in others if node.name not in self.away]
         well = [node for node in reached if not results[node.name].bad]
-        children = [node for node in well if node.kind == "child"]
+        children = [node for node in well if node.serves]
         if len(well) < len(reached) or (self.cluster.children and not children):
             return self._go_back(well, results)
         self.serving = [node.name for node in children]
@@ -205,7 +205,7 @@ def as_recorded(
         for planned in plan.resources
         if isinstance(planned.resource, (Copy, Environment)) or planned.resource.id == link
     ]
-    if node.kind != "central":
+    if not node.builds:
         return own
     built = (
         Intact(f"{app.release_folder}/{to.id}", seal=app.seal(to.id)),
@@ -278,7 +278,7 @@ class Stragglers:
 
 def _others(cluster: Cluster) -> list[Node]:
     """Those that run the application; a name server may be nothing else."""
-    return [node for node in cluster.nodes if node.kind != "central" and "app" in node.roles]
+    return [node for node in cluster.nodes if not node.builds and "app" in node.roles]
 
 
 def _changes(result: NodeResult, id: str) -> int:

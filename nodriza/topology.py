@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import jinja2
 
+from nodriza.inventory.kinds import KINDS
 from nodriza.offers import links
 from nodriza.provision import plan_all
 from nodriza.resources import Peers
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 Words = dict[str, tuple[str, str]]
 PLUMBING = {"base", "firewall", "app", "tls", "nfs_client", "glusterfs_client"}
-KINDS = {"child": "all children", "video": "all video nodes"}
 SHOWN = 7
 """Nodes of a kind that are drawn, at most; of more, the first ones and the last one."""
 
@@ -86,7 +86,7 @@ def draw(cluster: Cluster) -> str:
         cluster=cluster,
         width=width,
         boxes=boxes,
-        web=[box for box in boxes if box.kind == "child"],
+        web=[box for box in boxes if KINDS[box.kind].serves],
         ssh=", ".join(str(port) for port in sorted({node.ssh.port for node in cluster.nodes})),
         box=BOX,
         margin=MARGIN,
@@ -110,14 +110,14 @@ def _offered(cluster: Cluster) -> Words:
 
 def _boxes(cluster: Cluster, words: Words, plans: dict[str, Plan]) -> tuple[list[Box], int]:
     """Children, then video nodes, in a row; and the width inside the margins."""
-    children, videos = _few(cluster.children), _few(cluster.videos)
-    row = [*(("child", each) for each in children), *(("video", each) for each in videos)]
+    kinds = [name for name, about in KINDS.items() if not about.one]
+    row = [(kind, each) for kind in kinds for each in _few(cluster.nodes_of(kind))]
     taken = len(row) * (BOX + GAP) - GAP
     width = max(LEAST, taken + GAP)
     boxes = []
     for number, (kind, each) in enumerate(row):
         # Video nodes stand at the other end.
-        x = MARGIN + number * (BOX + GAP) + (width - taken if kind == "video" else 0)
+        x = MARGIN + number * (BOX + GAP) + (width - taken if not KINDS[kind].serves else 0)
         if isinstance(each, int):
             boxes.append(Box(x, kind, None, more=each))
         else:
@@ -158,7 +158,7 @@ def _chips(cluster: Cluster, plan: Plan, width: int, words: Words) -> list[Chip]
 def _users(cluster: Cluster, users: Sequence[Node]) -> str:
     """ "all children, video-1": kinds where all nodes of one are meant."""
     words = []
-    for kind, word in KINDS.items():
+    for kind, word in ((name, about.every) for name, about in KINDS.items() if about.every):
         of_kind = [node for node in users if node.kind == kind]
         whole = len(of_kind) == len([node for node in cluster.nodes if node.kind == kind])
         names = [node.name for node in of_kind]

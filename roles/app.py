@@ -23,7 +23,7 @@ from nodriza.role import (
 
 def NEEDS(node: Node, cluster: Cluster) -> tuple[str, ...]:
     """Releases are tried and migrated on the central node."""
-    return ("database", "broker", "cache") if node.kind == "central" else ()
+    return ("database", "broker", "cache") if node.builds else ()
 
 
 def app(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
@@ -36,7 +36,7 @@ def app(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     for name in application.packages:
         yield Package(name)
     yield Directory(application.own)
-    if node.kind == "central" or application.releases == "local":
+    if node.builds or application.releases == "local":
         # Code is root's: who breaks into the application can't change it.
         yield Directory(application.release_folder)
         yield Directory(application.venv_folder)
@@ -53,9 +53,9 @@ def app(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         ],
         environment={key: quoted(value) for key, value in application.environment.items()},
     )
-    if node.kind == "central" or application.releases == "local":
+    if node.builds or application.releases == "local":
         yield from _builder(cluster)
-    if node.kind == "central":
+    if node.builds:
         yield from _share(cluster)
     if "nfs_server" not in node.roles:  # which has the files on a disk of its own
         unit = f"{application.name}-share.service"
@@ -92,7 +92,7 @@ def hosts(node: Node, cluster: Cluster) -> list[str]:
 
     Not the siblings: a cluster that grows must not restart the children it has.
     """
-    own = [node.name, node.web_address, node.private] if node.kind == "child" else []
+    own = [node.name, node.web_address, node.private] if node.serves else []
     return list(dict.fromkeys([cluster.domain, *own, "localhost", "127.0.0.1"]))
 
 

@@ -44,7 +44,7 @@ def base(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     )
     # Everybody talks to the central node. That a cluster grows changes nothing on the
     # children it has.
-    known = cluster.nodes if node.kind == "central" else (cluster.central, node)
+    known = cluster.nodes if node.builds else (cluster.central, node)
     yield template("base/hosts.j2", to="/etc/hosts", known=known)
 
     # The same number everywhere: files on the share belong to numbers, not to names.

@@ -16,6 +16,7 @@ from nodriza.role import (
     Resource,
     Service,
     Template,
+    does,
     secret,
     template,
 )
@@ -111,6 +112,7 @@ def connections(cluster: Cluster) -> int:
     """
     app = cluster.app
     children = len(cluster.children) * app.most_processes * app.threads * 2
-    tasks = sum(int(video.variables.get("celery_concurrency", 1)) + 1 for video in cluster.videos)
+    workers = [each for each in cluster.nodes if does(each, cluster, "worker")]
+    tasks = sum(int(video.variables.get("celery_concurrency", 1)) + 1 for video in workers)
     operators = 20  # a deploy, a dump, a look
     return children + tasks * 2 + operators

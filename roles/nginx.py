@@ -116,7 +116,7 @@ def nginx(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
             f"{'https' if cluster.tls.on else 'http'}://127.0.0.1/healthz/here",
             name=cluster.domain,
             pause=cluster.rollout.pause,
-            also=app.asked if node.kind == "child" else (),
+            also=app.asked if node.serves else (),
         )
 
 

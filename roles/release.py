@@ -18,7 +18,7 @@ def release(
     ``restart_on``; ``nodriza.switch`` puts them into the same plan.
     """
     app = cluster.app
-    central, serves = node.kind == "central", "nginx" in node.roles
+    central, serves = node.builds, "nginx" in node.roles
     if central:
         # Before the link: a run that is killed between the two leaves no release that serves
         # without an entry.
@@ -35,7 +35,7 @@ def release(
         # finds its files on children that have not switched yet, and on those that went back.
         yield Link(app.newest, f"{app.release_folder}/{newest.id}", ahead=True)
     folder = f"{app.release_folder}/{to.id}"
-    if node.kind == "child":
+    if node.serves:
         yield trial(cluster, folder, ("/healthz", 0), *app.asked)
     elif not central:
         yield trial(cluster, folder)  # its Python may be another one than the central node's

@@ -9,10 +9,10 @@ from nodriza.inventory.files import find_inventories
 
 if TYPE_CHECKING:
     from nodriza.inventory.app import App
+    from nodriza.inventory.kinds import Kind
     from nodriza.inventory.load import load_cluster
     from nodriza.inventory.model import (
         Cluster,
-        Kind,
         LabConfig,
         LabOverlay,
         Networks,
@@ -37,7 +37,7 @@ __all__ = [
     "resolve_target",
 ]
 
-_HOME = {"App": "app", "load_cluster": "load", "resolve_target": "targets"}
+_HOME = {"App": "app", "Kind": "kinds", "load_cluster": "load", "resolve_target": "targets"}
 
 
 def __getattr__(name: str) -> Any:

@@ -6,12 +6,13 @@ import difflib
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from nodriza.inventory import marks
 from nodriza.inventory.application import check_application, is_there, near_path
 from nodriza.inventory.draft import Draft, Written
-from nodriza.inventory.model import Kind, Roles, Ssh
+from nodriza.inventory.kinds import KINDS, ONE
+from nodriza.inventory.model import Roles, Ssh
 from nodriza.inventory.names import is_node_name
 from nodriza.inventory.roles import DEFAULT, known_roles
 from nodriza.inventory.targets import GROUPS
@@ -61,25 +62,24 @@ def _check_names(draft: Draft) -> None:
 
 def _check_centrals(draft: Draft) -> None:
     document = draft.document
-    centrals = [node for node in draft.nodes if node.kind == "central"]
+    centrals = [node for node in draft.nodes if node.kind == ONE]
     for node in centrals[1:]:
         first = centrals[0]
         line = document.mark(first.path, key=True).line
-        message = f"there can be one central only, and {first.called} in line {line} is one"
-        document.complain((*node.path, "kind"), node.named(message), topic="central")
+        message = f"there can be one {ONE} only, and {first.called} in line {line} is one"
+        document.complain((*node.path, "kind"), node.named(message), topic="one")
     if (
         draft.listed
         and not centrals
         and not any(_may_be_central(node.kind) for node in draft.nodes)
     ):
-        document.complain(("nodes",), "no node is the central one (kind: central)", key=True)
+        document.complain(("nodes",), f"no node is the central one (kind: {ONE})", key=True)
 
 
 def _may_be_central(kind: Any) -> bool:
     """Whether a kind that is none is a slip of the finger for the central one, or anything."""
-    kinds = get_args(Kind)
-    near = [kind] if kind in kinds else difflib.get_close_matches(str(kind), kinds, n=1)
-    return not near or near == ["central"]
+    near = [kind] if kind in list(KINDS) else difflib.get_close_matches(str(kind), KINDS, n=1)
+    return not near or near == [ONE]
 
 
 def _check_networks(draft: Draft) -> None:

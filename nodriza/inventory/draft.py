@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from nodriza.inventory import ranges
 from nodriza.inventory.app import AppSettings
+from nodriza.inventory.kinds import SERVING
 from nodriza.inventory.marks import Document, Path
 from nodriza.inventory.model import (
     ClusterSettings,
@@ -152,7 +153,7 @@ _EVERYWHERE = ("ssh", "variables", "roles")
 _STAND_INS: dict[type[BaseModel], dict[str, str]] = {
     SiteNames: {"domain": "stand-in.invalid"},
     Networks: {"private": "192.0.2.0/24"},
-    NodeSettings: {"kind": "child", "private": "192.0.2.1"},
+    NodeSettings: {"kind": SERVING, "private": "192.0.2.1"},
     AppSettings: {"name": "app", "source": ".", "wsgi": "app", "settings": "app"},
 }
 """For keys that a model needs."""

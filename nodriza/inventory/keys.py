@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from nodriza.inventory.kinds import KINDS
+
 _SSH = "How to log in. The nearest to the node wins, key by key: node, then kind, then cluster."
 _VARIABLES = (
     "Values for roles and templates, as {{ node.variables.NAME }}. The nearest to the node wins."
@@ -119,13 +121,8 @@ KEYS = {
     "KindSettings.ssh": _SSH,
     "KindSettings.variables": _VARIABLES,
     "KindSettings.roles": _ROLES,
-    "Kinds.central": _KIND,
-    "Kinds.child": _KIND,
-    "Kinds.video": _KIND,
-    "NodeSettings.kind": (
-        "central: the share, the database, the broker; there is one. child: serves users. "
-        "video: makes videos."
-    ),
+    **{f"Kinds.{name}": _KIND for name in KINDS},
+    "NodeSettings.kind": " ".join(f"{name}: {about.does}" for name, about in KINDS.items()),
     "NodeSettings.private": "Its address in networks/private.",
     "NodeSettings.public": "Its address in networks/public.",
     "NodeSettings.memory_mb": "In MiB: sizes MariaDB and Redis; a lab's machines get it.",

@@ -16,11 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from nodriza.inventory import text
 from nodriza.inventory.app import App, AppSettings
 from nodriza.inventory.base import Model, whole
+from nodriza.inventory.kinds import KINDS, ONE, Kind
 from nodriza.inventory.site import Limits, SiteNames
 from nodriza.inventory.tls import Tls, TlsSettings
 from nodriza.secret import OTHER, Secret
 
-Kind = Literal["central", "child", "video"]
 Engine = Literal["nfs", "glusterfs"]
 Driver = Literal["nspawn", "vagrant"]
 Debian = Literal["bookworm", "trixie"]
@@ -165,6 +165,16 @@ class Node(Model):
     roles: tuple[str, ...]
 
     @property
+    def serves(self) -> bool:
+        """Whether it has visitors."""
+        return KINDS[self.kind].serves
+
+    @property
+    def builds(self) -> bool:
+        """Whether releases are made there."""
+        return KINDS[self.kind].builds
+
+    @property
     def address(self) -> str:
         """Where the other nodes reach it."""
         return self.private
@@ -213,11 +223,15 @@ class Cluster(Model):
             kinds.setdefault(node.kind, []).append(node)
         return {kind: tuple(nodes) for kind, nodes in kinds.items()}
 
+    @cached_property
+    def _serving(self) -> tuple[Node, ...]:
+        return tuple(node for node in self.nodes if node.serves)
+
     def node(self, name: str) -> Node:
         """The node of that name; ``KeyError`` if there is none."""
         return self._by_name[name]
 
-    def nodes_of(self, kind: Kind) -> tuple[Node, ...]:
+    def nodes_of(self, kind: str) -> tuple[Node, ...]:
         """All nodes of a kind."""
         return self._by_kind.get(kind, ())
 
@@ -229,17 +243,12 @@ class Cluster(Model):
     @property
     def central(self) -> Node:
         """The mother node: share, database, broker."""
-        return self.nodes_of("central")[0]
+        return self._by_kind[ONE][0]
 
     @property
     def children(self) -> tuple[Node, ...]:
         """The nodes that serve users."""
-        return self.nodes_of("child")
-
-    @property
-    def videos(self) -> tuple[Node, ...]:
-        """The nodes that make videos."""
-        return self.nodes_of("video")
+        return self._serving
 
     @property
     def name_servers(self) -> tuple[Node, ...]:

@@ -7,21 +7,21 @@ import pkgutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from nodriza.inventory.model import Engine, Kind
+from nodriza.inventory.kinds import KINDS, Kind
+from nodriza.inventory.model import Engine
 
 DEFAULT = "default"
 """In a list of roles: the ones there would be without the list."""
 
 
+ONLY_WITH = {"certbot": ("acme",), "tls": ("acme", "files")}
+"""Roles that only some ways to a certificate need (``tls.mode``)."""
+
+
 def default_roles(kind: Kind, engine: Engine, tls: str = "none") -> tuple[str, ...]:
     """What a node of a kind is made of when nobody says otherwise."""
-    if kind == "central":
-        certbot = ("certbot",) if tls == "acme" else ()
-        return ("base", "firewall", f"{engine}_server", "mysql", "redis", "app", *certbot)
-    if kind == "child":
-        web = ("tls", "nginx") if tls != "none" else ("nginx",)
-        return ("base", "firewall", f"{engine}_client", "app", "uwsgi", *web)
-    return ("base", "firewall", f"{engine}_client", "app", "celery")
+    roles = (role.format(share=engine) for role in KINDS[kind].roles)
+    return tuple(role for role in roles if tls in ONLY_WITH.get(role, (tls,)))
 
 
 def merged_roles(defaults: tuple[str, ...], *levels: Sequence[str] | None) -> tuple[str, ...]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
+from nodriza.inventory.kinds import KINDS
 from nodriza.inventory.load import short_path
-from nodriza.inventory.model import Cluster, Kind, Node
+from nodriza.inventory.model import Cluster, Node
 
 if TYPE_CHECKING:
     from nodriza.plan import Plan
@@ -23,7 +24,7 @@ def summary(cluster: Cluster, plans: Sequence[Plan]) -> list[str]:
         f"{short_path(cluster.path)} is right",
         f"  {cluster.name} serves {' '.join(cluster.names)}: {nodes}, {_many(total, 'resource')}",
     ]
-    for kind in get_args(Kind):
+    for kind in KINDS:
         for roles, same in _alike(cluster.nodes_of(kind)).items():
             sizes = sorted({count[node.name] for node in same})
             each = f"{sizes[0]} to {sizes[-1]}" if len(sizes) > 1 else str(sizes[0])

@@ -7,17 +7,10 @@ from collections.abc import Iterator
 
 from nodriza.errors import TargetError
 from nodriza.inventory import ranges
+from nodriza.inventory.kinds import WORDS
 from nodriza.inventory.model import Cluster, Node
 
-KINDS = {
-    "central": "central",
-    "child": "child",
-    "children": "child",
-    "server-n": "child",  # "the children, however many"
-    "video": "video",
-    "videos": "video",
-}
-GROUPS = ("all", *KINDS)
+GROUPS = ("all", *WORDS)
 """Words that mean several nodes; no node may have such a name."""
 
 _SHOWN = 12
@@ -38,11 +31,11 @@ def resolve_target(cluster: Cluster, target: str) -> tuple[Node, ...]:
 def _names(cluster: Cluster, word: str) -> Iterator[str]:
     if word == "all":
         yield from (node.name for node in cluster.nodes)
-    elif word in KINDS:
-        nodes = [node.name for node in cluster.nodes if node.kind == KINDS[word]]
+    elif word in WORDS:
+        nodes = [node.name for node in cluster.nodes if node.kind == WORDS[word]]
         if not nodes:
             raise TargetError(
-                f'no node of the cluster "{cluster.name}" is a {KINDS[word]}',
+                f'no node of the cluster "{cluster.name}" is a {WORDS[word]}',
                 where=f'target "{word}"',
                 kept="no host was touched",
                 do=_existing(cluster),
@@ -89,7 +82,7 @@ def _near(cluster: Cluster, word: str) -> str:
 
 def _existing(cluster: Cluster) -> str:
     kinds = {node.kind for node in cluster.nodes}
-    words = ["all", *(word for word, kind in KINDS.items() if kind in kinds)]
+    words = ["all", *(word for word, kind in WORDS.items() if kind in kinds)]
     names = [node.name for node in cluster.nodes]
     rest = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return f"choose from {', '.join(words)}; {', '.join(names[:_SHOWN])}{rest}"

@@ -149,7 +149,7 @@ def test_init__with_celery_has_a_video_node(project, tmp_path):
     cluster = load_cluster(tmp_path / "inventories/films.yml")
     assert cluster.app.celery == "shop"
     assert cluster.domain == "films.example.org"
-    assert [node.name for node in cluster.videos] == ["video-1"]
+    assert [node.name for node in cluster.nodes_of("video")] == ["video-1"]
 
 
 def test_init__in_another_folder_finds_its_way_back(project, tmp_path):

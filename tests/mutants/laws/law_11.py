@@ -364,7 +364,7 @@ FAULTS = (
     Fault(
         "a release that answers nobody is switched to",
         "roles/release.py:release",
-        'if node.kind == "child":',
+        "if node.serves:",
         "if False:",
         ("roles/test_release.py",),
     ),

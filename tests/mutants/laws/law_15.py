@@ -222,4 +222,11 @@ if False:
         '"uwsgi" in node.roles',
         ("test_offers.py",),
     ),
+    Fault(
+        "a word for the nodes of a kind means others",
+        "nodriza/inventory/kinds.py",
+        'words=("videos",)',
+        'words=("videos", "children")',
+        ("inventory/test_kinds.py",),
+    ),
 )

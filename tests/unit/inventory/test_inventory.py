@@ -37,7 +37,7 @@ def test_the_lab__is_what_its_file_says(three_node):
     assert three_node.central.address == "198.18.7.11"
     assert [node.web_address for node in three_node.children] == ["198.18.8.12", "198.18.8.13"]
     assert [node.number for node in three_node.nodes] == [1, 2, 3, 1]
-    assert three_node.nodes_of("video") == three_node.videos == (three_node.node("video-1"),)
+    assert three_node.nodes_of("video") == (three_node.node("video-1"),)
     assert three_node.private_addresses[-1] == "198.18.7.21"
     assert three_node.app.source_path == (ROOT / "examples" / "videoteca").resolve()
     assert three_node.app.environment_file == "/etc/videoteca/videoteca.env"
@@ -199,7 +199,7 @@ def test_empty_section__is_as_if_it_were_absent(write):
 def test_number__is_the_place_in_the_kind_where_a_name_has_none(write):
     nodes = "  anna: {kind: video, private: 10.0.0.8}\n  bert: {kind: video, private: 10.0.0.9}\n"
     cluster = load_cluster(write(GOOD + nodes))
-    assert [node.number for node in cluster.videos] == [1, 2]
+    assert [node.number for node in cluster.nodes_of("video")] == [1, 2]
 
 
 def overlay(state: Path, **changes: str) -> None:

@@ -37,7 +37,7 @@ def test_environment__names_the_site_and_the_child_itself_as_hosts(three_node):
 
 def test_central__change_of_address_reaches_the_children_in_the_same_run(three_node):
     moved = three_node.central.model_copy(update={"private": "198.18.7.99"})
-    nodes = (moved, *three_node.children, *three_node.videos)
+    nodes = (moved, *three_node.children, *three_node.nodes_of("video"))
     fields = {k: getattr(three_node, k) for k in type(three_node).model_fields}
     cluster = type(three_node)(**fields | {"nodes": nodes})
     for name in ("server-2", "video-1"):
@@ -48,5 +48,5 @@ def test_central__change_of_address_reaches_the_children_in_the_same_run(three_n
 
 def test_video__without_celery_in_the_application_has_ffmpeg_only(three_node):
     app = three_node.app.model_copy(update={"celery": None})
-    items = list(role("celery")(three_node.videos[0], remake(three_node, app=app)))
+    items = list(role("celery")(three_node.nodes_of("video")[0], remake(three_node, app=app)))
     assert items == [Package("ffmpeg")]

@@ -45,7 +45,7 @@ def test_each_node__reaches_only_what_its_own_work_needs(three_node):
 
 def test_variable_needs__opens_a_door_for_a_role_of_ones_own(three_node):
     without = three_node.app.model_copy(update={"celery": None})
-    video = three_node.videos[0].model_copy(update={"variables": {"needs": ["mysql"]}})
+    video = three_node.nodes_of("video")[0].model_copy(update={"variables": {"needs": ["mysql"]}})
     fields = {k: getattr(three_node, k) for k in type(three_node).model_fields}
     nodes = (*three_node.nodes[:3], video)
     cluster = type(three_node)(**fields | {"app": without, "nodes": nodes})
