@@ -60,7 +60,7 @@ def with_variables(
 
 def tried_first(cluster: Cluster, plan: Plan) -> Plan:
     """The plan of a provision. A child tries its variables just before they change."""
-    if cluster.node(plan.node).kind != "child":
+    if not cluster.node(plan.node).serves:
         return plan
     files = [file for file, _ in variables(cluster, plan)]
     serves = trial(cluster, cluster.app.current, ("/healthz", 0), *cluster.app.asked)

@@ -169,7 +169,7 @@ FAULTS = (
         "a node that serves no visitors is not asked for its Python",
         "roles/release.py:release",
         "    else:\n        yield Interpreter",
-        '    elif node.kind == "child":\n        yield Interpreter',
+        "    elif node.serves:\n        yield Interpreter",
         ("roles/test_release.py",),
     ),
     Fault(
