@@ -117,8 +117,10 @@ class Environment(Resource):
         if recipe["installer"] == "uv":
             (there,) = Venv.look(host, [self.uv])
             if gap_between(self.uv, there):
+                self.uv.vet(host)
                 self.uv.fix(host, there)
             venv = dataclasses.replace(venv, uv=f"{self.uv.path}/bin/uv")
+        venv.vet(host)
         venv.fix(host, None)
 
     def _recipe(self, host: Host) -> Dict[str, Any]:

@@ -195,6 +195,8 @@ class Venv(Resource):
                     names = tuple(pip_conf.WORDS.values())
                     more = (self.hidden, env_file, names, tuple(binds))
                     self._fill(host, transient.Unit(self.unit, user, writable, *more))
+                # uv tells nobody of a module for whose bytecode there was no room.
+                refuse_full(host, self.path, 0)
                 tree.take(host, new)
                 host.write(f"{new}/{MARKER}", marker)
         except BaseException:

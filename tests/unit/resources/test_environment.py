@@ -135,6 +135,18 @@ def test_first_environment__that_can_not_be_made_leaves_nothing(host):
     assert look(host) is None
 
 
+@pytest.mark.parametrize("before", [True, False], ids=["before", "meanwhile"])
+def test_environment_of_its_own__without_room_leaves_nothing(host, monkeypatch, before):
+    monkeypatch.setattr("nodriza.agent.room.RESERVE", 1 << 60)
+    if before:
+        monkeypatch.setattr("nodriza.agent.transient.run", None)  # nothing is begun
+    else:
+        monkeypatch.setattr(Venv, "vet", lambda *_: None)
+    with pytest.raises(HostError, match="no room for /venvs/e"):
+        made(host)
+    assert host.list("/venvs") == []
+
+
 def test_environment__needs_a_python_and_a_recipe(host):
     with pytest.raises(HostError, match="this node has no /usr/bin/python9"):
         replace(OWN, python="/usr/bin/python9").fix(host, None)

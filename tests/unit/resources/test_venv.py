@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from nodriza.agent.host import Host, HostError
-from nodriza.agent.installer import reason
 from nodriza.resources import Venv
 from nodriza.resources.venv import PINNED, WHEELS
 
@@ -97,35 +96,6 @@ def test_venv__says_first_that_the_index_can_not_be_reached_and_tries_once_more_
     assert str(caught.value).count("WARNING: Retrying") == 1
 
 
-DEAD = """\
-WARNING: Retrying (Retry(total=0, connect=None, read=None, redirect=None, status=None)) after \
-connection broken by 'NewConnectionError('<pip._vendor.urllib3.connection.HTTPSConnection object \
-at 0x7f>: Failed to establish a new connection: [Errno -3] Temporary failure in name resolution')'\
-: /simple/tiny/
-ERROR: Could not find a version that satisfies the requirement tiny (from versions: none)
-"""
-
-
-@pytest.mark.parametrize(
-    ("said", "first"),
-    [
-        (DEAD, "the package index can't be reached from this host: Temporary failure in name"),
-        (DEAD.replace("Temporary failure in name resolution", "x"), "WARNING: Retrying"),
-        ("(caused by ConnectTimeoutError: connection to a.example timed out", "the package ind"),
-        ("ERROR: No matching distribution found for tiny==9", "ERROR: No matching"),
-        (
-            "OSError: [Errno 28] No space left on device\nhint: x",
-            "a disk of this host became full",
-        ),
-        ("error: failed to write: (os error 28)", "a disk of this host became full"),
-    ],
-)
-def test_reason__is_above_what_pip_said(said, first):
-    lines = reason(said).splitlines()
-    assert lines[0].startswith(first)
-    assert lines[-1] == said.splitlines()[-1]
-
-
 def test_venv__without_a_pip_of_its_own_is_filled_by_debians(host):
     require(host, "1.0")
     venv = replace(VENV, pip=False)
@@ -175,24 +145,6 @@ def test_venv__is_unknown_before_its_requirements_or_python_are_there(host):
 def test_venv__that_can_not_be_made_says_what_is_missing(host, venv, missing):
     with pytest.raises(HostError, match=f"/venv can't be made: there is no {missing}"):
         venv.fix(host, None)
-
-
-def test_venv__is_not_begun_where_it_has_no_room(host, monkeypatch):
-    free = os.statvfs(host.at("/")).f_bavail * os.statvfs(host.at("/")).f_frsize
-    venv = Venv("/venvs/new", "/requirements.txt", digest="d")
-    venv.vet(host)
-    monkeypatch.setattr("nodriza.resources.venv.LEAST", 1 << 60)
-    with pytest.raises(HostError, match=r"no room for /venvs/new: \d+ MB are needed"):
-        venv.vet(host)
-    Venv("/venvs/new").vet(host)  # an empty one needs none
-    monkeypatch.setattr("nodriza.resources.venv.LEAST", 0)
-    monkeypatch.setattr("nodriza.resources.venv.LEAST_FILES", 0)
-    host.mkdirs("/venvs/old")
-    os.truncate(os.open(host.at("/venvs/old/lib.so"), os.O_CREAT | os.O_RDWR), free // 3 * 2)
-    venv.vet(host)  # what is no environment says nothing about one
-    host.write("/venvs/old/.nodriza-requirements", "d cpython-311\n")
-    with pytest.raises(HostError, match="no room for /venvs/new"):
-        venv.vet(host)
 
 
 def test_venv__leaves_a_directory_with_other_files_alone(host):
