@@ -40,7 +40,7 @@ def _of(c: Context, target: str, word: str, wait: int) -> tuple[Rotation, Sequen
     from nodriza.inventory import resolve_target
     from nodriza.report import make_report
 
-    cluster = reachable_cluster(c)
+    cluster = reachable_cluster(c, target)
     again = f"{fab(c)} {word} {target}"
     report = functools.partial(make_report, again=again, redact=vault(cluster).redact)
     nodes = resolve_target(cluster, target)

@@ -27,7 +27,7 @@ def drift(c: Context, target: Nodes = "", json: bool = False, junit: Report = ""
     from nodriza.smoke.run import junit as as_junit
 
     try:
-        cluster = reachable_cluster(c)
+        cluster = reachable_cluster(c, target)
         store = vault(cluster)
         nodes = resolve_target(cluster, target)
         found = engine.look(cluster, nodes, store, sudo_password=sudo_password(c))

@@ -29,7 +29,7 @@ def history(c: Context, target: Nodes = "", run: Text = "", json: bool = False) 
     from nodriza import history as engine
     from nodriza.inventory import resolve_target
 
-    cluster = reachable_cluster(c)
+    cluster = reachable_cluster(c, target)
     nodes = resolve_target(cluster, target)
     found = engine.read(cluster, nodes, sudo_password=sudo_password(c))
     entries = [found.find(run)] if run else found.entries
@@ -71,7 +71,7 @@ def rollback(
     from nodriza.report import make_report
     from nodriza.rollout import exit_code
 
-    cluster = reachable_cluster(c)
+    cluster = reachable_cluster(c, target)
     store, password = vault(cluster), sudo_password(c)
     found = engine.read(cluster, resolve_target(cluster, target), sudo_password=password)
     entry = found.find(run)

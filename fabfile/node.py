@@ -63,7 +63,7 @@ def remove(c: Context, target: Nodes, wait: FromNought = 0) -> None:
     from nodriza.report import make_report
     from nodriza.rollout import exit_code
 
-    cluster = reachable_cluster(c)
+    cluster = reachable_cluster(c, target)
     store, password = vault(cluster), sudo_password(c)
     (node, *others) = resolve_target(cluster, target)
     if others:

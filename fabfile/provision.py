@@ -40,7 +40,7 @@ def provision(
     from nodriza.inventory.doubts import doubts
     from nodriza.ssh.connection import Connections
 
-    cluster = reachable_cluster(c)
+    cluster = reachable_cluster(c, target)
     nodes = resolve_target(cluster, target)
     for line in doubts(cluster):
         print(line, file=sys.stderr)

@@ -152,9 +152,16 @@ def current_cluster(c: Context, *, connects: bool = False) -> Cluster:
     return load_cluster(current_path(c), connects=connects)
 
 
-def reachable_cluster(c: Context) -> Cluster:
-    """The same, for commands that talk to nodes: a lab's network is entered first."""
+def reachable_cluster(c: Context, target: str = "") -> Cluster:
+    """The same, for commands that talk to nodes: a lab's network is entered first.
+
+    ``target``: a word in it that names no node is refused before anything is said of the lab.
+    """
     cluster = current_cluster(c, connects=True)
+    if target:
+        from nodriza.inventory import resolve_target
+
+        resolve_target(cluster, target)
     if cluster.lab is None:
         return cluster
     from nodriza import lab

@@ -43,7 +43,7 @@ def run(
 
     from . import pipes
 
-    cluster = reachable_cluster(c)
+    cluster = reachable_cluster(c, target)
     nodes = resolve_target(cluster, target)
     _refuse_target_as_line(cluster, line, target)
     if raw:
@@ -144,7 +144,7 @@ def logs(
     from nodriza.report.clean import Output
 
     wish = engine.Wish(unit, engine.since(since, time.time()), lines, follow)
-    cluster = reachable_cluster(c)
+    cluster = reachable_cluster(c, target)
     plans = plan_all(cluster, resolve_target(cluster, target))
     engine.refuse_unit(unit, plans)
     out = Output(sys.stdout, redactor(cluster))
@@ -176,7 +176,7 @@ def console(c: Context, target: Nodes) -> None:
     from nodriza.inventory import resolve_target
     from nodriza.ssh.connection import connect
 
-    cluster = reachable_cluster(c)
+    cluster = reachable_cluster(c, target)
     found = resolve_target(cluster, target)
     if len(found) != 1:
         names = ", ".join(each.name for each in found)

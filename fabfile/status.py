@@ -26,7 +26,7 @@ def status(c: Context, target: Nodes = "", json: bool = False, watch: bool = Fal
 
     if watch and (json or not sys.stdout.isatty()):
         raise Exit("--watch is for people at a terminal\n  kept: nothing was done", code=2)
-    cluster = reachable_cluster(c)
+    cluster = reachable_cluster(c, target)
     nodes = resolve_target(cluster, target)
     if watch:
         engine.watch(cluster, nodes, PAUSE, sudo_password=sudo_password(c))

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nodriza.role import Cluster, Directory, Mount, Node, Package, Resource, Template, template
+from nodriza.role import (
+    Cluster,
+    Directory,
+    Mount,
+    Node,
+    Package,
+    Resource,
+    Template,
+    server,
+    template,
+)
 
 # Each with its reason; mount.glusterfs(8), systemd.mount(5).
 OPTIONS = (
@@ -23,15 +33,15 @@ NEEDS = ("share",)
 
 def glusterfs_client(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     """Mounted on first access, and again whenever it is lost."""
-    app, central = cluster.app, cluster.central
+    app, share = cluster.app, server(cluster, "share")
     # An application's name needs no escape in a unit's name (systemd-escape(1)).
     drop_ins = f"/etc/systemd/system/srv-{app.name}.mount.d"
     yield Package("glusterfs-client")
     yield Directory(drop_ins)
-    yield template("glusterfs_client/retry.conf.j2", to=f"{drop_ins}/retry.conf")
+    yield template("glusterfs_client/retry.conf.j2", to=f"{drop_ins}/retry.conf", share=share)
     yield Mount(
         app.root,
-        source=f"{central.private}:/{app.name}",
+        source=f"{share.private}:/{app.name}",
         fstype="glusterfs",
         options=(*OPTIONS, *cluster.share.options),
         automount=True,

@@ -13,6 +13,7 @@ from nodriza.role import (
     Resource,
     Service,
     Template,
+    server,
     template,
 )
 
@@ -35,7 +36,7 @@ NEEDS = ("share",)
 
 def nfs_client(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     """Mounted on first access, and again whenever it is lost."""
-    app, central = cluster.app, cluster.central
+    app, share = cluster.app, server(cluster, "share")
     # An application's name needs no escape in a unit's name (systemd-escape(1)).
     drop_ins = f"/etc/systemd/system/srv-{app.name}.mount.d"
     yield Package("nfs-common")
@@ -44,10 +45,10 @@ def nfs_client(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     yield Service("rpcbind", masked=True)
     yield Service("rpc-statd", masked=True)  # locks of version 3; without the other it fails
     yield Directory(drop_ins)
-    yield template("nfs_client/retry.conf.j2", to=f"{drop_ins}/retry.conf")
+    yield template("nfs_client/retry.conf.j2", to=f"{drop_ins}/retry.conf", share=share)
     yield Mount(
         app.root,
-        source=f"{central.private}:{app.root}",
+        source=f"{share.private}:{app.root}",
         fstype="nfs4",
         options=(*OPTIONS, *cluster.share.options),
         automount=True,

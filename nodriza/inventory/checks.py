@@ -17,9 +17,9 @@ from nodriza.inventory.names import is_node_name
 from nodriza.inventory.roles import DEFAULT, known_roles
 from nodriza.inventory.targets import GROUPS
 from nodriza.inventory.text import absolute
-from nodriza.inventory.variables import KnownVariables
+from nodriza.inventory.variables import check_variables
 from nodriza.inventory.visitors import check_visitors
-from nodriza.inventory.wording import check, did_you_mean
+from nodriza.inventory.wording import did_you_mean
 
 
 def check_together(draft: Draft, inventory: Path, *, connects: bool = False) -> None:
@@ -33,7 +33,7 @@ def check_together(draft: Draft, inventory: Path, *, connects: bool = False) -> 
     _check_addresses(draft)
     _check_gateways(draft)
     _check_roles(draft, inventory)
-    _check_variables(draft)
+    check_variables(draft, inventory)
     check_application(draft, inventory)
     check_visitors(draft)
     _check_tls(draft, inventory)
@@ -166,17 +166,6 @@ def _check_keys(draft: Draft, inventory: Path) -> None:
         if key and not is_there(key.is_file):
             message = f'there is no file "{ssh.key}"{near_path(key, Path.is_file)}'  # type: ignore[union-attr]
             draft.document.complain((*path, "ssh", "key"), message, topic="key")
-
-
-def _check_variables(draft: Draft) -> None:
-    levels: list[tuple[marks.Path, dict[str, Any]]] = [
-        ((), draft.everywhere.variables if draft.everywhere else {}),
-        *((("kinds", name), kind.variables) for name, kind in draft.kinds.items()),
-        *((node.path, node.settings.variables) for node in draft.nodes if node.settings),
-    ]
-    for path, variables in levels:
-        if not KnownVariables.model_fields.keys().isdisjoint(variables):
-            check(KnownVariables, variables, (*path, "variables"), draft.document)
 
 
 def _check_gateways(draft: Draft) -> None:

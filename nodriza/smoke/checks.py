@@ -15,7 +15,7 @@ import httpx
 
 from nodriza.errors import NodrizaError
 from nodriza.look import healthy, look, wrong
-from nodriza.offers import links, public
+from nodriza.offers import links, public, server
 from nodriza.smoke.browser import origin, send
 from nodriza.smoke.site import Child, Failed, Site
 
@@ -40,7 +40,7 @@ def touched_reload_file_reloads_uwsgi(site: Site) -> None:
     """a touched reload file reloads uwsgi on every child"""
     cluster = site.cluster
     before = {child.name: _workers(site, cluster.node(child.name)) for child in site.children}
-    site.on(cluster.central, "touch", cluster.app.reload)
+    site.on(server(cluster, "share"), "touch", cluster.app.reload)
     for child in site.children:
         node = cluster.node(child.name)
         site.wait(

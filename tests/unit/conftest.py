@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 from pathlib import Path
 
@@ -13,6 +14,12 @@ from hypothesis import settings
 settings.register_profile("nodriza", deadline=None)
 settings.load_profile("nodriza")
 ROOT = Path(__file__).parents[2]
+
+
+def needs(program, package):
+    """Skip, with what was not run and why, where a real server is asked and it is not here."""
+    if not shutil.which(program):
+        pytest.skip(f"not run: {program} is not in PATH. Next: apt-get install {package}")
 
 
 @pytest.fixture(autouse=True)

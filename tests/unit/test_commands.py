@@ -156,6 +156,13 @@ def test_lab_that_is_not_up__says_what_to_type():
     assert "next: fab lab.up" in done.stderr
 
 
+def test_word_that_names_no_node__is_told_before_anything_about_the_lab():
+    done = fab("provision:sever-2")
+    assert done.returncode == 2
+    assert "did you mean server-2" in done.stderr
+    assert "lab" not in done.stderr
+
+
 def test_render__writes_every_file_with_tokens_for_secrets(tmp_path):
     done = fab("render", "--output", str(tmp_path))
     assert done.returncode == 0

@@ -90,7 +90,7 @@ FAULTS = (
     Fault(
         "a variable of ours may have any value",
         "nodriza/inventory/checks.py:check_together",
-        "_check_variables(draft)",
+        "check_variables(draft, inventory)",
         "pass",
         ("inventory/test_mistakes.py",),
     ),
@@ -114,5 +114,12 @@ FAULTS = (
         "if not isinstance(items, tuple) or",
         "if not isinstance(items, (tuple, str)) or",
         ("test_offers.py",),
+    ),
+    Fault(
+        "a slip in the name of a variable is silent",
+        "nodriza/inventory/variables.py:check_variables",
+        "if near and not _is_read(name, inventory):",
+        "if False:",
+        ("inventory/test_mistakes.py",),
     ),
 )

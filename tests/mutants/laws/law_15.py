@@ -229,4 +229,11 @@ if False:
         'words=("videos", "children")',
         ("inventory/test_kinds.py",),
     ),
+    Fault(
+        "the lab that is not up is told before the word that names no node",
+        "fabfile/session.py:reachable_cluster",
+        "if target:",
+        "if False:",
+        ("test_commands.py",),
+    ),
 )

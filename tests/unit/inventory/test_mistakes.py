@@ -273,3 +273,15 @@ def test_mistakes__variables_whose_role_could_not_use_them(mistakes, variables, 
     (found,) = mistakes(GOOD + f"variables: {variables}\n")
     assert found.startswith("12:")
     assert said in found
+
+
+def test_variable_near_one_of_ours__is_told_unless_somebody_here_reads_it(
+    mistakes, write, tmp_path
+):
+    text = GOOD + "variables: {celery_concurency: 4, colour: red}\n"
+    (found,) = mistakes(text)
+    assert found.startswith("12:13 variables/celery_concurency: nothing reads the variable")
+    assert found.endswith('did you mean "celery_concurrency"?')
+    (tmp_path / "roles").mkdir()
+    (tmp_path / "roles" / "mine.py").write_text('node.variables["celery_concurency"]\n')
+    assert load_cluster(write(text)).variables["celery_concurency"] == 4

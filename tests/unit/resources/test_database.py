@@ -16,6 +16,7 @@ from nodriza.agent.host import CommandFailed, Host
 from nodriza.resources import Database, DatabaseAccess, DatabaseUser, gap_between
 from nodriza.resources.database import ask, identifier, string, tell
 from nodriza.resources.database_user import hashed, pattern
+from tests.unit.conftest import needs
 
 
 class HostWithServer(Host):
@@ -32,6 +33,7 @@ class HostWithServer(Host):
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory):
+    needs("mariadbd", "mariadb-server-core mariadb-client-core")
     folder = tmp_path_factory.mktemp("mariadb")
     me = pwd.getpwuid(os.geteuid()).pw_name
     common = ["--no-defaults", f"--datadir={folder}/data", f"--user={me}"]

@@ -15,6 +15,7 @@ import pytest
 
 from nodriza.resources import DatabaseUser, File
 from nodriza.resources.command import parse_environment
+from tests.unit.conftest import needs
 from tests.unit.roles.made import content, remake, resources
 
 RIGHTS = "~* &* +@all -@admin -@dangerous +info"
@@ -207,6 +208,7 @@ class Server:
 
 @pytest.fixture
 def queue(three_node):
+    needs("redis-server", "redis-server")
     server = Server(three_node, "queue")
     yield server
     server.stop()
@@ -215,6 +217,7 @@ def queue(three_node):
 
 @pytest.fixture
 def cache(three_node):
+    needs("redis-server", "redis-server")
     server = Server(three_node, "cache")
     yield server
     server.stop()
