@@ -76,6 +76,7 @@ class Links:
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
+        self._same: dict[tuple[str, str], tuple[Any, ...]] = {}
         self.order = {node.name: number for number, node in enumerate(cluster.nodes)}
         self.offers: dict[str, list[tuple[str, Offer]]] = {}
         self.needs: dict[str, dict[str, str]] = {}
@@ -87,8 +88,8 @@ class Links:
         self._told: dict[str, dict[str, str]] = {}
 
     def _add(self, node: Node) -> None:
-        offers = [(r, o) for r in node.roles for o in said(r, "OFFERS", Offer, node, self.cluster)]
-        needs = {j: r for r in node.roles for j in said(r, "NEEDS", str, node, self.cluster)}
+        offers = [(r, o) for r in node.roles for o in self._said(r, "OFFERS", Offer, node)]
+        needs = {j: r for r in node.roles for j in self._said(r, "NEEDS", str, node)}
         needs = {**dict.fromkeys(node.variables.get("needs", ()), ""), **needs}
         self.offers[node.name], self.needs[node.name] = offers, needs
         for role, offer in offers:
@@ -96,6 +97,15 @@ class Links:
                 self.servers.setdefault(word, []).append((node, role, offer))
         for word in needs:
             self.users.setdefault(word, []).append(node)
+
+    def _said(self, role: str, what: str, kind: type[Any], node: Node) -> tuple[Any, ...]:
+        """Of a role that says the same for every node only once."""
+        items = self._same.get((role, what))
+        if items is None:
+            items = said(role, what, kind, node, self.cluster)
+            if not callable(role_names(role, self.cluster).get(what)):
+                self._same[role, what] = items
+        return items
 
     def told(self, word: str) -> list[Told]:
         """Of the job, or of all that a role does; ``RoleError`` if two nodes would do it."""
