@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 300
 """Seconds for the import and all answers."""
+OLD_ONES = "The old ones go on serving. If these go with other code: fab deploy brings both"
 SCRIPT = """
 import importlib, json, os, sys, traceback
 from wsgiref.util import setup_testing_defaults
@@ -150,7 +151,7 @@ class Trial(Resource):
         if words and self.path == self.current:
             before = dataclasses.replace(self, environment="")
             if not before._wrong(host):
-                host.refuse(f"{words}\nThe old ones go on serving")
+                host.refuse(f"{words}\n{OLD_ONES}")
             host.warn(
                 f"what serves does not work with the variables that it has, and {_in_short(words)}"
             )

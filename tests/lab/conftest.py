@@ -40,6 +40,7 @@ getent passwd; getent group
 LONG = {
     "test_build.py",
     "test_deploys.py",
+    "test_edges.py",
     "test_4_killed.py",
     "test_6_secrets.py",
     "test_chaos.py",
