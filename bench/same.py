@@ -122,7 +122,9 @@ def _systemd(given: dict[str, Any]) -> Iterator[Thing]:
 
 
 def _user(given: dict[str, Any]) -> Iterator[Thing]:
-    yield "user", given["name"], f"{given['uid']} {given['group']} {given['shell']}"
+    # Without a number, and with the group of its own name.
+    uid, group = given.get("uid"), given.get("group", "")
+    yield "user", given["name"], f"{uid} {group} {given['shell']}"
 
 
 _OF_ANSIBLE: dict[str, Callable[[Any], Iterable[Thing]]] = {

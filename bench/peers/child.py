@@ -93,6 +93,21 @@ files.directory(path="/opt/videoteca/releases", user="root", group="root", mode=
 files.directory(path="/opt/videoteca/venvs", user="root", group="root", mode="755")
 files.directory(path="/var/lib/videoteca-home", user="videoteca", group="videoteca", mode="750")
 variables = put("/etc/videoteca/videoteca.env", group="videoteca", mode="640")
+server.user(
+    user="videoteca-build",
+    home="/var/cache/nodriza/videoteca",
+    shell="/usr/sbin/nologin",
+    system=True,
+    ensure_home=False,
+)
+files.directory(path="/var/cache/nodriza", user="root", group="root", mode="755")
+files.directory(
+    path="/var/cache/nodriza/videoteca",
+    user="videoteca-build",
+    group="videoteca-build",
+    mode="700",
+)
+put("/opt/videoteca/uv.txt")
 wait = put("/etc/systemd/system/videoteca-share.service")
 systemd.daemon_reload(_if=wait.did_change)
 systemd.service(service="videoteca-share.service", enabled=True, running=True)

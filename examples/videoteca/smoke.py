@@ -7,6 +7,8 @@ is the sentence it checks. Nothing here imports the application.
 import re
 import secrets
 
+from nodriza.role import does
+
 PAGES = ("/", "/upload/", "/notes/", "/no-such-page/")
 MARK = f"Smoke test {secrets.token_hex(16)}"
 """Title and author of all that is made here, so that it can be taken away again."""
@@ -88,8 +90,7 @@ def a_video_is_made_and_plays(site):
     )
     video = now()
     # Whatever they are called.
-    makers = {node.name for node in site.cluster.nodes if "celery" in node.roles}
-    makers |= {node.name for node in site.cluster.videos}
+    makers = {node.name for node in site.cluster.nodes if does(node, site.cluster, "worker")}
     if video["state"] != "ready" or video["node_made"] not in makers:
         raise site.Failed(
             expected="state ready, made by a video node",

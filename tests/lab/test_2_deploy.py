@@ -69,7 +69,7 @@ def test_new_release__replaces_the_old_one_within_seconds_and_no_visitor_notices
     # a release that is not there yet has migrations, no check can know.
     foretold, changed = set(predicted.changed()["server-1"]), set(done.changed()["server-1"])
     assert changed <= foretold
-    assert f"directory:/opt/videoteca/releases/{current(deployed)}" in changed
+    assert f"upload:/opt/videoteca/releases/{current(deployed)}/app" in changed
 
 
 def refused(project: Project, by: str = "build") -> Result:
