@@ -19,6 +19,7 @@ import pytest
 
 from nodriza import lab
 from nodriza.errors import LabError
+from nodriza.inventory.model import LabConfig
 from nodriza.lab import image, network, nspawn, state
 
 pytestmark = pytest.mark.lab
@@ -36,7 +37,7 @@ def cluster(*names: str, name: str = "labtest") -> Any:
         name=name,
         nodes=tuple(nodes),
         networks=SimpleNamespace(private="198.18.117.0/24", public="198.18.118.0/24"),
-        lab=SimpleNamespace(release="bookworm", driver="nspawn"),
+        lab=LabConfig(),
         lab_overlay=None,
         share=SimpleNamespace(engine="nfs"),
         path=Path("/inventories/labtest.yml"),
