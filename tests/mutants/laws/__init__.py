@@ -9,8 +9,8 @@ from tests.mutants.fault import Fault
 
 
 def faults() -> dict[int, tuple[Fault, ...]]:
-    """From the modules here: ``law_03.py`` has those of the third, ``law_11_built.py`` those of one
-    subject of the eleventh.
+    """From the modules here: ``law_03.py`` has those of the third, ``law_11_built.py`` those of
+    one subject of the eleventh.
     """
     found: dict[int, tuple[Fault, ...]] = {}
     for name in sorted(module.name for module in pkgutil.iter_modules(__path__)):

@@ -22,14 +22,14 @@ FAULTS = (
         "nodriza/agent/converge.py:Converge._group",
         'if hasattr(type(group[0]), "fix_together") and not self.check:',
         'if hasattr(type(group[0]), "fix_together"):',
-        ("agent/test_converge.py",),
+        ("agent/test_check.py",),
     ),
     Fault(
         "a check does not foretell the reload that a change makes due",
         "nodriza/agent/converge.py:Converge._due",
         "return self.followers.due(self.changed, resource) if self.check else None",
         "return None",
-        ("agent/test_converge.py",),
+        ("agent/test_check.py",),
     ),
     Fault(
         "a check takes a node out of rotation",
@@ -96,6 +96,6 @@ if seen.type == "file" and seen.size == len(self.data):
         "nodriza/agent/converge.py:Converge._group",
         "(self._dirty or self._foretold)",
         "self._dirty",
-        ("agent/test_converge.py",),
+        ("agent/test_check.py",),
     ),
 )

@@ -60,7 +60,7 @@ FAULTS = (
         self.journal.settle(resource.id)
         resource.fix(self.host, now)
 """,
-        ("agent/test_converge.py",),
+        ("agent/test_killed.py",),
     ),
     Fault(
         "a service's debt is paid before its restart",
@@ -94,28 +94,28 @@ FAULTS = (
                 for resource in missing:
                     self.followers.owe(self.journal, resource, self.since)
 """,
-        ("agent/test_converge.py",),
+        ("agent/test_killed.py",),
     ),
     Fault(
         "what an earlier run owed is not asked for",
         "nodriza/agent/converge.py:Converge._owed",
         "if not self._dirty and resource.id not in self._old_debts:",
         "if not self._dirty:",
-        ("agent/test_converge.py",),
+        ("agent/test_killed.py",),
     ),
     Fault(
         "a reload takes the place of a restart that is due",
         "nodriza/agent/journal.py:Journal.owe",
         'if debt.get("action") != "restart":',
         "if True:",
-        ("agent/test_converge.py",),
+        ("agent/test_lock.py",),
     ),
     Fault(
         "a run is written down after its first change",
         "nodriza/agent/transaction.py:Followers.owe",
         "journal.begin()",
         "pass",
-        ("agent/test_converge.py",),
+        ("agent/test_killed.py",),
     ),
     Fault(
         "old copies that a service may get back are thrown away",
@@ -129,7 +129,7 @@ FAULTS = (
         "nodriza/agent/journal.py:Journal._sweep",
         "if is_temporary(name):",
         "if False:",
-        ("agent/test_converge.py",),
+        ("agent/test_killed.py",),
     ),
     Fault(
         "a temporary file of a killed run is in the way",

@@ -168,7 +168,7 @@ FAULTS = (
         "nodriza/agent/journal.py:Journal._write",
         ', mode="0600")',
         ")",
-        ("agent/test_converge.py",),
+        ("agent/test_lock.py",),
     ),
     Fault(
         "a host is sent secrets that its plan does not name",

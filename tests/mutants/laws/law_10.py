@@ -126,13 +126,13 @@ FAULTS = (
         "nodriza/agent/converge.py:Converge._let_units_be_read",
         "units.read_files(self.host)",
         "pass",
-        ("agent/test_converge.py",),
+        ("agent/test_killed.py",),
     ),
     Fault(
         "a drop-in of a killed run is not read",
         "nodriza/agent/converge.py:Converge._fix",
         'self.journal.owe(UNITS_DEBT, "daemon-reload", None, self.since)',
         "pass",
-        ("agent/test_converge.py",),
+        ("agent/test_killed.py",),
     ),
 )

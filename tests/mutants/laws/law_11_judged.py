@@ -173,7 +173,7 @@ FAULTS = (
         "nodriza/agent/converge.py:Converge._one",
         "resource.foretell(self.host)",
         "pass",
-        ("agent/test_converge.py",),
+        ("agent/test_check.py",),
     ),
     Fault(
         "a check of a release that is there does not ask whether it may serve",

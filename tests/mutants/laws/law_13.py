@@ -113,7 +113,7 @@ FAULTS = (
         "nodriza/agent/journal.py:Journal._take",
         "os.O_CLOEXEC | os.O_NOFOLLOW",
         "os.O_CLOEXEC",
-        ("agent/test_converge.py",),
+        ("agent/test_lock.py",),
     ),
     Fault(
         "what should run as a user runs as root",

@@ -20,11 +20,6 @@ ME = {"owner": Path.home().owner(), "group": Path.home().group()}
 RUN = "var/lib/nodriza-away/run"
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch):
-    monkeypatch.setattr("nodriza.resources.service.SETTLE", 0)
-
-
 class Node:
     """A service whose configuration's first word is what its health location answers."""
 

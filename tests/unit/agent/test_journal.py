@@ -20,11 +20,6 @@ CONF = "/web.conf"
 READS = {"web": CONF, "other": "/other.conf"}
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch):
-    monkeypatch.setattr("nodriza.resources.service.SETTLE", 0)
-
-
 def plan(text: str, extra: tuple = ()) -> list:
     file = File(CONF, text, **ME)
     other = File("/other.conf", "x", **ME)

@@ -21,11 +21,6 @@ READS = {"web": CONF}
 either_way = pytest.mark.parametrize("names_first", [False, True], ids=["late", "names first"])
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch):
-    monkeypatch.setattr("nodriza.resources.service.SETTLE", 0)
-
-
 @pytest.fixture
 def host(tmp_path, monkeypatch):
     """Its disk is ``host.disk``."""

@@ -9,7 +9,7 @@ import pytest
 from nodriza.agent import units
 from nodriza.agent.host import Host, Result
 from nodriza.resources import File, Service
-from tests.unit.agent.test_converge import ME, Run, conf
+from tests.unit.agent.one_run import ME, Run, conf
 
 STATES = {
     "active running": None,
