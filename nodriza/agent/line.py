@@ -10,6 +10,7 @@ import time
 import zlib
 from typing import Any, BinaryIO, Dict, Iterator, Optional, Sequence, Set, Tuple
 
+from nodriza.agent.awake import Awake
 from nodriza.agent.host import HostError, Stopped
 from nodriza.agent.program import SIGN
 from nodriza.agent.redact import HIDDEN, Redactor, hide_old_values, holds_secrets
@@ -23,10 +24,6 @@ come from: neither end needs memory for all of it."""
 ABSENT = 90
 """Seconds without a sign after which nobody waits for a turn. A laptop may sleep for days, and
 this host must not be held by its run."""
-LONGEST_WAIT = 1.0
-"""Seconds that count at most between two looks at the clock, which come more often than that. A
-virtual machine may stand still for minutes (a snapshot, a migration); the signs that came
-meanwhile are still unread when it goes on."""
 WORDS = 500
 """Characters of a failure's words that a host remembers."""
 LONGEST = {"words": 20_000, "diff": 64_000}
@@ -98,8 +95,7 @@ class Controller:
         self.line = line
         self.stopping = threading.Event()
         self._turn = threading.Event()
-        self._silence = 0.0
-        self._looked = time.monotonic()
+        self._silence = Awake()
         self._pieces: Optional[queue.Queue[bytes]] = None
         threading.Thread(target=self._listen, args=(stdin,), daemon=True).start()
 
@@ -112,7 +108,7 @@ class Controller:
         self._turn.clear()
         self.line.emit({"event": "turn", "serves": serves})
         while not (self._turn.wait(0.1) or self.wants_no_more()):
-            if self._is_absent():
+            if self._silence.seconds() > ABSENT:
                 words = f"no sign of the controller for {ABSENT} s, so its turn can't come"
                 self.line.emit({"event": "warning", "words": words})
                 return False
@@ -120,7 +116,7 @@ class Controller:
 
     def stay(self) -> None:
         """Until the controller leaves: this process has something that it needs."""
-        while not (self.stopping.wait(0.5) or self._is_absent()):
+        while not (self.stopping.wait(0.5) or self._silence.seconds() > ABSENT):
             continue
 
     def fetch(self, sha256: str, parts: Sequence[Tuple[int, int]]) -> Iterator[bytes]:
@@ -148,21 +144,14 @@ class Controller:
         while not self.wants_no_more():
             with contextlib.suppress(queue.Empty):
                 return pieces.get(timeout=0.2)
-            if self._is_absent():
+            if self._silence.seconds() > ABSENT:
                 raise HostError(f"no sign of the controller for {ABSENT} s: the source is missing")
         raise Stopped("the run was stopped while the source was on its way")
-
-    def _is_absent(self) -> bool:
-        """Nothing was heard of the controller for too long, in time in which it could be heard."""
-        now = time.monotonic()
-        self._silence += min(now - self._looked, LONGEST_WAIT)
-        self._looked = now
-        return self._silence > ABSENT
 
     def _listen(self, stdin: int) -> None:
         with open(stdin, "rb", closefd=False) as stream:
             while said := stream.read(1):
-                self._silence = 0.0
+                self._silence.begin_anew()
                 if said == TURN:
                     self._turn.set()
                 elif said == DATA:
@@ -171,7 +160,7 @@ class Controller:
 
     def _take(self, piece: bytes) -> None:
         """Hand a piece on; it is dropped once nobody waits for it."""
-        self._silence = 0.0
+        self._silence.begin_anew()
         while pieces := self._pieces:
             with contextlib.suppress(queue.Full):
                 pieces.put(piece, timeout=0.2)

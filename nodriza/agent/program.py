@@ -16,6 +16,8 @@ import subprocess
 import time
 from typing import Callable, Dict, Iterator, NamedTuple, Optional, Sequence, Set
 
+from nodriza.agent.awake import Awake
+
 HALF = 512 * 1024
 """Bytes kept of the beginning and of the end of each of stdout and stderr."""
 GRACE = 2.0
@@ -127,7 +129,7 @@ def _read(
     alive: Callable[[], None],
 ) -> bool:
     """Read until all is said and the program has ended; ``False``: there was no time left."""
-    until = math.inf if timeout is None else time.monotonic() + timeout
+    clock, until = Awake(SIGN + 1), math.inf if timeout is None else timeout
     sign = time.monotonic() + SIGN
     ended = _end_of(process.pid)
     over = False
@@ -138,8 +140,8 @@ def _read(
             while True:
                 open_still = waiting.get_map().keys()
                 if not over and ended not in open_still and process.poll() is not None:
-                    over, until = True, min(until, time.monotonic() + GRACE)
-                left = until - time.monotonic()
+                    over, until = True, min(until, clock.seconds() + GRACE)
+                left = until - clock.seconds()
                 if left <= 0 or (over and not streams.keys() & open_still):
                     return over
                 if time.monotonic() > sign:

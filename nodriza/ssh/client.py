@@ -23,6 +23,7 @@ import paramiko
 from paramiko.agent import AgentSSH
 
 from nodriza import foreign
+from nodriza.agent.awake import Awake
 from nodriza.ssh import hostkeys
 from nodriza.ssh.hops import Hop
 from nodriza.ssh.login import typed
@@ -295,9 +296,20 @@ def _watch(transport: paramiko.Transport, patience: float) -> None:
         time.sleep(SILENCE / 3)
         if not transport.is_active():
             return
-        late = threading.Timer(patience, transport.close)
-        late.daemon = True
-        late.start()
+        answered = threading.Event()
+        threading.Thread(
+            target=_close_without, args=(answered, transport, patience), daemon=True
+        ).start()
         with contextlib.suppress(Exception):
             transport.global_request("keepalive@openssh.com", wait=True)
-        late.cancel()
+        answered.set()
+
+
+def _close_without(
+    answered: threading.Event, transport: paramiko.Transport, patience: float
+) -> None:
+    clock = Awake()
+    while not answered.wait(0.5):
+        if clock.seconds() > patience:
+            transport.close()
+            return

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import paramiko
@@ -46,6 +47,24 @@ def test_open_connection__is_tried_all_the_time(sshd, node, three_node, monkeypa
             assert time.monotonic() < end
             time.sleep(0.05)
     assert sshd.signs[0] == "keepalive@openssh.com"
+
+
+def test_controller_that_stood_still__reads_the_answer_before_it_gives_up(monkeypatch):
+    """As a laptop's virtual machine after a snapshot: the answer lies there unread."""
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + jump)
+    monkeypatch.setattr("nodriza.agent.awake.time", clock)
+    jump = 0
+    closed: list[bool] = []
+    answered = threading.Event()
+    transport: Any = SimpleNamespace(close=lambda: closed.append(True))
+    waits = threading.Thread(target=client._close_without, args=(answered, transport, 30))
+    waits.start()
+    time.sleep(0.7)
+    jump = 600
+    time.sleep(0.7)
+    answered.set()
+    waits.join(5)
+    assert not closed
 
 
 def test_open_connection__ends_when_its_host_takes_nothing_any_more(node, three_node):

@@ -111,7 +111,7 @@ FAULTS = (
     Fault(
         "a laptop that sleeps keeps all others from deploying",
         "nodriza/agent/line.py:Controller.stay",
-        " or self._is_absent()",
+        " or self._silence.seconds() > ABSENT",
         "",
         ("agent/test_line.py",),
     ),

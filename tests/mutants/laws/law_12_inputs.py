@@ -182,9 +182,16 @@ FAULTS = (
         ("agent/test_program.py",),
     ),
     Fault(
+        "a program is ended for the minutes in which its machine stood still",
+        "nodriza/agent/program.py:_read",
+        "Awake(SIGN + 1)",
+        "Awake(math.inf)",
+        ("agent/test_awake.py",),
+    ),
+    Fault(
         "a child that holds the output open holds the agent",
         "nodriza/agent/program.py:_read",
-        "over, until = True, min(until, time.monotonic() + GRACE)",
+        "over, until = True, min(until, clock.seconds() + GRACE)",
         "over, until = True, until",
         ("agent/test_program.py",),
     ),

@@ -9,6 +9,7 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
@@ -78,8 +79,8 @@ def test_controller_that_is_silent__is_not_waited_for(talk, monkeypatch):
 
 def test_machine_that_stood_still__has_not_heard_what_came_meanwhile(talk, monkeypatch):
     """A snapshot or a migration takes minutes, and the controller's signs wait in the pipe."""
-    now = time.monotonic
-    monkeypatch.setattr(time, "monotonic", lambda: now() + jump)
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + jump)
+    monkeypatch.setattr("nodriza.agent.awake.time", clock)
     jump = 0
     threading.Timer(0.7, os.write, (talk.end, TURN)).start()
 
