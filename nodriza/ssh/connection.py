@@ -29,8 +29,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 LOGINS = 8
 """At the same time through one door; sshd turns guests away from ten on (MaxStartups)."""
-PAUSES = (0.5, 1, 2, 4)
-"""Seconds between two tries, where a guest was turned away before any greeting."""
+PAUSES = (0.5, 1, 1, 2, 2, 2, 2, 2, 2, 2)
+"""Seconds between two tries, where a guest was turned away before any greeting. With forty guests
+that do not log in sshd turns away every second one (MaxStartups 10:30:100 of sshd_config(5)), and
+who has a whole run to do must not depend on five throws of a coin.
+"""
 NO_GREETING = "SSH protocol banner"
 """In paramiko's words for a line that ended before the other side had said who it is."""
 FORGET = 30

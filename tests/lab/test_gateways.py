@@ -261,9 +261,9 @@ def guests(lab: Project, number: int) -> Iterator[None]:
 
 
 def test_gateway_that_turns_guests_away__is_asked_again(lab: Project, hundred: str) -> None:
-    """Beyond ten that have not logged in, sshd turns away one of three and more (MaxStartups)."""
+    """Of forty that have not logged in, sshd turns away every second one (MaxStartups)."""
     for _ in range(3):
-        with guests(lab, 60):
+        with guests(lab, 40):
             done = lab.fab(hundred, "run:server-[2:31]", "true", inside=True)
             assert done.stdout.count("exit 0") == 30, done.said
 
