@@ -12,6 +12,7 @@ import hashlib
 import itertools
 from typing import TYPE_CHECKING, Any
 
+from nodriza.app_variables import environment_files, tried_with
 from nodriza.plan import Plan, declared, make_plan, plan_node
 from nodriza.release import Release
 from nodriza.releases import question
@@ -21,7 +22,6 @@ from nodriza.resources import Upload
 from nodriza.rollout import Run, roll_out
 from nodriza.source import Source, read_source
 from nodriza.switch import Switch, followers
-from nodriza.variables import told, variables
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster
@@ -117,8 +117,8 @@ def build_plan(
     whole = plan_node(node, cluster, renderer)
     tree = upload(cluster, release.id, source) if source else None
     made = declared("build", node, cluster, release.id, release.venv, tree, needs, breaking)
-    files = variables(cluster, whole)
-    items = itertools.chain(files, told(cluster, made, files), followers(cluster, whole))
+    files = environment_files(cluster, whole)
+    items = itertools.chain(files, tried_with(cluster, made, files), followers(cluster, whole))
     plan = make_plan(items, node, cluster, renderer)
     return dataclasses.replace(plan, releases=True)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from nodriza.app_variables import tried_first
 from nodriza.drain import newcomers
 from nodriza.plan import Plan, plan_node
 from nodriza.releases import question
 from nodriza.render import Renderer
 from nodriza.rollout import Run, roll_out
 from nodriza.switch import Stragglers
-from nodriza.variables import tried_first
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node

@@ -360,5 +360,5 @@ def _cut_short(result: NodeResult, run: Run) -> NodrizaError:
         f"left alone, because {', '.join(failed)} failed",
         where=result.node,
         kept=kept,
-        do=f"mend {failed[0]}, then {again}",
+        do=f"do what the message of {failed[0]} says, then {again}",
     )

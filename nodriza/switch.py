@@ -13,13 +13,13 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from nodriza.app_variables import environment_files, switched_with
 from nodriza.errors import Interrupted, NodrizaError
 from nodriza.plan import Declared, Plan, Planned, declared, make_plan, plan_node
 from nodriza.release import VENV, Release
 from nodriza.releases import Releases, of, read
 from nodriza.render import Renderer
 from nodriza.resources import Copy, Environment, Health, Intact, Service
-from nodriza.variables import variables, with_variables
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
@@ -159,7 +159,7 @@ def release_plan(
     copies = tuple(item.id for item, _ in taken if isinstance(item, (Copy, Environment)))
     whole = plan_node(node, cluster, renderer)
     items = itertools.chain(
-        with_variables(cluster, taken, variables(cluster, whole)),
+        switched_with(cluster, taken, environment_files(cluster, whole)),
         followers(cluster, whole, copies if to.id == there.current else ()),
     )
     return make_plan(items, node, cluster, renderer)

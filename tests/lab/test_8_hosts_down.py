@@ -56,7 +56,7 @@ def test_central_that_is_down__leaves_the_other_nodes_alone_in_words(mended: Pro
         assert result.statuses(node) == {}
         error = result.recap["nodes"][node]["error"]
         assert error["what"] == "left alone, because server-1 failed"
-        assert "mend server-1" in error["next"]
+        assert "the message of server-1" in error["next"]
     assert "4 of 4 nodes failed" in words.said
     assert "this node was not touched" in words.said
     assert (status, headers.get("X-Served-By")) != (200, None), "nginx itself is there"

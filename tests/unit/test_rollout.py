@@ -48,7 +48,7 @@ def test_node_whose_turn_never_came__is_told_what_is_kept_and_whom_to_mend(field
     assert isinstance(error, HostRefused)
     assert error.what == "left alone, because server-1 failed"
     assert error.kept == kept
-    assert error.do == "mend server-1, then run the same command again"
+    assert error.do == "do what the message of server-1 says, then run the same command again"
 
 
 def test_node_whose_turn_had_not_come_before_ctrl_c__is_told_so():

@@ -93,14 +93,14 @@ FAULTS = (
     ),
     Fault(
         "a release is tried with variables that it will not have",
-        "nodriza/variables.py:with_variables",
-        "in told(cluster, taken, files):",
+        "nodriza/app_variables.py:switched_with",
+        "in tried_with(cluster, taken, files):",
         "in taken:",
         ("test_switch.py",),
     ),
     Fault(
         "a deploy leaves the variables as they are",
-        "nodriza/variables.py:with_variables",
+        "nodriza/app_variables.py:switched_with",
         "yield from files",
         "pass",
         ("test_switch.py",),
@@ -108,8 +108,8 @@ FAULTS = (
     Fault(
         "a release that needs a new variable is built without it",
         "nodriza/deploy.py:build_plan",
-        "itertools.chain(files, told(",
-        "itertools.chain(told(",
+        "itertools.chain(files, tried_with(",
+        "itertools.chain(tried_with(",
         ("test_switch.py",),
     ),
     Fault(
@@ -131,11 +131,11 @@ FAULTS = (
         "nodriza/provision.py:provision",
         "tried_first(cluster, plan) for plan in",
         "plan for plan in",
-        ("test_variables.py",),
+        ("test_app_variables.py",),
     ),
     Fault(
         "variables are tried after they have come",
-        "nodriza/variables.py:tried_first",
+        "nodriza/app_variables.py:tried_first",
         """\
             resources.append(Planned(_to_try(cluster, serves, text), each.origin))
         resources.append(each)
@@ -145,7 +145,7 @@ FAULTS = (
             continue
         resources.append(each)
 """,
-        ("test_variables.py",),
+        ("test_app_variables.py",),
     ),
     Fault(
         "variables are tried before the central node has what they are about",

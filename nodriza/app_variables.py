@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nodriza.inventory import Cluster
 
 
-def variables(cluster: Cluster, whole: Plan) -> list[tuple[File, str]]:
+def environment_files(cluster: Cluster, whole: Plan) -> list[tuple[File, str]]:
     """The application's environment file in a node's whole plan; one, or none."""
     path = cluster.app.environment_file
     return [
@@ -30,7 +30,7 @@ def variables(cluster: Cluster, whole: Plan) -> list[tuple[File, str]]:
     ]
 
 
-def told(
+def tried_with(
     cluster: Cluster,
     items: Iterable[tuple[Declared, str]],
     files: Sequence[tuple[File, str]],
@@ -46,13 +46,13 @@ def told(
             yield item, origin
 
 
-def with_variables(
+def switched_with(
     cluster: Cluster,
     taken: Iterable[tuple[Declared, str]],
     files: Sequence[tuple[File, str]],
 ) -> Iterator[tuple[Declared, str]]:
     """They change just before the link. The trial comes before both."""
-    for item, origin in told(cluster, taken, files):
+    for item, origin in tried_with(cluster, taken, files):
         if isinstance(item, Link) and not item.ahead:
             yield from files
         yield item, origin
@@ -62,7 +62,7 @@ def tried_first(cluster: Cluster, plan: Plan) -> Plan:
     """The plan of a provision. A child tries its variables just before they change."""
     if not cluster.node(plan.node).serves:
         return plan
-    files = [file for file, _ in variables(cluster, plan)]
+    files = [file for file, _ in environment_files(cluster, plan)]
     serves = trial(cluster, cluster.app.current, ("/healthz", 0), *cluster.app.asked)
     resources: list[Planned] = []
     for each in plan.resources:

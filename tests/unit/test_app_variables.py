@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from nodriza import provision as module
+from nodriza.app_variables import tried_with
 from nodriza.inventory import load_cluster
 from nodriza.provision import provision
 from nodriza.resources import Preflight, Trial
-from nodriza.variables import told
 from tests.unit.conftest import ROOT
 
 FILE = "file:/etc/videoteca/videoteca.env"
@@ -55,7 +55,7 @@ def test_variable__has_the_line_of_the_inventory(tmp_path, monkeypatch):
     line = text.splitlines().index("    SHADE: dark") + 1
     cluster = load_cluster(path)
     one = Trial("/r", "/current", "wsgi", "host")
-    ((tried, _),) = told(cluster, [(one, "here")], [])
+    ((tried, _),) = tried_with(cluster, [(one, "here")], [])
     assert tried.places == (("SHADE", f"other.yml:{line}"), ("SIZE", f"other.yml:{line + 1}"))
 
 
