@@ -38,7 +38,7 @@ def glusterfs_client(node: Node, cluster: Cluster) -> Iterator[Resource | Templa
     drop_ins = f"/etc/systemd/system/srv-{app.name}.mount.d"
     yield Package("glusterfs-client")
     yield Directory(drop_ins)
-    yield template("app/retry.conf.j2", to=f"{drop_ins}/retry.conf", share=share)
+    yield template("glusterfs_client/retry.conf.j2", to=f"{drop_ins}/retry.conf", share=share)
     yield Mount(
         app.root,
         source=f"{share.private}:/{app.name}",

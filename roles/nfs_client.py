@@ -45,7 +45,7 @@ def nfs_client(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     yield Service("rpcbind", masked=True)
     yield Service("rpc-statd", masked=True)  # locks of version 3; without the other it fails
     yield Directory(drop_ins)
-    yield template("app/retry.conf.j2", to=f"{drop_ins}/retry.conf", share=share)
+    yield template("nfs_client/retry.conf.j2", to=f"{drop_ins}/retry.conf", share=share)
     yield Mount(
         app.root,
         source=f"{share.private}:{app.root}",
