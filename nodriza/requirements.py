@@ -14,7 +14,7 @@ from nodriza import poetry
 from nodriza.errors import SourceError
 
 if TYPE_CHECKING:
-    from nodriza.inventory.app import Installer
+    from nodriza.inventory.sections.app import Installer
     from nodriza.source import Source
 
 UV_LOCK, PYPROJECT, POETRY = "uv.lock", "pyproject.toml", "poetry.lock"

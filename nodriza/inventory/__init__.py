@@ -11,15 +11,11 @@ if TYPE_CHECKING:
     from nodriza.inventory.app import App
     from nodriza.inventory.kinds import Kind
     from nodriza.inventory.load import load_cluster
-    from nodriza.inventory.model import (
-        Cluster,
-        LabConfig,
-        LabOverlay,
-        Networks,
-        Node,
-        Share,
-        Ssh,
-    )
+    from nodriza.inventory.model import Cluster, LabOverlay, Node
+    from nodriza.inventory.sections.lab import LabConfig
+    from nodriza.inventory.sections.networks import Networks
+    from nodriza.inventory.sections.share import Share
+    from nodriza.inventory.sections.ssh import Ssh
     from nodriza.inventory.targets import resolve_target
 
 __all__ = [
@@ -37,7 +33,16 @@ __all__ = [
     "resolve_target",
 ]
 
-_HOME = {"App": "app", "Kind": "kinds", "load_cluster": "load", "resolve_target": "targets"}
+_HOME = {
+    "App": "app",
+    "Kind": "kinds",
+    "LabConfig": "sections.lab",
+    "Networks": "sections.networks",
+    "Share": "sections.share",
+    "Ssh": "sections.ssh",
+    "load_cluster": "load",
+    "resolve_target": "targets",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,75 +1,11 @@
-"""The Django application: what an inventory says of it, and its places on every node."""
+"""The Django application, with its places on every node."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
 
-from pydantic import Field
-
-from nodriza.inventory import text
-from nodriza.inventory.base import Model, whole
-from nodriza.inventory.site import FORM_MB
-
-Placement = Literal["local", "share"]
-Installer = Literal["uv", "pip"]
-
-
-class HealthCheck(Model):
-    """A page that has to answer before a child counts as well after a deploy."""
-
-    path: text.UrlPath
-    expect: Annotated[int, whole(200, 499)] = 200
-
-
-class Hooks(Model):
-    """Commands of the project's own around a deploy."""
-
-    build: Annotated[tuple[text.ShellLine, ...], text.Items] = ()
-    before_switch: Annotated[tuple[text.ShellLine, ...], text.Items] = ()
-    after: Annotated[tuple[text.AfterHook, ...], text.Items] = ()
-
-
-class Tasks(Model):
-    """What Celery's tasks are like. ``longest``: seconds that one of them may take."""
-
-    longest: Annotated[int, whole(1, 604_800)] = 3600
-
-    @property
-    def visibility(self) -> int:
-        """Seconds after which a task that nobody has acknowledged goes to another worker.
-
-        Longer than one may wait in a worker for the one before it, and be worked on then. 3600 is
-        what Redis's transport has by itself (kombu's visibility_timeout).
-        """
-        return max(3600, 2 * self.longest)
-
-
-class AppSettings(Model):
-    """The Django application, as written."""
-
-    name: text.AppName
-    source: text.Folder
-    wsgi: text.Module
-    settings: text.Module
-    celery: text.Module | None = None
-    tasks: Tasks = Tasks()
-    requirements: text.InsidePath | None = None
-    installer: Installer = "uv"
-    hooks: Hooks = Hooks()
-    include: Annotated[tuple[text.InsidePath, ...], text.Items] = ()
-    releases: Placement | None = None
-    health: Annotated[tuple[HealthCheck, ...], text.Items] = ()
-    debug: bool = False
-    uid: Annotated[int, whole(100, 59999)] = 800
-    processes: Annotated[int, whole(1, 512)] | None = None
-    threads: Annotated[int, whole(1, 256)] = 2
-    max_upload_mb: Annotated[int, whole(1, 1_000_000)] = 200
-    uploads: Annotated[tuple[text.UrlPrefix, ...], text.Items] = ()
-    environment: text.Environment = Field(default={})
-    packages: Annotated[tuple[text.PackageName, ...], text.Items] = ()
-    build_packages: Annotated[tuple[text.PackageName, ...], text.Items] = ()
-    smoke: text.InsidePath | None = None
+from nodriza.inventory.sections.app import AppSettings, Placement
+from nodriza.inventory.sections.site import FORM_MB
 
 
 class App(AppSettings):

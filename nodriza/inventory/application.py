@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Callable
 from pathlib import Path
 
-from nodriza.inventory.app import AppSettings
+from nodriza.inventory.disk import is_there, near_path
 from nodriza.inventory.draft import Draft
 from nodriza.inventory.marks import Document
+from nodriza.inventory.sections.app import AppSettings
 from nodriza.inventory.text import absolute
 from nodriza.inventory.wording import did_you_mean
 from nodriza.repository.drivers import named_in
@@ -18,27 +17,28 @@ from nodriza.requirements import LOCAL, ORDER, first, instead, kind_of
 
 def check_application(draft: Draft, inventory: Path) -> None:
     """Its folder, its files and its modules are there."""
-    if not draft.app or not draft.app.source:
+    app = draft.part(AppSettings)
+    if not app or not app.source:
         return
-    source = absolute(draft.app.source, inventory.parent)
+    source = absolute(app.source, inventory.parent)
     if not is_there(source.is_dir):
         there = (
             "this is a file and no folder:" if is_there(source.exists) else "there is no folder"
         )
-        message = f'{there} "{draft.app.source[:200]}"{near_path(source, Path.is_dir)}'
+        message = f'{there} "{app.source[:200]}"{near_path(source, Path.is_dir)}'
         draft.document.complain(("app", "source"), message)
         return
-    _check_modules(draft.app, source, draft.document)
-    requirements = _requirements(draft.app, source)
+    _check_modules(app, source, draft.document)
+    requirements = _requirements(app, source)
     if not is_there(requirements.is_file):
-        if not draft.app.requirements:
+        if not app.requirements:
             message = f"what is to be installed? None of {', '.join(ORDER)} is in app/source"
             draft.document.complain(("app", "requirements"), message)
-    elif way := instead(requirements.name, draft.app.installer):
-        message = f"{draft.app.installer} can't read {requirements.name}. Instead: {way}"
+    elif way := instead(requirements.name, app.installer):
+        message = f"{app.installer} can't read {requirements.name}. Instead: {way}"
         draft.document.complain(("app", "requirements"), message)
     for field in ("requirements", "smoke"):
-        name = getattr(draft.app, field)
+        name = getattr(app, field)
         if name and not is_there((source / name).is_file):
             near = near_path(source / name, Path.is_file)
             message = f'there is no file "{name}" in app/source{near}'
@@ -99,21 +99,3 @@ def _near_module(folder: Path, part: str) -> str:
     except OSError:
         return ""
     return did_you_mean(part, sorted(there))
-
-
-def is_there(look: Callable[[], bool]) -> bool:
-    """Whether a look at the disk says yes; an error is a no."""
-    try:
-        return look()
-    except (OSError, ValueError):  # a name that is too long, a folder that is closed to us
-        return False
-
-
-def near_path(path: Path, fits: Callable[[Path], bool]) -> str:
-    """The near miss in the folder where ``path`` would be, of those that could be meant."""
-    try:
-        there = sorted(entry.name for entry in path.parent.iterdir() if fits(entry))
-    except (OSError, ValueError):
-        return ""
-    near = difflib.get_close_matches(path.name, there, n=1)
-    return f', did you mean "{path.with_name(near[0]).name}"?' if near else ""

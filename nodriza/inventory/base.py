@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+if TYPE_CHECKING:
+    from nodriza.inventory.draft import Draft
 
 
 def whole(least: int, most: int) -> Any:
@@ -33,3 +37,16 @@ class Model(BaseModel):
             or fields[key].is_required()
             or fields[key].default is None
         }
+
+
+class Section(Model):
+    """A key of an inventory with keys of its own."""
+
+    STAND_INS: ClassVar[dict[str, Any]] = {}
+    """Values for the keys that it needs: with them the rest can be checked if one is wrong."""
+
+    def check_with(self, draft: Draft, inventory: Path) -> None:
+        """Add to the draft's document what no single key can show. A section may say more.
+
+        Where a key is needed and wrong, the attribute is ``None`` whatever its type says.
+        """

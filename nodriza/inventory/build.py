@@ -8,19 +8,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from nodriza.inventory.app import App, Placement
+from nodriza.inventory.app import App
 from nodriza.inventory.draft import Written
-from nodriza.inventory.model import (
-    Cluster,
-    ClusterSettings,
-    KindSettings,
-    LabOverlay,
-    Node,
-    NodeSettings,
-    Share,
-    Ssh,
-)
+from nodriza.inventory.model import Cluster, ClusterSettings, LabOverlay, Node, Sections
 from nodriza.inventory.roles import default_roles, merged_roles
+from nodriza.inventory.sections.app import Placement
+from nodriza.inventory.sections.kinds import KindSettings
+from nodriza.inventory.sections.nodes import NodeSettings
+from nodriza.inventory.sections.share import Share
+from nodriza.inventory.sections.ssh import Ssh
 from nodriza.inventory.text import absolute
 from nodriza.inventory.tls import Tls
 
@@ -40,24 +36,19 @@ def build(
     source = absolute(settings.app.source, base).resolve()
     return Cluster(
         name=settings.cluster,
-        domain=settings.domain,
-        aliases=settings.aliases,
-        proxies=settings.proxies,
-        limits=settings.limits,
-        networks=settings.networks,
+        **{
+            **{key: getattr(settings, key) for key in Sections.model_fields},
+            "share": share,
+        },
         app=App(
             **{**settings.app.model_dump(), "releases": _placement(settings, share)},
             source_path=source,
         ),
-        share=share,
         tls=_tls(settings, base),
-        rollout=settings.rollout,
-        dns=settings.dns,
         ssh=merge.ssh(settings.ssh),
         variables=settings.variables,
         nodes=tuple(merge.node(node.name, node.settings) for node in written if node.settings),
         path=path.resolve(),
-        lab=settings.lab,
         lab_overlay=overlay,
     )
 

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from nodriza.inventory import marks
-from nodriza.inventory.application import check_application, is_there, near_path
+from nodriza.inventory.application import check_application
+from nodriza.inventory.disk import is_there, near_path
 from nodriza.inventory.draft import Draft, Written
 from nodriza.inventory.kinds import KINDS, ONE
-from nodriza.inventory.model import Roles, Ssh
 from nodriza.inventory.names import is_node_name
 from nodriza.inventory.roles import DEFAULT, known_roles
+from nodriza.inventory.sections.kinds import Roles
+from nodriza.inventory.sections.networks import Networks
+from nodriza.inventory.sections.ssh import Ssh
 from nodriza.inventory.targets import GROUPS
 from nodriza.inventory.text import absolute
 from nodriza.inventory.variables import check_variables
@@ -29,16 +32,14 @@ def check_together(draft: Draft, inventory: Path, *, connects: bool = False) -> 
     """
     _check_names(draft)
     _check_centrals(draft)
-    _check_networks(draft)
     _check_addresses(draft)
     _check_gateways(draft)
     _check_roles(draft, inventory)
     check_variables(draft, inventory)
     check_application(draft, inventory)
     check_visitors(draft)
-    _check_tls(draft, inventory)
-    _check_share(draft)
-    _check_lab(draft)
+    for section in filter(None, draft.parts.values()):
+        section.check_with(draft, inventory)
     if connects and not draft.lab:  # whose machines have a key of the lab's
         _check_keys(draft, inventory)
 
@@ -82,18 +83,6 @@ def _may_be_central(kind: Any) -> bool:
     return not near or near == [ONE]
 
 
-def _check_networks(draft: Draft) -> None:
-    networks = draft.networks
-    if not networks or not networks.public or not networks.private:
-        return
-    if IPv4Network(networks.private).overlaps(IPv4Network(networks.public)):
-        line = draft.document.mark(("networks", "private")).line
-        draft.document.complain(
-            ("networks", "public"),
-            f"{networks.public} overlaps the private network {networks.private} of line {line}",
-        )
-
-
 def _check_addresses(draft: Draft) -> None:
     document = draft.document
     seen: dict[str, tuple[Written, marks.Path]] = {}
@@ -119,9 +108,10 @@ def _check_addresses(draft: Draft) -> None:
 
 def _misplaced(draft: Draft, field: str, address: str) -> str:
     """Why a node can't have this address in that network; nothing if it can."""
-    if not draft.networks:
+    networks = draft.part(Networks)
+    if not networks:
         return ""
-    written = getattr(draft.networks, field)
+    written = getattr(networks, field)
     if written is None and ("networks", field) in draft.document.values:
         return ""  # it is there, but wrong
     if written is None:
@@ -138,7 +128,7 @@ def _misplaced(draft: Draft, field: str, address: str) -> str:
     return ""
 
 
-def _levels(draft: Draft) -> Iterator[tuple[marks.Path, Ssh | None, Roles | None]]:
+def _levels(draft: Draft) -> Iterator[tuple[marks.Path, Ssh | None, Roles]]:
     """Path, ssh and roles of the cluster, of its kinds, and of its nodes."""
     if draft.everywhere:
         yield (), draft.everywhere.ssh, draft.everywhere.roles
@@ -210,54 +200,6 @@ def _circular(name: str, through: dict[str, str | None]) -> bool:
         seen.add(at)
         at = through.get(at)
     return False
-
-
-def _check_tls(draft: Draft, inventory: Path) -> None:
-    tls = draft.tls
-    if not tls:
-        return
-    if tls.mode == "files" and not tls.certificate:
-        message = 'mode: files needs "certificate", the file with the chain'
-        draft.document.complain(("tls", "mode"), message)
-    for field in ("certificate", "ca"):
-        name = getattr(tls, field)
-        path = absolute(name, inventory.parent) if name else None
-        if path and not is_there(path.is_file):
-            message = f'there is no file "{str(name)[:200]}"{near_path(path, Path.is_file)}'
-            draft.document.complain(("tls", field), message)
-
-
-def _check_share(draft: Draft) -> None:
-    share = draft.share
-    if share and share.engine == "glusterfs" and draft.app and draft.app.releases == "share":
-        message = "is local with glusterfs: root on any node could change what all the others run"
-        draft.document.complain(("app", "releases"), message)
-    if not share or not (share.device or share.size_mb):
-        return
-    path, complain = ("share", "device"), draft.document.complain
-    is_image = not (share.device or "/dev/").startswith("/dev/")
-    if share.engine != "nfs":
-        complain(path, f"is for engine: nfs, and the engine is {share.engine}", key=True)
-    elif share.size_mb and not is_image:
-        complain(("share", "size_mb"), "is the size of an image file, and device names none")
-    elif is_image and not share.size_mb:
-        complain(path, "is no device below /dev; an image file needs size_mb beside it")
-    elif draft.app and f"{share.device}/".startswith(f"/srv/{draft.app.name}/"):
-        complain(path, f"lies in /srv/{draft.app.name}, which will be on it")
-
-
-def _check_lab(draft: Draft) -> None:
-    lab = draft.settings.lab if draft.settings else None
-    if not lab or not lab.releases:
-        return
-    if lab.driver == "vagrant":
-        message = "is for driver: nspawn: a box is of one release"
-        draft.document.complain(("lab", "releases"), message, key=True)
-    names = [node.name for node in draft.nodes if node.name]
-    for name in lab.releases:
-        if name not in names:
-            message = f'no node is called "{name}"{did_you_mean(name, names)}'
-            draft.document.complain(("lab", "releases", name), message, key=True)
 
 
 _NETWORKS: dict[str, IPv4Network] = {}

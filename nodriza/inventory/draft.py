@@ -6,28 +6,21 @@ import contextlib
 import copy
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from nodriza.inventory import ranges
-from nodriza.inventory.app import AppSettings
-from nodriza.inventory.kinds import SERVING
+from nodriza.inventory.base import Section
 from nodriza.inventory.marks import Document, Path
-from nodriza.inventory.model import (
-    ClusterSettings,
-    Kinds,
-    KindSettings,
-    Networks,
-    NodeSettings,
-    Share,
-)
+from nodriza.inventory.model import ClusterSettings
 from nodriza.inventory.roles import DEFAULT
-from nodriza.inventory.site import SiteNames
-from nodriza.inventory.tls import TlsSettings
+from nodriza.inventory.sections.kinds import Kinds, KindSettings
+from nodriza.inventory.sections.nodes import NodeSettings
+from nodriza.inventory.sections.site import SiteNames
 from nodriza.inventory.wording import check
 
-M = TypeVar("M", bound=BaseModel)
+S = TypeVar("S", bound=Section)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,11 +55,8 @@ class Draft:
 
     document: Document
     settings: ClusterSettings | None
-    names: SiteNames | None
-    networks: Networks | None
-    app: AppSettings | None
-    tls: TlsSettings | None
-    share: Share | None
+    parts: dict[type[Section], Section | None]
+    """Each section that is no list, as far as it is right."""
     everywhere: KindSettings | None
     """What the cluster gives to each of its nodes."""
     kinds: dict[str, KindSettings]
@@ -74,6 +64,13 @@ class Draft:
     listed: bool
     """Whether there are nodes at all, or something that was to be them."""
     lab: bool
+
+    def part(self, section: type[S]) -> S | None:
+        """A section as far as it is right; ``None`` where it is not there at all.
+
+        Where a key is needed and wrong, the attribute is ``None`` whatever its type says.
+        """
+        return cast("S | None", self.parts[section])
 
 
 def read_draft(document: Document) -> Draft:
@@ -92,11 +89,10 @@ def read_draft(document: Document) -> Draft:
     return Draft(
         document=document,
         settings=check(ClusterSettings, top, (), document),
-        names=_salvaged(SiteNames, {key: top[key] for key in _NAMES if key in top}),
-        networks=_salvaged(Networks, top.get("networks")),
-        app=_salvaged(AppSettings, top.get("app")),
-        tls=_salvaged(TlsSettings, top.get("tls")),
-        share=_salvaged(Share, top.get("share")),
+        parts={
+            SiteNames: _salvaged(SiteNames, {key: top[key] for key in _NAMES if key in top}),
+            **{section: _salvaged(section, top.get(key)) for key, section in _SECTIONS.items()},
+        },
         everywhere=_salvaged(KindSettings, {key: top.get(key) for key in _EVERYWHERE}),
         kinds={
             name: _salvaged(KindSettings, kinds.get(name)) or KindSettings()
@@ -108,14 +104,11 @@ def read_draft(document: Document) -> Draft:
     )
 
 
-def _salvaged(model: type[M], value: Any) -> M | None:
-    """``value`` without what is wrong in it, however deep, so that the rest is still compared.
-
-    Where a key is needed and wrong, the attribute is ``None`` whatever its type says.
-    """
+def _salvaged(model: type[S], value: Any) -> S | None:
+    """``value`` without what is wrong in it, however deep, so that the rest is still compared."""
     if not isinstance(value, dict):
         return None
-    needed = _STAND_INS.get(model, {})
+    needed = model.STAND_INS
     right = copy.deepcopy(value)
     for _ in range(_ROUNDS):
         try:
@@ -148,15 +141,15 @@ def _leave_out(data: Any, place: Sequence[Any]) -> None:
 
 _ROUNDS = 5
 """What was hidden by one mistake shows in the next round."""
-_NAMES = ("domain", "aliases")
+_NAMES = SiteNames.model_fields.keys()
 _EVERYWHERE = ("ssh", "variables", "roles")
-_STAND_INS: dict[type[BaseModel], dict[str, str]] = {
-    SiteNames: {"domain": "stand-in.invalid"},
-    Networks: {"private": "192.0.2.0/24"},
-    NodeSettings: {"kind": SERVING, "private": "192.0.2.1"},
-    AppSettings: {"name": "app", "source": ".", "wsgi": "app", "settings": "app"},
+_SECTIONS: dict[str, type[Section]] = {
+    key: section
+    for key, field in ClusterSettings.model_fields.items()
+    for section in (field.annotation, *get_args(field.annotation))
+    if key != "nodes" and isinstance(section, type) and issubclass(section, Section)
 }
-"""For keys that a model needs."""
+"""By their keys."""
 
 
 def _read_nodes(nodes: Any, document: Document) -> list[Written]:

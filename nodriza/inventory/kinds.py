@@ -1,6 +1,6 @@
 """The kinds of nodes, as data: whatever the rest of the project asks about one stands here.
 
-A new kind is an entry, its word in ``Kind``, and its key in ``nodriza.inventory.model.Kinds``.
+A new kind is an entry, its word in ``Kind``, and its key in ``nodriza.inventory.sections.kinds``.
 """
 
 from __future__ import annotations

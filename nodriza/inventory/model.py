@@ -1,133 +1,84 @@
 """What an inventory says, and the cluster it describes.
 
-The ``…Settings`` classes are the YAML as people write it; ``Cluster`` and ``Node``
-are what the rest of the project reads: merged, expanded, with nothing left open.
-``inventories/production.example.yml`` documents every key.
+``ClusterSettings`` is the YAML as people write it, each section in a module of ``sections``;
+``Cluster`` and ``Node`` are what the rest of the project reads: merged, expanded, with nothing
+left open. ``inventories/production.example.yml`` shows every key.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from nodriza.inventory import text
-from nodriza.inventory.app import App, AppSettings
-from nodriza.inventory.base import Model, whole
+from nodriza.inventory.app import App
+from nodriza.inventory.base import Model
 from nodriza.inventory.kinds import KINDS, ONE, Kind
-from nodriza.inventory.site import Limits, SiteNames
-from nodriza.inventory.tls import Tls, TlsSettings
+from nodriza.inventory.sections.app import AppSettings
+from nodriza.inventory.sections.dns import Dns
+from nodriza.inventory.sections.kinds import Kinds, Roles, Variables
+from nodriza.inventory.sections.lab import Driver, LabConfig
+from nodriza.inventory.sections.limits import Limits
+from nodriza.inventory.sections.networks import Networks
+from nodriza.inventory.sections.nodes import NodeSettings
+from nodriza.inventory.sections.rollout import Rollout
+from nodriza.inventory.sections.share import Engine, Share
+from nodriza.inventory.sections.site import SiteNames
+from nodriza.inventory.sections.ssh import LogIn, Ssh
+from nodriza.inventory.sections.tls import TlsSettings
+from nodriza.inventory.tls import Tls
 from nodriza.secret import OTHER, Secret
 
-Engine = Literal["nfs", "glusterfs"]
-Driver = Literal["nspawn", "vagrant"]
-Debian = Literal["bookworm", "trixie"]
-Acceleration = Literal["kvm", "emulated"]
-Variables = dict[text.VariableName, Any]
-Roles = Annotated[tuple[text.RoleName, ...], text.Items]
+
+class Sections(SiteNames):
+    """The sections that reach the roles as they are written."""
+
+    proxies: Annotated[tuple[text.Proxy, ...], text.Items] = Field(
+        default=(),
+        description=(
+            "Load balancers and proxies of your own before the children, by address or network:"
+            " what they say of a visitor (address, HTTPS) is believed, and nobody else is."
+        ),
+    )
+    limits: Limits = Field(
+        default=Limits(),
+        description="What one address may have open at one child at the same time.",
+    )
+    networks: Networks = Field(
+        description="Where nodes talk to each other, and where users come in."
+    )
+    share: Share = Field(
+        default=Share(), description="The network file system for code, static files and media."
+    )
+    rollout: Rollout = Field(
+        default=Rollout(), description="How children that serve are changed: few at a time."
+    )
+    dns: Dns = Field(default=Dns(), description="What the role dns says of the domain.")
+    lab: LabConfig | None = Field(
+        default=None,
+        description="That `fab lab.up` may make this cluster on your own machine, and how.",
+    )
 
 
-class Networks(Model):
-    """Where nodes talk to each other, and where users come in."""
-
-    private: text.Network
-    public: text.Network | None = None
-
-
-class Share(Model):
-    """The network file system between the nodes."""
-
-    engine: Engine = "nfs"
-    device: text.DevicePath | None = None
-    size_mb: Annotated[int, whole(64, 1_000_000_000)] | None = None
-    options: Annotated[tuple[text.MountOption, ...], text.Items] = ()
-
-
-class Rollout(Model):
-    """How children that serve are changed."""
-
-    serial: text.Serial = "1"
-    max_failures: Annotated[int, whole(0, 10_000)] = 0
-    pause: Annotated[int, whole(0, 600)] = 0
-
-
-class Dns(Model):
-    """What the role dns says of the site's name."""
-
-    ttl: Annotated[int, whole(5, 86_400)] = 60
-    email: text.Email | None = None
-
-
-class Ssh(Model):
-    """How to log in. ``host``: where to connect to, if not the private address."""
-
-    user: text.UnixUser = "root"
-    port: Annotated[int, whole(1, 65535)] = 22
-    key: text.LocalPath | None = None
-    gateway: text.Gateway | None = None
-    known_hosts: text.LocalPath | None = None
-    host: text.HostName | None = None
-
-
-class KindSettings(Model):
-    """What every node of one kind gets, unless the node says otherwise."""
-
-    ssh: Ssh = Ssh()
-    variables: Variables = Field(default={})
-    roles: Roles | None = None
-
-
-class Kinds(Model):
-    """Settings for each kind of node."""
-
-    central: KindSettings = KindSettings()
-    child: KindSettings = KindSettings()
-    video: KindSettings = KindSettings()
-
-
-class NodeSettings(Model):
-    """One node as written, its ranges already expanded."""
-
-    kind: Kind
-    private: text.Address
-    public: text.Address | None = None
-    memory_mb: Annotated[int, whole(128, 16_777_216)] = 1024
-    cpus: Annotated[int, whole(1, 1024)] = 1
-    ssh: Ssh = Ssh()
-    variables: Variables = Field(default={})
-    roles: Roles | None = None
-
-
-class LabConfig(Model):
-    """That this cluster may be made on the developer's own machine, and how."""
-
-    release: Debian = "bookworm"
-    releases: dict[str, Debian] = Field(default={})
-    driver: Driver = "nspawn"
-    box: text.BoxName | None = None
-    acceleration: Acceleration | None = None
-
-
-class ClusterSettings(SiteNames):
+class ClusterSettings(Sections):
     """The whole file as written; the keys of ``nodes`` may be ranges."""
 
-    cluster: text.ClusterName
-    proxies: Annotated[tuple[text.Proxy, ...], text.Items] = ()
-    limits: Limits = Limits()
-    networks: Networks
-    app: AppSettings
-    share: Share = Share()
-    tls: TlsSettings = TlsSettings()
-    rollout: Rollout = Rollout()
-    dns: Dns = Dns()
-    ssh: Ssh = Ssh()
+    cluster: text.ClusterName = Field(description="The cluster's name.")
+    app: AppSettings = Field(description="The Django application.")
+    tls: TlsSettings = Field(default=TlsSettings(), description="How the children speak HTTPS.")
+    ssh: LogIn = Ssh()
     variables: Variables = Field(default={})
-    roles: Roles | None = None
-    kinds: Kinds = Kinds()
-    nodes: dict[str, NodeSettings]
-    lab: LabConfig | None = None
+    roles: Roles = None
+    kinds: Kinds = Field(default=Kinds(), description="What all nodes of one kind get.")
+    nodes: dict[str, NodeSettings] = Field(
+        description=(
+            "The nodes by name, which becomes the hostname. server-[2:50] is as many nodes as it"
+            " has numbers; every text of such a node may have ranges of the same length."
+        )
+    )
 
 
 class LabOverlay(BaseModel):
@@ -190,25 +141,16 @@ class Node(Model):
         return self.public or self.private
 
 
-class Cluster(Model):
+class Cluster(Sections):
     """A whole cluster; nodes are in the order of the inventory."""
 
     name: str
-    domain: str
-    aliases: tuple[str, ...] = ()
-    proxies: tuple[str, ...] = ()
-    limits: Limits = Limits()
-    networks: Networks
     app: App
-    share: Share
     tls: Tls = Tls()
-    rollout: Rollout = Rollout()
-    dns: Dns = Dns()
     ssh: Ssh
     variables: dict[str, Any]
     nodes: tuple[Node, ...]
     path: Path
-    lab: LabConfig | None = None
     lab_overlay: LabOverlay | None = None
     rotating: frozenset[str] = frozenset()
 

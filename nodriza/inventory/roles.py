@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nodriza.inventory.kinds import KINDS, Kind
-from nodriza.inventory.model import Engine
+from nodriza.inventory.sections.share import Engine
 
 DEFAULT = "default"
 """In a list of roles: the ones there would be without the list."""

@@ -12,7 +12,6 @@ import json
 from typing import Any
 
 from nodriza.inventory import names
-from nodriza.inventory.keys import KEYS
 from nodriza.inventory.model import ClusterSettings
 from nodriza.inventory.ranges import ADDRESS, NUMBER
 from nodriza.inventory.targets import GROUPS
@@ -45,8 +44,9 @@ def schema() -> Schema:
     for model in models.values():
         _open_variables(model, variables["properties"])
     models["KnownVariables"] = variables
-    for name, model in models.items():
-        _finish(name, model)
+    about = {name: model.pop("description") for name, model in models.items()}
+    for model in models.values():
+        _finish(model, about)
     del models["KnownVariables"]
     for name in ("NodeSettings", "Ssh"):
         models[name + _SPREAD] = _spread(copy.deepcopy(models[name]))
@@ -66,7 +66,7 @@ def _nodes() -> Schema:
     groups = "|".join(sorted({*GROUPS, *names.NO_NODE}))
     return {
         "type": "object",
-        "description": KEYS["ClusterSettings.nodes"],
+        "description": ClusterSettings.model_fields["nodes"].description,
         "minProperties": 1,
         "propertyNames": {
             "pattern": rf"^(?!(?:{groups})$){names.NODE_NAME}$|{spread}",
@@ -84,22 +84,21 @@ def _open_variables(model: Schema, known: Schema) -> None:
         place["properties"] = copy.deepcopy(known)
 
 
-def _finish(name: str, model: Schema) -> None:
-    """Words for each key, and null for those that may be left out."""
+def _finish(model: Schema, about: dict[str, str]) -> None:
+    """Words for each key come first, and null is right for those that may be left out.
+
+    ``about``: what each model is. pydantic leaves out a key's words where they are the same.
+    """
     model.pop("title", None)
-    model.pop("description", None)
     needed = model.get("required", ())
     for key, written in model["properties"].items():
+        words = written.pop("description", "") or about[written["$ref"].rpartition("/")[2]]
         place = _plain(written)
         if key not in needed:
             place = _or_null(place)
         elif "$ref" in place:
             place = {"allOf": [place]}  # in draft 7 nothing counts beside a $ref
-        words = KEYS.get(f"{name}.{key}")
-        model["properties"][key] = {"description": words, **place} if words else place
-        known = place.get("properties", {}) if key == "variables" else {}
-        for variable, inner in known.items():
-            inner["description"] = KEYS[f"KnownVariables.{variable}"]
+        model["properties"][key] = {"description": words, **place}
 
 
 def _plain(place: Schema) -> Schema:

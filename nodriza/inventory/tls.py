@@ -1,31 +1,17 @@
-"""HTTPS in an inventory: what is written, and what the roles read."""
+"""HTTPS in an inventory, as the roles read it."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
 
-from nodriza.inventory import text
-from nodriza.inventory.base import Model, whole
+from nodriza.inventory.sections.tls import TlsSettings
 
 _CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
 
 
-class TlsSettings(Model):
-    """How the children speak HTTPS, as written; see ``roles/tls.py`` and ``nodriza.tls``."""
-
-    mode: Literal["none", "files", "acme"] = "none"
-    certificate: text.LocalPath | None = None
-    key: text.SecretName = "tls_key"
-    email: text.Email | None = None
-    directory: text.HttpsUrl = "https://acme-v02.api.letsencrypt.org/directory"
-    ca: text.LocalPath | None = None
-    hsts: Annotated[int, whole(0, 63_072_000)] = 0
-
-
 class Tls(TlsSettings):
-    """The same, with absolute paths."""
+    """As written, with absolute paths."""
 
     @property
     def pair(self) -> str:

@@ -12,11 +12,11 @@ import zoneinfo
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from nodriza.inventory import marks, text
-from nodriza.inventory.application import is_there
 from nodriza.inventory.base import whole
+from nodriza.inventory.disk import is_there
 from nodriza.inventory.draft import Draft
 from nodriza.inventory.shape import Shape
 from nodriza.inventory.wording import check
@@ -48,11 +48,18 @@ class KnownVariables(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    timezone: TimeZone = "Etc/UTC"
+    timezone: TimeZone = Field(
+        default="Etc/UTC",
+        description="The zone of its clock and its logs; a change restarts services.",
+    )
     """base"""
-    celery_concurrency: Annotated[int, whole(1, 1024)] = 1
+    celery_concurrency: Annotated[int, whole(1, 1024)] = Field(
+        default=1, description="Tasks of a video node at once."
+    )
     """celery, and mysql counts its connections with it"""
-    needs: Annotated[tuple[text.RoleName, ...], text.Items] = ()
+    needs: Annotated[tuple[text.RoleName, ...], text.Items] = Field(
+        default=(), description="Jobs of other nodes that it uses besides, such as [database]."
+    )
     """firewall"""
 
 

@@ -6,7 +6,8 @@ import re
 
 from nodriza.inventory.draft import Draft
 from nodriza.inventory.roles import DEFAULT
-from nodriza.inventory.site import FORM_MB
+from nodriza.inventory.sections.app import AppSettings
+from nodriza.inventory.sections.site import FORM_MB, SiteNames
 
 
 def check_visitors(draft: Draft) -> None:
@@ -16,10 +17,11 @@ def check_visitors(draft: Draft) -> None:
 
 
 def _check_aliases(draft: Draft) -> None:
-    if not draft.names:
+    names = draft.part(SiteNames)
+    if not names:
         return
-    domain, seen = draft.names.domain, set[str]()
-    for index, alias in enumerate(draft.names.aliases):
+    domain, seen = names.domain, set[str]()
+    for index, alias in enumerate(names.aliases):
         why = ""
         if alias == domain:
             why = "is the domain itself: only the other names stand here"
@@ -33,7 +35,7 @@ def _check_aliases(draft: Draft) -> None:
 
 
 def _check_uploads(draft: Draft) -> None:
-    app, document = draft.app, draft.document
+    app, document = draft.part(AppSettings), draft.document
     if not app:
         return
     if "max_upload_mb" in app.model_fields_set and ("app", "uploads") not in document.values:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from nodriza.errors import LabError
 from nodriza.files import write_whole
-from nodriza.inventory.model import Acceleration
+from nodriza.inventory.sections.lab import Acceleration
 from nodriza.lab import image, state
 
 if TYPE_CHECKING:

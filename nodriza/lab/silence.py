@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from nodriza.errors import LabError
-from nodriza.inventory.model import Acceleration
+from nodriza.inventory.sections.lab import Acceleration
 from nodriza.lab import libvirt, programs
 
 SECONDS: dict[Acceleration, int] = {"kvm": 90, "emulated": 600}

@@ -19,7 +19,7 @@ import pytest
 
 from nodriza import lab
 from nodriza.errors import LabError
-from nodriza.inventory.model import LabConfig
+from nodriza.inventory.sections.lab import LabConfig
 from nodriza.lab import image, network, nspawn, state
 
 pytestmark = pytest.mark.lab

@@ -40,9 +40,9 @@ FAULTS = (
     ),
     Fault(
         "networks may overlap",
-        "nodriza/inventory/checks.py:check_together",
-        "_check_networks(draft)",
-        "pass",
+        "nodriza/inventory/sections/networks.py:Networks.check_with",
+        "if IPv4Network(self.private).overlaps(IPv4Network(self.public)):",
+        "if False:",
         ("inventory/test_mistakes.py",),
     ),
     Fault(
@@ -68,10 +68,17 @@ FAULTS = (
     ),
     Fault(
         "a certificate may be missing",
+        "nodriza/inventory/sections/tls.py:TlsSettings.check_with",
+        "if path and not is_there(path.is_file):",
+        "if False:",
+        ("inventory/test_pairs.py", "roles/test_tls.py"),
+    ),
+    Fault(
+        "a section's own check is not asked",
         "nodriza/inventory/checks.py:check_together",
-        "_check_tls(draft, inventory)",
+        "section.check_with(draft, inventory)",
         "pass",
-        ("inventory/", "roles/test_tls.py"),
+        ("inventory/test_sections.py",),
     ),
     Fault(
         "a huge file is read whole",

@@ -226,7 +226,7 @@ FAULTS = (
     ),
     Fault(
         "a task that takes long is given to a second worker",
-        "nodriza/inventory/app.py:Tasks.visibility",
+        "nodriza/inventory/sections/app.py:Tasks.visibility",
         "2 * self.longest",
         "0",
         ("roles/test_celery.py",),

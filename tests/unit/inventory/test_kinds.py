@@ -7,7 +7,7 @@ import re
 from typing import get_args
 
 from nodriza.inventory.kinds import GROWING, KINDS, ONE, SERVING, WORDS, Kind
-from nodriza.inventory.model import Kinds
+from nodriza.inventory.sections.kinds import Kinds
 from nodriza.inventory.targets import resolve_target
 from tests.unit.conftest import ROOT
 
