@@ -35,7 +35,7 @@ sync
 
 def keep_bare(bench: Bench) -> None:
     """Keep the disks of new machines, with all downloaded that the roles will install."""
-    few = (bench.cluster.central, *bench.cluster.children[:FEW])
+    few = (bench.cluster.builder, *bench.cluster.children[:FEW])
     names = [node.name for node in few if not (BARE / node.name).exists()]
     if not names:
         return

@@ -109,6 +109,6 @@ def _go_back(
     again += " --rollback --breaking" if options["breaking"] else " --rollback"
     report = make_report("json" if json else "auto", again=again, redact=store.redact)
     done = engine.go_back(cluster, to, store, report, **options)
-    if not json and not done[0][cluster.central.name].bad:
+    if not json and not done[0][cluster.builder.name].bad:
         print("\n".join(releases.farewell(there, to)))
     return done

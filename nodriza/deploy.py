@@ -50,7 +50,7 @@ def deploy(
     breaking: bool = False,
     **options: Any,
 ) -> tuple[dict[str, NodeResult], Switch]:
-    """Make a release of the source on the central node, and bring every node to it.
+    """Make a release of the source on the builder, and bring every node to it.
 
     ``breaking``: its migrations may take something from the release that serves. ``options``
     are fields of ``Run``.
@@ -109,11 +109,11 @@ def build_plan(
     *,
     breaking: bool = False,
 ) -> Plan:
-    """The resources that make a release on the central node, or try one that is there.
+    """The resources that make a release on the builder, or try one that is there.
 
     Its steps have the variables of the inventory as it is now, as all nodes are to have.
     """
-    node, renderer = cluster.central, Renderer.of(cluster)
+    node, renderer = cluster.builder, Renderer.of(cluster)
     whole = plan_node(node, cluster, renderer)
     tree = upload(cluster, release.id, source) if source else None
     made = declared("build", node, cluster, release.id, release.venv, tree, needs, breaking)
@@ -124,7 +124,7 @@ def build_plan(
 
 
 def upload(cluster: Cluster, release: str, source: Source) -> Upload:
-    """The source on the central node. Of it travels what the release that serves does not have."""
+    """The source on the builder. Of it travels what the release that serves does not have."""
     return Upload(
         f"{cluster.app.release_folder}/{release}/app",
         source.sha256,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 CLEAN, ERROR, DRIFT = 0, 1, 2
 RELEASED = ("copy:", "intact:", "environment:")
-"""How the resources begin that compare a release with what the central node wrote down."""
+"""How the resources begin that compare a release with what the builder wrote down."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,9 @@ def look(
 ) -> list[Drift]:
     """Every node in one parallel pass; changes nothing."""
     plans = plan_all(cluster, nodes)
-    central = cluster.central.name
-    about, alone = question(cluster), [Plan(central, ())]
-    first = ask(cluster, alone, about, sudo_password=sudo_password)[central]
+    builder = cluster.builder.name
+    about, alone = question(cluster), [Plan(builder, ())]
+    first = ask(cluster, alone, about, sudo_password=sudo_password)[builder]
     if not first.error:  # if it is one, it is told with all others
         there, renderer = of_facts(first.facts["releases"]), Renderer.of(cluster)
         plans = [

@@ -11,6 +11,7 @@ from nodriza.errors import ConnectionFailed, TargetError
 from nodriza.inventory import Cluster, Node
 from nodriza.inventory.edit import add_node, next_address, remove_node
 from nodriza.inventory.kinds import GROWING, KINDS
+from nodriza.offers import neighbours
 from nodriza.plan import Plan, Planned, plan_node
 from nodriza.resources import Absent, Command, Health, Mount, Service
 from nodriza.resources.mount import unit_name
@@ -42,14 +43,14 @@ def remove(
 ) -> Results:
     """Drain it, end its work, write it out of the inventory, let the others forget it.
 
-    ``provision`` brings the nodes that know it to what the inventory then says: the central
-    one (its grants, its part of the share, its way through the firewall) and the name
-    servers. A node that can't be reached goes as well: it may have died.
+    ``provision`` brings the nodes that know it to what the inventory then says: those that did
+    something for it (grants, a part of the share, a way through the firewall), the one that knows
+    all, and the name servers. A node that can't be reached goes as well: it may have died.
     """
     cluster = rotation.cluster
     if node.kind not in GROWING:
         raise TargetError(
-            f"{node.name} is the central node: the others are nothing without it",
+            f"{node.name} is the {node.kind} node: the others are nothing without it",
             kept="nothing was changed",
         )
     drained = rotation.drain([node]) if node.serves else {}
@@ -63,7 +64,8 @@ def remove(
             return ended
     left = remove_node(cluster.path, node.name)
     rotation.say(f"{node.name} is no more in {cluster.path.name}")
-    know_it = {left.central.name, *(server.name for server in left.name_servers)}
+    served = {each.name for each in neighbours(node, cluster)}
+    know_it = {*served, left.builder.name, *(server.name for server in left.name_servers)}
     return provision(left, [each for each in left.nodes if each.name in know_it])
 
 
@@ -78,8 +80,8 @@ def _goes_on(results: Results, node: Node) -> bool:
 def last_plan(node: Node, cluster: Cluster) -> Plan:
     """All that it does for the cluster ends, the last to start first; ``Service.stays`` stays.
 
-    A worker that is connected to the broker would go on taking tasks, and the central node
-    would have a stranger on its lines.
+    A worker that is connected to the broker would go on taking tasks, and the database would have
+    a stranger on its lines.
     """
     planned = plan_node(node, cluster).resources
     off, end = [], []

@@ -173,6 +173,18 @@ def does(node: Node, cluster: Cluster, job: str) -> bool:
     return any(offer.job == job for _, offer in links(cluster).offers[node.name])
 
 
+def neighbours(node: Node, cluster: Cluster) -> tuple[Node, ...]:
+    """The other nodes that do what it needs, in the order of the inventory."""
+    known = links(cluster)
+    found = {
+        each.name: each
+        for word in known.needs[node.name]
+        for each, _, _ in known.servers.get(word, ())
+    }
+    found.pop(node.name, None)
+    return tuple(sorted(found.values(), key=lambda each: known.order[each.name]))
+
+
 def public(node: Node, cluster: Cluster) -> list[Offer]:
     """What a node offers to everybody."""
     return [o for _, o in links(cluster).offers[node.name] if o.public and o.ports]

@@ -1,4 +1,4 @@
-"""The releases that the central node has, what served when, and the way back to one of them."""
+"""The releases that the builder has, what served when, and the way back to one of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 KEEP = 5
 """Releases to go back to."""
 BUSY = 20
-"""Of older ones in which processes work: a node that lies does not fill the central one's disk."""
+"""Of older ones in which processes work: a node that lies does not fill the builder's disk."""
 
 
 @dataclass(frozen=True)
@@ -118,10 +118,10 @@ def question(cluster: Cluster) -> dict[str, Any]:
 
 
 def read(cluster: Cluster, **options: Any) -> Releases:
-    """What the central node has. Raises what kept it from answering."""
+    """What the builder has. Raises what kept it from answering."""
     folder = cluster.app.release_folder
     patterns = [f"{folder}/*", f"{folder}/*/app/**/migrations/[0-9]*.py"]
-    name = cluster.central.name
+    name = cluster.builder.name
     questions = {"listing": patterns, **question(cluster)}
     result = ask(cluster, [Plan(name, ())], questions, **options)[name]
     if result.error:
@@ -136,7 +136,7 @@ def read(cluster: Cluster, **options: Any) -> Releases:
 
 
 def of(facts: Facts, migrations: Mapping[str, Iterable[str]] | None = None) -> Releases:
-    """What the central node's answer to ``question`` means."""
+    """What the builder's answer to ``question`` means."""
     # By the order of the record, and not by its times: a clock may have been wrong.
     served = {entry["release"]: (number, entry) for number, entry in enumerate(facts["served"])}
     there = {name for name in facts["seals"] if not name.startswith(VENV)}

@@ -6,7 +6,7 @@ Its names are a promise, which docs/writing-a-role.rst lists. The modules behind
 from __future__ import annotations
 
 from nodriza.inventory import Cluster, Node
-from nodriza.offers import Offer, does, doors, public, server, told, users
+from nodriza.offers import Offer, does, doors, neighbours, public, server, told, users
 from nodriza.render import Template, template
 from nodriza.resources import (
     Absent,
@@ -67,6 +67,7 @@ __all__ = [
     "does",
     "doors",
     "env",
+    "neighbours",
     "public",
     "secret",
     "server",

@@ -1,7 +1,7 @@
 """Plans to nodes, all at the same time; one result per node.
 
-``nodriza.turns`` says who may change: the central first, then few at a time of the nodes
-that serve.
+``nodriza.turns`` says who may change: those that others need first (``nodriza.order``), then few
+at a time of the nodes that serve.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from nodriza import alive, events, foreign
 from nodriza.ending import stopped_by_ctrl_c
 from nodriza.errors import ConnectionFailed, HostRefused, Interrupted, NodrizaError
 from nodriza.events import Event
+from nodriza.order import Before, in_order
 from nodriza.plan import Plan
 from nodriza.report.words import at_work_on
 from nodriza.result import NodeResult
@@ -125,10 +126,11 @@ class Run:
 
 
 def roll_out(run: Run, plans: Sequence[Plan]) -> dict[str, NodeResult]:
-    """Bring every plan to its node: all are looked at side by side, the central changes first.
+    """Bring every plan to its node: all are looked at side by side, those that others need change
+    first.
 
-    One node's failure never hides another's result; when the central fails, the nodes
-    that depend on it are left alone and say so. Then come the run's further waves, without
+    One node's failure never hides another's result; when one fails that others need, these
+    are left alone and say so. Then come the run's further waves, without
     the nodes on which something went wrong.
     """
     began = time.monotonic()
@@ -170,12 +172,14 @@ def exit_code(results: dict[str, NodeResult]) -> int:
 
 
 def _wave(run: Run, plans: Sequence[Plan], results: dict[str, NodeResult], wait: float) -> None:
-    central = run.cluster.central.name
-    # A look changes nothing that another node could wait for.
-    first = central if not run.check and any(plan.node == central for plan in plans) else ""
     together = [plan.node for plan in plans if plan.together]
-    run.turns = Turns.of(run.cluster, run.serial, run.max_failures, run.stop, first, together)
-    plans = sorted(plans, key=lambda plan: plan.node != central)
+    before: Before = {}
+    # A look changes nothing that another node could wait for.
+    if not run.check and len(plans) > 1:
+        by_name = {plan.node: plan for plan in plans}
+        before = in_order(run.cluster, by_name)
+        plans = [by_name[name] for name in before]
+    run.turns = Turns.of(run.cluster, run.serial, run.max_failures, run.stop, before, together)
     heard: Events = queue.Queue()
     # Those that wait for each other are all begun; whoever waits has given up its place.
     pool = ThreadPoolExecutor(len(plans) if together else min(run.parallel, len(plans)))

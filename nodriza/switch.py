@@ -1,9 +1,9 @@
 """A release to every node: taken, switched to in turns, and written down, or gone back from.
 
 Nodes have a link each, so that one child after the other can take the release, be asked how
-it is, and go back if it is not well. What served before is what they go back to. The central
-node writes down what serves when all of them do; a deploy that ends before that is no deploy,
-and the next provision brings every node back to what is written down.
+it is, and go back if it is not well. What served before is what they go back to. The node that
+builds releases writes down what serves when all of them do; a deploy that ends before that is no
+deploy, and the next provision brings every node back to what is written down.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PATIENCE = 20
 
 
 class Switch:
-    """The waves that follow once the central node has the release ``id``.
+    """The waves that follow once the builder (``Cluster.builder``) has the release ``id``.
 
     ``how``: "deploy" or "rollback". After the run ``to`` is the release, and ``words`` say who
     serves what.
@@ -46,7 +46,7 @@ class Switch:
         self.to = Release(id, commit=commit, venv=venv)
         self.there = Releases((), "", ())
         self.known = False
-        """Whether the central node has said what there is."""
+        """Whether the builder has said what there is."""
         self.away: list[str] = []
         self.serving: list[str] = []
 
@@ -56,18 +56,18 @@ class Switch:
         return (self.take, self.settle)
 
     def take(self, results: Results) -> list[Plan]:
-        """Every node but the central one takes the release.
+        """Every node but the builder takes the release.
 
         Nobody switches before all have it: a page of the first child's asks any other child for
         what belongs to it. What is not good on one node is switched to on none.
         """
-        central = results[self.cluster.central.name]
-        if "releases" in central.facts:
-            self.there, self.known = of(central.facts["releases"]), True
-        if central.bad:
+        built = results[self.cluster.builder.name]
+        if "releases" in built.facts:
+            self.there, self.known = of(built.facts["releases"]), True
+        if built.bad:
             return []
-        built = self.there.get(self.to.id) or self._foretold()
-        self.to = dataclasses.replace(built, commit=self.to.commit, venv=self.to.venv)
+        known = self.there.get(self.to.id) or self._foretold()
+        self.to = dataclasses.replace(known, commit=self.to.commit, venv=self.to.venv)
         plans = (self._plan(node, self.to) for node in _others(self.cluster))
         return [dataclasses.replace(plan, together=True) for plan in plans]
 
@@ -81,7 +81,7 @@ class Switch:
 
     def settle(self, results: Results) -> list[Plan]:
         """Written down when those that were reached have it; else everybody goes back."""
-        if results[self.cluster.central.name].bad:
+        if results[self.cluster.builder.name].bad:
             return []
         others = [node for node in _others(self.cluster) if node.name in results]
         self.away = [node.name for node in others if results[node.name].is_out_of_reach]
@@ -91,10 +91,10 @@ class Switch:
         if len(well) < len(reached) or (self.cluster.children and not children):
             return self._go_back(well, results)
         self.serving = [node.name for node in children]
-        # What lies on the share is taken away by the central node, and who works there is here.
+        # What lies on the share is taken away by the builder, and who works there is here.
         working = (results[node.name].facts["releases"]["working"] for node in well)
         self.there = dataclasses.replace(self.there, working=self.there.working.union(*working))
-        return [self._plan(self.cluster.central, self.to)]
+        return [self._plan(self.cluster.builder, self.to)]
 
     def words(self, results: Results, provision: str, deploy: str) -> Iterator[str]:
         """Who serves what after a run; the two are commands to type next."""
@@ -105,7 +105,7 @@ class Switch:
             yield f"{len(self.serving)} of {every} children serve {self.to.name}"
             for name in self.away:
                 yield f"  {name} was not reached. Next: {provision}:{name}, once it is there again"
-            if results[self.cluster.central.name].bad:
+            if results[self.cluster.builder.name].bad:
                 yield "  it is not written down, so a provision would take it back"
                 yield f"  next: {deploy}, which writes it down"
         elif mixed:
@@ -238,7 +238,7 @@ class Stragglers:
     def begin(self, results: Results) -> list[Plan]:
         """The releases, for this run alone: a deploy that is under way brings them all itself."""
         self._begun = bool(self._behind(results))
-        return [Plan(self.cluster.central.name, (), releases=True)] if self._begun else []
+        return [Plan(self.cluster.builder.name, (), releases=True)] if self._begun else []
 
     def bring(self, results: Results) -> list[Plan]:
         """Those that are behind, to what is written down now that nobody changes it."""
@@ -259,19 +259,19 @@ class Stragglers:
         return [release_plan(self.cluster, node, renderer, to, "deploy", there) for node in behind]
 
     def _there(self, results: Results, node: str) -> Releases | None:
-        """What the central node says; it is asked when it is no part of the run.
+        """What the builder says; it is asked when it is no part of the run.
 
         Where it does not answer the run has done its work nevertheless, and says what is open.
         """
-        central = self.cluster.central.name
-        if central in results:
-            return None if results[central].bad else of(results[central].facts["releases"])
+        builder = self.cluster.builder.name
+        if builder in results:
+            return None if results[builder].bad else of(results[builder].facts["releases"])
         try:
             return read(self.cluster, **self.options)
         except Interrupted:
             raise
         except NodrizaError as error:
-            words = f"which release it is to serve is not known: {central}: {error.what}"
+            words = f"which release it is to serve is not known: {builder}: {error.what}"
             self.report.event(node, {"event": "warning", "words": words})
             return None
 

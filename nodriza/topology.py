@@ -54,7 +54,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Chip:
-    """Something that the central node answers with: on which ports, and to whom."""
+    """Something that a node below answers with: on which ports, and to whom."""
 
     x: int
     width: int
@@ -66,6 +66,23 @@ class Chip:
     @property
     def middle(self) -> int:
         """Where its line ends."""
+        return self.x + self.width // 2
+
+
+@dataclass(frozen=True)
+class Below:
+    """A node that works for the others, below the private network."""
+
+    x: int
+    width: int
+    node: Node
+    chips: list[Chip]
+    others: str
+    """What runs there and answers nobody."""
+
+    @property
+    def middle(self) -> int:
+        """Where its words stand."""
         return self.x + self.width // 2
 
 
@@ -90,8 +107,7 @@ def draw(cluster: Cluster) -> str:
         ssh=", ".join(str(port) for port in sorted({node.ssh.port for node in cluster.nodes})),
         box=BOX,
         margin=MARGIN,
-        chips=_chips(cluster, plans[cluster.central.name], width, words),
-        others=_words((role for role in cluster.central.roles if role not in words), words),
+        below=_below(cluster, plans, width, words),
         port="HTTPS 443" if cluster.tls.on else "HTTP 80",
         addresses=_several([child.web_address for child in cluster.children], 2),
         cut=cut,
@@ -110,10 +126,11 @@ def _offered(cluster: Cluster) -> Words:
 
 def _boxes(cluster: Cluster, words: Words, plans: dict[str, Plan]) -> tuple[list[Box], int]:
     """Children, then video nodes, in a row; and the width inside the margins."""
-    kinds = [name for name, about in KINDS.items() if not about.one]
+    kinds = [name for name, about in KINDS.items() if not about.below]
     row = [(kind, each) for kind in kinds for each in _few(cluster.nodes_of(kind))]
     taken = len(row) * (BOX + GAP) - GAP
-    width = max(LEAST, taken + GAP)
+    lower = sum(KINDS[node.kind].below for node in cluster.nodes) * (BOX + GAP)
+    width = max(LEAST, taken + GAP, lower)
     boxes = []
     for number, (kind, each) in enumerate(row):
         # Video nodes stand at the other end.
@@ -143,14 +160,31 @@ def _named(peers: Peers, words: Words) -> tuple[str, str]:
     return words.get(peers.name, (peers.name, ""))
 
 
-def _chips(cluster: Cluster, plan: Plan, width: int, words: Words) -> list[Chip]:
-    peers = _peers(plan)
+def _below(cluster: Cluster, plans: dict[str, Plan], width: int, words: Words) -> list[Below]:
+    """Side by side: each as wide as what it answers with needs."""
+    nodes = [node for node in cluster.nodes if KINDS[node.kind].below]
+    parts = [max(1, len(_peers(plans[node.name]))) for node in nodes]
+    left = width - GAP * (len(nodes) - 1)
+    found, x = [], MARGIN
+    for node, part in zip(nodes, parts, strict=True):
+        wide = left * part // sum(parts)
+        peers = _peers(plans[node.name])
+        answering = {peer.name.partition("-")[0] for peer in peers}
+        others = _words((role for role in node.roles if role not in answering), words)
+        found.append(Below(x, wide, node, _chips(cluster, peers, x, wide, words), others))
+        x += wide + GAP
+    return found
+
+
+def _chips(
+    cluster: Cluster, peers: Sequence[Peers], left: int, width: int, words: Words
+) -> list[Chip]:
     one = (width - 20 * (len(peers) + 1)) // max(1, len(peers))
     chips = []
     for number, each in enumerate(peers):
         name, what = _named(each, words)
         users = [node for node in cluster.nodes if node.private in each.allow]
-        x = MARGIN + 20 + number * (one + 20)
+        x = left + 20 + number * (one + 20)
         chips.append(Chip(x, one, name, what, ", ".join(each.ports), _users(cluster, users)))
     return chips
 

@@ -1,4 +1,4 @@
-"""Which node may change now: first the central node, then a few serving nodes at a time.
+"""Which node may change now: first those that others need, then a few serving nodes at a time.
 
 After a failure, none.
 """
@@ -16,6 +16,7 @@ from nodriza.result import NodeResult
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster
+    from nodriza.order import Before
 
 
 def refuse_bad_serial(serial: str) -> None:
@@ -39,10 +40,11 @@ class Turns:
     """Asked from the threads of the nodes.
 
     Only nodes that have something to change ask. Those that serve have to share ``serial``
-    places, all others go on side by side. ``first`` is a node that the others build upon, or
-    nothing: they are looked at when it has begun, and change when it is done. Of ``together``
-    nobody changes before all have asked or are at their end. One that fails before that keeps
-    all others from changing; one that nobody got to does not.
+    places, all others go on side by side. ``before`` has for a node those whose jobs it needs: it
+    is looked at when they have begun, and changes when they are done. Where one of them failed, or
+    was left alone itself, it is left alone. Of ``together`` nobody changes before all have asked
+    or are at their end. One that fails before that keeps all others from changing; one that nobody
+    got to does not.
     """
 
     def __init__(
@@ -50,20 +52,22 @@ class Turns:
         serial: int,
         max_failures: int,
         stop: threading.Event,
-        first: str = "",
+        before: Before | None = None,
         together: Iterable[str] = (),
     ) -> None:
         self.serial = serial
         self.max_failures = max_failures
         self.stop = stop
-        self.first = first
+        self.before: Before = before or {}
         self.together = frozenset(together)
         self.failed: list[str] = []
         """Nodes whose failure may keep others from changing."""
         self._at_work: set[str] = set()
         self._begun: set[str] = set()
         self._asked: set[str] = set()
-        self._done = {""}
+        self._done: set[str] = set()
+        self._bad: set[str] = set()
+        self._needed = frozenset().union(*self.before.values())
         self._changed = threading.Condition()
 
     @classmethod
@@ -73,7 +77,7 @@ class Turns:
         serial: str,
         max_failures: int | None,
         stop: threading.Event,
-        first: str = "",
+        before: Before | None = None,
         together: Iterable[str] = (),
     ) -> Turns:
         """What was typed, else what the inventory says."""
@@ -82,14 +86,14 @@ class Turns:
             how_many(serial or rollout.serial, len(cluster.children)),
             rollout.max_failures if max_failures is None else max_failures,
             stop,
-            first,
+            before,
             together,
         )
 
     def begin(self, node: str) -> bool:
         """Wait until ``node`` may be looked at; ``False``: it is to be left alone."""
         with self._changed:
-            return self._wait(node, lambda: self.first in self._begun | self._done)
+            return self._wait(node, lambda: self._all_before(node, self._begun, self._done))
 
     def begun(self, node: str) -> None:
         """A node has been reached, and has taken its plan."""
@@ -102,7 +106,9 @@ class Turns:
         with self._changed:
             self._asked.add(node)
             self._changed.notify_all()
-            came = self._wait(node, lambda: self.first in self._done and self._all_are_here())
+            came = self._wait(
+                node, lambda: self._all_before(node, self._done) and self._all_are_here()
+            )
             if came and serves:
                 came = self._wait(node, lambda: len(self._at_work) < self.serial)
             if came and serves:
@@ -113,20 +119,27 @@ class Turns:
         """A node is at its end; whoever waits comes next."""
         with self._changed:
             early = node in self.together and not result.is_out_of_reach
-            if result.bad and (early or node in {self.first, *self._at_work}):
+            harm = early or node in self._needed or node in self._at_work
+            if result.bad and harm and not result.denied:
                 self.failed.append(node)
             self._at_work.discard(node)
             self._done.add(node)
+            if result.bad:
+                self._bad.add(node)
             self._changed.notify_all()
 
     def _wait(self, node: str, free: Callable[[], bool]) -> bool:
-        while not (self._over() or free() or node == self.first):
+        while not (self._over(node) or free()):
             self._changed.wait(0.2)  # nobody tells us of a Ctrl-C
-        return not self._over()
+        return not self._over(node)
+
+    def _all_before(self, node: str, *sets: set[str]) -> bool:
+        return all(any(each in one for one in sets) for each in self.before.get(node, ()))
 
     def _all_are_here(self) -> bool:
         return self.together <= self._asked | self._done
 
-    def _over(self) -> bool:
+    def _over(self, node: str) -> bool:
         borne = 0 if self.together else self.max_failures
-        return self.stop.is_set() or self.first in self.failed or len(self.failed) > borne
+        lost = not self._bad.isdisjoint(self.before.get(node, ()))
+        return self.stop.is_set() or lost or len(self.failed) > borne

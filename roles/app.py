@@ -8,6 +8,7 @@ from nodriza.role import (
     Cluster,
     Directory,
     Node,
+    Offer,
     Package,
     Resource,
     Secret,
@@ -16,14 +17,20 @@ from nodriza.role import (
     Touch,
     User,
     env,
+    server,
     template,
     told,
 )
 
 
+def OFFERS(node: Node, cluster: Cluster) -> tuple[Offer, ...]:
+    """Releases are made on one node, for all of them."""
+    return (Offer("releases"),) if node.builds else ()
+
+
 def NEEDS(node: Node, cluster: Cluster) -> tuple[str, ...]:
-    """Releases are tried and migrated on the central node."""
-    return ("database", "broker", "cache") if node.builds else ()
+    """Where releases are made they are tried and migrated; all others take them from there."""
+    return ("database", "broker", "cache") if node.builds else ("releases",)
 
 
 def app(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
@@ -59,7 +66,11 @@ def app(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         yield from _share(cluster)
     if "nfs_server" not in node.roles:  # which has the files on a disk of its own
         unit = f"{application.name}-share.service"
-        wait = template("app/share.service.j2", to=f"/etc/systemd/system/{unit}")
+        wait = template(
+            "app/share.service.j2",
+            to=f"/etc/systemd/system/{unit}",
+            share=server(cluster, "share"),
+        )
         yield wait
         yield Service(unit, restart_on=(wait,))
 

@@ -17,6 +17,7 @@ from nodriza.role import (
     Service,
     Template,
     User,
+    neighbours,
     template,
 )
 
@@ -42,9 +43,8 @@ def base(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         argv=("hostname", node.name),
         unless=("grep", "-qx", node.name, "/proc/sys/kernel/hostname"),
     )
-    # Everybody talks to the central node. That a cluster grows changes nothing on the
-    # children it has.
-    known = cluster.nodes if node.builds else (cluster.central, node)
+    # Whom it asks for something. That a cluster grows changes nothing on the children it has.
+    known = cluster.nodes if node.builds else (*neighbours(node, cluster), node)
     yield template("base/hosts.j2", to="/etc/hosts", known=known)
 
     # The same number everywhere: files on the share belong to numbers, not to names.

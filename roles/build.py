@@ -1,4 +1,4 @@
-"""build: one release, made and tried on the central node. Nobody serves it yet."""
+"""build: one release, made and tried on the node that builds. Nobody serves it yet."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _made(
         folder,
         current=app.current,
         words="What it did before stays: MariaDB does not undo changes of tables. What is applied"
-        f" says\n  fab run:{cluster.central.name} \"runuser -u {app.user} -- sh -c '{shell}'\"",
+        f" says\n  fab run:{cluster.builder.name} \"runuser -u {app.user} -- sh -c '{shell}'\"",
         **step(app, "migrate"),
     )
     for number, line in enumerate(app.hooks.before_switch, 1):

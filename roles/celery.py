@@ -13,6 +13,7 @@ from nodriza.role import (
     Resource,
     Service,
     Template,
+    server,
     template,
 )
 
@@ -63,6 +64,7 @@ def celery(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         to="/etc/systemd/system/celery.service",
         run=run,
         patience=PATIENCE,
+        share=server(cluster, "share"),
     )
     yield ready
     yield worker

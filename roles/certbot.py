@@ -1,4 +1,4 @@
-"""certbot: the central node gets the certificate and renews it, the children show it."""
+"""certbot: one node gets the certificate and renews it, the children show it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from nodriza.role import (
     Directory,
     File,
     Node,
+    Offer,
     Package,
     Resource,
     Service,
@@ -16,6 +17,8 @@ from nodriza.role import (
     secret,
     template,
 )
+
+OFFERS = (Offer("certificate", name="certbot"),)
 
 
 def certbot(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:

@@ -15,6 +15,7 @@ from nodriza.role import (
     Service,
     Template,
     does,
+    server,
     template,
 )
 
@@ -100,6 +101,7 @@ def nginx(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
             away=Health.AWAY,
             claims=CLAIMS,
             text_types=" ".join(TEXT_TYPES),
+            certificate=server(cluster, "certificate") if cluster.tls.mode == "acme" else None,
             uploads=[re.escape(prefix) for prefix in app.uploads if prefix != "/"],
         ),
     )

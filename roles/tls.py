@@ -16,6 +16,7 @@ from nodriza.role import (
     Service,
     Template,
     secret,
+    server,
     template,
 )
 
@@ -30,8 +31,13 @@ cat certificate.new key.new >site.new && mv site.new site.pem
 rm certificate.new key.new"""
 
 
+def NEEDS(node: Node, cluster: Cluster) -> tuple[str, ...]:
+    """Somebody has to fetch it, where it comes by ACME."""
+    return ("certificate",) if cluster.tls.mode == "acme" else ()
+
+
 def tls(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
-    """The pair is the inventory's, or what the central node got and left on the share."""
+    """The pair is the inventory's, or what another node got and left on the share."""
     app = cluster.app
     yield Directory(FOLDER, mode="0700")
     if cluster.tls.mode == "files":
@@ -45,7 +51,7 @@ def tls(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
 
 
 def _follow(cluster: Cluster) -> Iterator[Resource | Template]:
-    name = f"{cluster.app.name}-tls"
+    name, certificate = f"{cluster.app.name}-tls", server(cluster, "certificate")
     yield Package("openssl")
     names = ",".join(f"DNS:{each}" for each in cluster.names)
     yield Command(
@@ -54,9 +60,18 @@ def _follow(cluster: Cluster) -> Iterator[Resource | Template]:
         creates=cluster.tls.pair,
     )
     yield File(f"{FOLDER}/passphrase", f"{secret('tls_passphrase')}\n", mode="0600")
-    script = template("tls/follow.sh.j2", to=f"/usr/local/sbin/{name}", mode="0755", folder=FOLDER)
+    script = template(
+        "tls/follow.sh.j2",
+        to=f"/usr/local/sbin/{name}",
+        mode="0755",
+        folder=FOLDER,
+        certificate=certificate,
+    )
     unit = template(
-        "tls/follow.service.j2", to=f"/etc/systemd/system/{name}.service", folder=FOLDER
+        "tls/follow.service.j2",
+        to=f"/etc/systemd/system/{name}.service",
+        folder=FOLDER,
+        certificate=certificate,
     )
     timer = template("tls/follow.timer.j2", to=f"/etc/systemd/system/{name}.timer")
     yield script

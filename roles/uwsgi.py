@@ -14,6 +14,7 @@ from nodriza.role import (
     Resource,
     Service,
     Template,
+    server,
     template,
 )
 
@@ -26,13 +27,13 @@ OFFERS = (Offer("application"),)
 
 def uwsgi(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     """Serves the current release, and follows the reload file worker after worker."""
-    app = cluster.app
+    app, share = cluster.app, server(cluster, "share")
     yield Package("uwsgi-core")  # without Debian's own uwsgi.service, which knows no releases
     yield Package("uwsgi-plugin-python3")
     yield Directory("/etc/uwsgi")
     ini = template("uwsgi/app.ini.j2", to=f"/etc/uwsgi/{app.name}.ini")
     release = template("uwsgi/release.py.j2", to=f"/etc/uwsgi/{app.name}_release.py")
-    follow = template("uwsgi/reload.py.j2", to=f"/etc/uwsgi/{app.name}_reload.py")
+    follow = template("uwsgi/reload.py.j2", to=f"/etc/uwsgi/{app.name}_reload.py", share=share)
     yield template("uwsgi/ready.py.j2", to=f"/etc/uwsgi/{app.name}_ready.py")
     configuration = (ini.path, follow.path)  # what uWSGI's master reads once
     renew = template(
@@ -49,6 +50,7 @@ def uwsgi(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         renew=renew.path,
         patience=PATIENCE,
         configuration=configuration,
+        share=share,
     )
     socket = template("uwsgi/uwsgi.socket.j2", to="/etc/systemd/system/uwsgi.socket")
     yield ini

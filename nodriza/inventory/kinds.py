@@ -19,7 +19,8 @@ class About:
     nodes are called in a picture. ``roles``: what it is made of when nobody says otherwise, with
     ``{share}`` for the engine of the share. ``serves``: it has visitors. ``one``: a cluster has
     exactly one such node. ``builds``: releases are made there, and it has the folders of the
-    share. ``grows``: ``fab node.add`` and ``fab node.remove`` know it.
+    share. ``below``: in a picture it stands below the others, with all that it does for them.
+    ``grows``: ``fab node.add`` and ``fab node.remove`` know it.
     """
 
     does: str
@@ -29,6 +30,7 @@ class About:
     serves: bool = False
     one: bool = False
     builds: bool = False
+    below: bool = False
     grows: bool = True
 
 
@@ -38,6 +40,7 @@ KINDS: dict[str, About] = {
         ("base", "firewall", "{share}_server", "mysql", "redis", "app", "certbot"),
         one=True,
         builds=True,
+        below=True,
         grows=False,
     ),
     "child": About(

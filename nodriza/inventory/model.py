@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from nodriza.inventory import text
 from nodriza.inventory.app import App
 from nodriza.inventory.base import Model
-from nodriza.inventory.kinds import KINDS, ONE, Kind
+from nodriza.inventory.kinds import KINDS, Kind
 from nodriza.inventory.sections.app import AppSettings
 from nodriza.inventory.sections.dns import Dns
 from nodriza.inventory.sections.kinds import Kinds, Roles, Variables
@@ -166,6 +166,11 @@ class Cluster(Sections):
         return {kind: tuple(nodes) for kind, nodes in kinds.items()}
 
     @cached_property
+    def builder(self) -> Node:
+        """The node that makes releases, keeps them, and knows which one served when."""
+        return next(node for node in self.nodes if node.builds)
+
+    @cached_property
     def _serving(self) -> tuple[Node, ...]:
         return tuple(node for node in self.nodes if node.serves)
 
@@ -181,11 +186,6 @@ class Cluster(Sections):
     def names(self) -> tuple[str, ...]:
         """What visitors may call the site: its domain first, then the names that lead to it."""
         return (self.domain, *self.aliases)
-
-    @property
-    def central(self) -> Node:
-        """The mother node: share, database, broker."""
-        return self._by_kind[ONE][0]
 
     @property
     def children(self) -> tuple[Node, ...]:

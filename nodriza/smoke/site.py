@@ -19,6 +19,7 @@ import httpx
 
 from nodriza import foreign
 from nodriza.errors import HostRefused, SmokeError
+from nodriza.offers import server
 from nodriza.smoke.browser import browser, origin, send
 from nodriza.ssh.channel import output, sudo_words
 from nodriza.ssh.connection import connect
@@ -141,12 +142,12 @@ class Site:
         return said
 
     def manage(self, *argv: str) -> str:
-        """The output of ``manage.py`` on the central node: as the application's user, with its
+        """The output of ``manage.py`` where releases are made: as the application's user, with its
         variables, in the release that serves; ``HostRefused``.
         """
         app = self.cluster.app
         return self.on(
-            self.cluster.central,
+            self.cluster.builder,
             *("systemd-run", "--quiet", "--pipe", "--wait", "--collect"),
             *(f"--uid={app.user}", f"--property=EnvironmentFile={app.environment_file}"),
             *(f"--working-directory={app.current}/app", f"{app.current}/venv/bin/python"),
@@ -165,8 +166,8 @@ class Site:
     def _look_for_certificate(self) -> str:
         if self.cluster.tls.mode != "acme":
             return ""
-        unit = f"{self.cluster.app.name}-certificate"
-        return f"; whether the certificate has come: journalctl -u {unit} on the central node"
+        unit, node = f"{self.cluster.app.name}-certificate", server(self.cluster, "certificate")
+        return f"; whether the certificate has come: journalctl -u {unit} on {node.name}"
 
     @functools.cached_property
     def _sample(self) -> bytes:

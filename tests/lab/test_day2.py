@@ -37,7 +37,7 @@ def lets_in(project: Project, mb: int) -> list[bool]:
 
 def stranger(project: Project) -> str:
     """An address in the private network that is no node's."""
-    return f"{project.cluster.central.private.rpartition('.')[0]}.99"
+    return f"{project.cluster.builder.private.rpartition('.')[0]}.99"
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ def test_drift__names_what_differs_and_what_should_not_be_there(
 
 def test_drift__names_a_stranger_on_the_share_s_network(mended: Project) -> None:
     """Who was connected before the firewall came is still connected."""
-    central, other = mended.cluster.central.private, stranger(mended)
+    central, other = mended.cluster.builder.private, stranger(mended)
     hold = (
         "import socket, time; s = socket.create_connection"
         f"(('{central}', 6379), 5, ('{other}', 0)); time.sleep(60)"
@@ -185,7 +185,7 @@ def test_drift__names_a_stranger_on_the_share_s_network(mended: Project) -> None
 
 
 def test_status__comes_also_when_a_share_hangs(mended: Project) -> None:
-    central = mended.cluster.central.private
+    central = mended.cluster.builder.private
     hook = f"type filter hook output priority 0; ip daddr {central} drop;"
     mended.on("server-3", f"nft 'table inet cut {{ chain out {{ {hook} }}; }}'")
     try:

@@ -338,7 +338,7 @@ def test_reboot__that_is_due_is_named_and_is_no_error(hosts: Hosts) -> None:
 
 
 def test_firewall__answers_echoes_and_no_flood(hosts: Hosts) -> None:
-    central = hosts.cluster.central.private
+    central = hosts.cluster.builder.private
 
     def echoes(node: str, number: int, pause: float) -> int:
         argv = f"{central} {number} {pause}"

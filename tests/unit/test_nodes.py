@@ -175,7 +175,7 @@ def test_central_node__can_t_go(inventory):
     cluster = load_cluster(inventory)
     rotation = Rotation(cluster, lambda: pytest.fail("a run"), print)
     with pytest.raises(TargetError, match="central"):
-        nodes.remove(rotation, cluster.central, lambda *_: pytest.fail("a run"))
+        nodes.remove(rotation, cluster.builder, lambda *_: pytest.fail("a run"))
     assert inventory.read_text() == TEXT
 
 

@@ -280,7 +280,7 @@ LISTEN = {
 def test_every_package_that_listens__is_behind_an_offer(three_node, monkeypatch):
     """A new package is quiet, or its port is offered: else nobody could reach it."""
     seen = set()
-    central = three_node.central
+    central = three_node.builder
     for roles in (central.roles, [r.replace("nfs", "glusterfs") for r in central.roles]):
         first = central.model_copy(update={"roles": (*roles, "dns")})
         cluster = three_node.model_copy(update={"nodes": (first, *three_node.nodes[1:])})

@@ -18,7 +18,7 @@ from tests.unit.conftest import ROOT
 
 def planned(declared, cluster, folders):
     items = ((item, "roles/x.py:1") for item in declared)
-    return make_plan(items, cluster.central, cluster, Renderer(folders))
+    return make_plan(items, cluster.builder, cluster, Renderer(folders))
 
 
 def test_every_node__gets_a_plan_without_a_host(three_node):
@@ -70,7 +70,7 @@ def test_own_role_that_lacks_a_file__is_a_mistake_and_not_the_shipped_one(three_
     own.write_text("words = open('/no/such/file').read()\n")
     cluster = three_node.model_copy(update={"path": tmp_path / "inventories/three-node.yml"})
     with pytest.raises(RoleError, match="No such file") as error:
-        plan_node(cluster.central, cluster)
+        plan_node(cluster.builder, cluster)
     assert error.value.where == f"{own}:1"
 
 

@@ -27,7 +27,7 @@ def content(tmp_path, three_node):
         (tmp_path / "templates/a.j2").write_text(text)
         renderer = Renderer([tmp_path / "templates"])
         wanted = template("a.j2", to="/etc/a")
-        return renderer.render(wanted, three_node.central, three_node).content
+        return renderer.render(wanted, three_node.builder, three_node).content
 
     return rendered
 

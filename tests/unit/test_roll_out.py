@@ -244,7 +244,7 @@ def taken_for(hosts, monkeypatch):
         asked: list[float] = []
 
         def exchange(name: str, request: dict[str, Any], heard: Hear, **options: Any) -> None:
-            if name == hosts.cluster.central.name:
+            if name == hosts.cluster.builder.name:
                 asked.append(time.monotonic())
                 if len(asked) <= times:
                     heard({"event": "busy", "holder": HOLDER})
@@ -271,13 +271,13 @@ def test_busy_host__is_waited_for_and_then_all_goes_on(hosts, taken_for):
 
 def test_busy_host__is_refused_when_the_time_is_up(hosts, taken_for):
     taken_for(1_000_000)
-    error = hosts.run(wait=0.2)[hosts.cluster.central.name].error
+    error = hosts.run(wait=0.2)[hosts.cluster.builder.name].error
     assert "since 03:00, and after 0 s it still is" in error.what
 
 
 def test_busy_host__is_asked_once_without_wait_and_the_refusal_names_it(hosts, taken_for):
     asked = taken_for(3)
-    error = hosts.run()[hosts.cluster.central.name].error
+    error = hosts.run()[hosts.cluster.builder.name].error
     assert len(asked) == 1
     assert "--wait 600" in error.do
 

@@ -55,7 +55,7 @@ CHECKS, LAST = [breaks], tidy
 def made(three_node, tmp_path, error):
     (tmp_path / "smoke.py").write_text(LEFT.format(error=error, path=f"{tmp_path}/log"))
     app = three_node.app.model_copy(update={"source_path": tmp_path})
-    nodes = (three_node.central,)  # of which no check of ours wants anything
+    nodes = (three_node.builder,)  # of which no check of ours wants anything
     return three_node.model_copy(update={"app": app, "nodes": nodes})
 
 

@@ -46,7 +46,7 @@ def way(home: Path) -> Callable[..., Hop]:
         (home / "config").chmod(0o600)
         (home.parent / "home.yml").write_text(INVENTORY.format(ssh=ssh))
         cluster = load_cluster(home.parent / "home.yml")
-        return hops.to_node(cluster.central, cluster)
+        return hops.to_node(cluster.builder, cluster)
 
     return to
 

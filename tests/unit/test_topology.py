@@ -56,7 +56,7 @@ def test_every_node__is_there_with_its_addresses(three_node):
 
 def test_ports__are_those_that_the_firewall_opens(three_node):
     said = words(three_node)
-    plan = plan_node(three_node.central, three_node)
+    plan = plan_node(three_node.builder, three_node)
     peers = [each.resource for each in plan.resources if isinstance(each.resource, Peers)]
     assert {each.name for each in peers} == {"mysql", "redis", "nfs_server"}
     for each in peers:

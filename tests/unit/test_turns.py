@@ -16,8 +16,10 @@ from nodriza.turns import Turns, how_many, refuse_bad_serial
 WELL, ILL = NodeResult("a"), NodeResult("a", error=HostRefused("no"))
 
 
-def turns(serial: int, max_failures: int = 0, first: str = "") -> Turns:
-    return Turns(serial, max_failures, threading.Event(), first)
+def turns(serial: int, max_failures: int = 0, **before: str) -> Turns:
+    """``before`` has a node's name, and the names of those that it waits for."""
+    waits = {name: others.split() for name, others in before.items()}
+    return Turns(serial, max_failures, threading.Event(), waits)
 
 
 def all_done(threads: Iterable[threading.Thread]) -> None:
@@ -99,8 +101,8 @@ def test_ctrl_c__ends_the_waiting():
     assert came == [False]
 
 
-def test_others__begin_when_the_first_has_begun_and_change_when_it_is_done():
-    many = turns(1, first="central")
+def test_node__begins_when_those_it_needs_have_begun_and_changes_when_they_are_done():
+    many = turns(1, child="central", video="central")
     with ThreadPoolExecutor(2) as pool:
         begun = pool.submit(many.begin, "child")
         turn = pool.submit(many.take, "video", serves=False)
@@ -115,13 +117,35 @@ def test_others__begin_when_the_first_has_begun_and_change_when_it_is_done():
         assert turn.result(timeout=5)
 
 
-def test_first_that_failed__leaves_all_others_alone_however_many_failures_are_borne():
-    many = turns(1, max_failures=5, first="central")
+def test_node_that_needs_two__waits_for_both():
+    many = turns(1, central="data queue", child="central data queue")
+    with ThreadPoolExecutor(1) as pool:
+        turn = pool.submit(many.take, "central", serves=False)
+        many.end("data", WELL)
+        time.sleep(0.05)
+        assert not turn.done()
+        many.end("queue", WELL)
+        assert turn.result(timeout=5)
+
+
+def test_node_that_failed__leaves_alone_those_who_need_it_however_many_failures_are_borne():
+    many = turns(1, max_failures=5, looked_at="central", late="central")
     many.begun("central")
-    assert many.begin("looked at")
+    assert many.begin("looked_at")
     many.end("central", ILL)
-    assert not many.take("looked at", serves=False)
+    assert not many.take("looked_at", serves=False)
     assert not many.begin("late")
+    assert many.begin("of another kind")
+    assert many.failed == ["central"]
+
+
+def test_node_that_was_left_alone__leaves_alone_those_who_need_it_and_is_no_failure_of_its_own():
+    many = turns(1, max_failures=5, central="data", child="central")
+    many.end("data", ILL)
+    assert not many.begin("central")
+    many.end("central", NodeResult("central", error=HostRefused("left alone"), denied=True))
+    assert not many.begin("child")
+    assert many.failed == ["data"]
 
 
 def test_nodes_that_serve_nobody__go_on_side_by_side():

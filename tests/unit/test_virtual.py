@@ -178,9 +178,9 @@ def test_reach__knows_how_to_log_in_without_asking_vagrant_again(inventory, monk
     cluster = load_cluster(inventory())
     notes(cluster, port=2222)
     reached = virtual.reach(cluster)
-    assert reached.central.ssh.host == "127.0.0.1"
-    assert reached.central.ssh.port == 2222
-    assert reached.central.ssh.user == "vagrant"
+    assert reached.builder.ssh.host == "127.0.0.1"
+    assert reached.builder.ssh.port == 2222
+    assert reached.builder.ssh.user == "vagrant"
     assert reached.share.engine == "nfs"
     assert virtual.ssh_argv(reached, "server-1")[-1] == "vagrant@127.0.0.1"
 
@@ -190,8 +190,8 @@ def test_emulated_machines__get_the_time_that_they_need(inventory, monkeypatch):
     cluster = load_cluster(inventory())
     notes(cluster, port=2222)
     reached = virtual.reach(cluster)
-    assert to_node(reached.central, reached).timeout == 120
-    assert to_node(cluster.central, cluster).timeout == 10
+    assert to_node(reached.builder, reached).timeout == 120
+    assert to_node(cluster.builder, cluster).timeout == 10
 
 
 def test_reach__asks_vagrant_after_it_has_made_another_machine(inventory, monkeypatch):

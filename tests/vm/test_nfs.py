@@ -105,7 +105,7 @@ def test_share__is_the_kernels_nfs_and_the_portmapper_is_off(site: Site) -> None
 
 def test_handle_that_nobody_was_given__opens_nothing_outside_of_the_share(site: Site) -> None:
     """As the root of a child, for a file that is MariaDB's alone, in both ways of sharing."""
-    central, app = site.cluster.central, site.cluster.app
+    central, app = site.cluster.builder, site.cluster.app
     secret = "/var/lib/mysql/not-for-others"
     sh(site, "server-1", f"install -m 600 -o mysql /dev/null {secret} && echo secret >{secret}")
     mysql = sh(site, "server-1", "id -u mysql").strip()
@@ -166,7 +166,7 @@ def test_touch_of_the_reload_file__is_noticed_within_seconds(
 
 
 def test_stranger__on_the_same_network_can_not_mount(site: Site) -> None:
-    central, app = site.cluster.central, site.cluster.app
+    central, app = site.cluster.builder, site.cluster.app
     address = central.private.rpartition(".")[0] + ".99"
     sh(site, "server-2", STRANGER.format(address=address))
     mount = MOUNT.format(source=f"{central.private}:{app.root}")

@@ -4,17 +4,17 @@ from tests.mutants.fault import Fault
 
 FAULTS = (
     Fault(
-        "the others do not wait for the central node",
+        "nobody waits for those that it needs",
         "nodriza/rollout.py:_wave",
-        "run.stop, first, together)",
+        "run.stop, before, together)",
         "run.stop, together=together)",
         ("test_roll_out.py",),
     ),
     Fault(
-        "a check waits for the central node",
+        "a check waits for the nodes that others need",
         "nodriza/rollout.py:_wave",
-        "if not run.check and any(",
-        "if any(",
+        "if not run.check and len",
+        "if len",
         ("test_roll_out.py",),
     ),
     Fault(
@@ -60,9 +60,9 @@ FAULTS = (
         ("test_roll_out.py",),
     ),
     Fault(
-        "the others go on after the central node has failed",
+        "who needs a node goes on after it has failed",
         "nodriza/turns.py:Turns._over",
-        "or self.first in self.failed",
+        "or lost ",
         "",
         ("test_turns.py",),
     ),
@@ -81,11 +81,32 @@ FAULTS = (
         ("test_turns.py",),
     ),
     Fault(
-        "a node changes before the central one is done",
+        "a node changes before those that it needs are done",
         "nodriza/turns.py:Turns.take",
-        "lambda: self.first in self._done and",
+        "lambda: self._all_before(node, self._done) and",
         "lambda:",
         ("test_turns.py",),
+    ),
+    Fault(
+        "a node that was left alone counts as one that failed",
+        "nodriza/turns.py:Turns.end",
+        " and not result.denied",
+        "",
+        ("test_turns.py",),
+    ),
+    Fault(
+        "of nodes that need each other the one that the others need comes last",
+        "nodriza/order.py:in_order",
+        "most = max(",
+        "most = min(",
+        ("test_order.py",),
+    ),
+    Fault(
+        "a job that several nodes do makes the others wait",
+        "nodriza/order.py:in_order",
+        "if len(found) == 1",
+        "if found",
+        ("test_order.py",),
     ),
     Fault(
         "a node that failed keeps its place",

@@ -72,7 +72,7 @@ FAULTS = (
     Fault(
         "a failed build is switched to",
         "nodriza/switch.py:Switch.take",
-        "if central.bad:",
+        "if built.bad:",
         "if False:",
         ("test_switch.py",),
     ),
@@ -142,8 +142,8 @@ FAULTS = (
     Fault(
         "a release that is not good on one node is switched to on the others",
         "nodriza/turns.py:Turns.end",
-        "(early or node in",
-        "(node in",
+        "early or node in self._needed",
+        "node in self._needed",
         ("test_turns.py",),
     ),
     Fault(

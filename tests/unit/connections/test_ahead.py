@@ -62,7 +62,7 @@ def test_connection_that_fails_ahead__fails_whoever_takes_it(
 ) -> None:
     with Connections(three_node) as connections:
         connections.begin(three_node.nodes)
-        assert connections.take(three_node.central) in opened
+        assert connections.take(three_node.builder) in opened
         with pytest.raises(HostKeyError):
             connections.take(three_node.node("server-3"))
 
@@ -70,7 +70,7 @@ def test_connection_that_fails_ahead__fails_whoever_takes_it(
 def test_connection_that_nobody_takes__is_closed(three_node: Cluster, opened: list[Way]) -> None:
     """As after a mistake in a role: hosts are left at once."""
     with Connections(three_node) as connections:
-        connections.begin([three_node.central])
+        connections.begin([three_node.builder])
     began = time.monotonic()
     while not opened:
         assert time.monotonic() < began + 5

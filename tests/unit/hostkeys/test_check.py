@@ -41,7 +41,7 @@ def test_key_under_a_hashed_name__is_known_beside_damaged_lines(
         f"|1|\n|1|x|y ssh-rsa AAAA\n{hashed} {ECDSA.get_name()} {ECDSA.get_base64()}\n"
     )
     with pytest.raises(paramiko.AuthenticationException):
-        connect(cluster.central, cluster, server.line(ECDSA))
+        connect(cluster.builder, cluster, server.line(ECDSA))
 
 
 def test_keys_of_other_hosts__are_not_read(
@@ -58,7 +58,7 @@ def test_keys_of_other_hosts__are_not_read(
         return real(line, number)
 
     monkeypatch.setattr(HostKeyEntry, "from_line", from_line)
-    hostkeys.check(to_node(cluster.central, cluster), ECDSA)
+    hostkeys.check(to_node(cluster.builder, cluster), ECDSA)
     assert read == [12]
 
 
@@ -74,7 +74,7 @@ def test_key_known_at_home__is_good_enough(
 ) -> None:
     hostkeys.pin(tmp_path / ".ssh/known_hosts", "198.18.7.11", RSA)
     with pytest.raises(paramiko.AuthenticationException):
-        connect(cluster.central, cluster, server.line(ECDSA, RSA))
+        connect(cluster.builder, cluster, server.line(ECDSA, RSA))
 
 
 def test_changed_key__names_both_fingerprints_and_the_line_of_the_old(
@@ -114,7 +114,7 @@ def test_pinned_key__counts_more_than_the_one_at_home(
     hostkeys.pin(tmp_path / ".ssh/known_hosts", "198.18.7.11", OTHER)
     hostkeys.pin(tmp_path / "home.known_hosts", "198.18.7.11", ECDSA)
     with pytest.raises(paramiko.AuthenticationException):
-        connect(cluster.central, cluster, server.line(ECDSA))
+        connect(cluster.builder, cluster, server.line(ECDSA))
 
 
 def test_node_with_its_own_file__is_looked_up_nowhere_else(
@@ -134,7 +134,7 @@ def test_unknown_gateway__is_called_by_its_own_name(cluster: Cluster) -> None:
 
 def test_second_key_of_one_type__is_known_as_well(cluster: Cluster, tmp_path: Path) -> None:
     """As while a host changes its key: ssh accepts every key that is listed."""
-    hop = to_node(cluster.central, cluster)
+    hop = to_node(cluster.builder, cluster)
     lines = [f"198.18.7.11 {key.get_name()} {key.get_base64()}\n" for key in (OTHER, ECDSA)]
     (tmp_path / "home.known_hosts").write_text("".join(lines))
     hostkeys.check(hop, ECDSA)
@@ -155,4 +155,4 @@ def test_patterns_of_a_known_hosts_file__mean_what_they_mean_to_ssh(
     cluster: Cluster, tmp_path: Path, names: str, known: bool
 ) -> None:
     (tmp_path / "home.known_hosts").write_text(f"{names}  ssh-rsa \t{RSA.get_base64()} comment\n")
-    assert bool(hostkeys.known(to_node(cluster.central, cluster))) is known
+    assert bool(hostkeys.known(to_node(cluster.builder, cluster))) is known

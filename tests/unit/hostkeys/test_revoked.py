@@ -26,7 +26,7 @@ def test_revoked_key__is_refused_though_it_is_known(
     with (tmp_path / file).open("a") as writer:
         writer.write(f"@revoked\t{names} {ECDSA.get_name()} {ECDSA.get_base64()}\n")
     with pytest.raises(HostKeyError, match="THE HOST KEY IS REVOKED") as caught:
-        connect(cluster.central, cluster, server.line(ECDSA))
+        connect(cluster.builder, cluster, server.line(ECDSA))
     assert f"{tmp_path / file}:" in str(caught.value)
     assert "hostkeys.accept" not in str(caught.value), "nobody is led to accept it"
 
@@ -38,7 +38,7 @@ def test_key_that_is_revoked_for_another_host__is_as_good_as_before(
     with (tmp_path / "home.known_hosts").open("a") as writer:
         writer.write(f"@revoked 198.18.7.12 {ECDSA.get_name()} {ECDSA.get_base64()}\n")
         writer.write(f"@revoked * {OTHER.get_name()} {OTHER.get_base64()}\n")
-    hostkeys.check(to_node(cluster.central, cluster), ECDSA)
+    hostkeys.check(to_node(cluster.builder, cluster), ECDSA)
 
 
 def test_accept__takes_no_revoked_key_whatever_is_typed(
@@ -60,7 +60,7 @@ def test_line_that_revokes_and_is_damaged__is_refused_with_its_place(
     with (tmp_path / "home.known_hosts").open("a") as writer:
         writer.write("@revoked 198.18.7.11 ssh-rsa\n")
     with pytest.raises(HostKeyError, match=r"home\.known_hosts:2: .*can't be read"):
-        hostkeys.check(to_node(cluster.central, cluster), ECDSA)
+        hostkeys.check(to_node(cluster.builder, cluster), ECDSA)
 
 
 def test_authority_of_certificates__makes_nobody_known_and_is_named(
@@ -69,7 +69,7 @@ def test_authority_of_certificates__makes_nobody_known_and_is_named(
     line = f"@cert-authority *.7.11 {ECDSA.get_name()} {ECDSA.get_base64()}\n"
     (tmp_path / ".ssh/known_hosts").write_text(line)
     with pytest.raises(HostKeyError, match="unknown host key") as caught:
-        hostkeys.check(to_node(cluster.central, cluster), ECDSA)
+        hostkeys.check(to_node(cluster.builder, cluster), ECDSA)
     assert f"{tmp_path}/.ssh/known_hosts:1 trusts an authority" in str(caught.value)
     assert "certificates of hosts are not understood here" in str(caught.value)
 
@@ -80,7 +80,7 @@ def test_keys_that_can_not_be_read__are_not_taken_for_none(
     hostkeys.pin(tmp_path / "home.known_hosts", "198.18.7.11", ECDSA)
     (tmp_path / ".ssh/known_hosts").mkdir()
     with pytest.raises(HostKeyError, match=r"known_hosts: the keys of hosts can't be read"):
-        hostkeys.check(to_node(cluster.central, cluster), ECDSA)
+        hostkeys.check(to_node(cluster.builder, cluster), ECDSA)
 
 
 @pytest.mark.parametrize("form", ["plain", "krl"])
@@ -96,7 +96,7 @@ def test_revoked_host_keys_of_ssh_config__are_refused(
         argv = ["ssh-keygen", "-q", "-k", "-f", str(krl), str(public)]
         subprocess.run(argv, check=True, timeout=20)
         public = krl
-    hop = replace(to_node(cluster.central, cluster), revoked=(str(public),))
+    hop = replace(to_node(cluster.builder, cluster), revoked=(str(public),))
     with pytest.raises(HostKeyError, match="REVOKED"):
         hostkeys.check(hop, ECDSA)
     with pytest.raises(HostKeyError, match="CHANGED"):

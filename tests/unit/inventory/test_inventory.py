@@ -34,7 +34,7 @@ def test_the_lab__is_what_its_file_says(three_node):
         "server-3",
         "video-1",
     ]
-    assert three_node.central.address == "198.18.7.11"
+    assert three_node.builder.address == "198.18.7.11"
     assert [node.web_address for node in three_node.children] == ["198.18.8.12", "198.18.8.13"]
     assert [node.number for node in three_node.nodes] == [1, 2, 3, 1]
     assert three_node.nodes_of("video") == (three_node.node("video-1"),)
@@ -78,11 +78,11 @@ def test_the_example__loads(lab_state, tmp_path):
     assert len(cluster.children) == 49
     assert cluster.node("server-50").public == "203.0.113.150"
     assert cluster.node("video-3").memory_mb == cluster.node("video-1").memory_mb == 8192
-    assert cluster.central.ssh.gateway is None
-    assert cluster.central.ssh.user == "deploy"
+    assert cluster.builder.ssh.gateway is None
+    assert cluster.builder.ssh.user == "deploy"
     assert cluster.node("server-2").ssh.port == 2222
-    assert cluster.central.ssh.known_hosts == tmp_path / "inventories" / "production.known_hosts"
-    assert cluster.central.ssh.key == Path("~/.ssh/id_ed25519").expanduser()
+    assert cluster.builder.ssh.known_hosts == tmp_path / "inventories" / "production.known_hosts"
+    assert cluster.builder.ssh.key == Path("~/.ssh/id_ed25519").expanduser()
     assert cluster.node("video-1").variables == {
         "timezone": "Europe/Madrid",
         "celery_concurrency": 4,
@@ -128,19 +128,19 @@ def test_settings__nearest_to_the_node_win(write):
     assert child.variables == {"a": 1, "b": 2, "c": 3}
     assert (child.ssh.user, child.ssh.port, child.ssh.gateway) == ("deploy", 3, "server-1")
     assert child.ssh.key == cluster.path.parent / "keys" / "id"
-    assert cluster.central.ssh.port == 1
+    assert cluster.builder.ssh.port == 1
 
 
 def test_gateway__of_all_nodes_is_reached_without_itself(write):
     cluster = load_cluster(write(GOOD + "ssh: {gateway: server-1}\n"))
-    assert cluster.central.ssh.gateway is None
+    assert cluster.builder.ssh.gateway is None
     assert cluster.node("server-2").ssh.gateway == "server-1"
 
 
 def test_gateway__null_undoes_the_clusters(write):
     text = GOOD.replace("kind: child,", "kind: child, ssh: {gateway: null},")
     cluster = load_cluster(write(text + "ssh: {gateway: 'jump@192.0.2.1:2222'}\n"))
-    assert cluster.central.ssh.gateway == "jump@192.0.2.1:2222"
+    assert cluster.builder.ssh.gateway == "jump@192.0.2.1:2222"
     assert cluster.node("server-2").ssh.gateway is None
 
 
@@ -150,7 +150,7 @@ def test_roles__default_stands_for_the_list_before(write, tmp_path):
         (tmp_path / "roles" / f"{name}.py").write_text("raise SystemExit", encoding="utf-8")
     text = GOOD + "roles: [default, munin]\nkinds: {child: {roles: [varnish, default]}}\n"
     cluster = load_cluster(write(text))
-    assert cluster.central.roles == (
+    assert cluster.builder.roles == (
         "base", "firewall", "nfs_server", "mysql", "redis", "app", "munin",
     )  # fmt: skip
     assert cluster.node("server-2").roles == (
@@ -171,7 +171,7 @@ def test_roles__the_default_ones_exist(three_node):
 
 def test_share__decides_the_roles(write):
     cluster = load_cluster(write(GOOD + "share: {engine: glusterfs}\n"))
-    assert "glusterfs_server" in cluster.central.roles
+    assert "glusterfs_server" in cluster.builder.roles
     assert "glusterfs_client" in cluster.node("server-2").roles
 
 
@@ -227,7 +227,7 @@ def test_lab_overlay__changes_the_share_and_how_to_log_in(write, lab_state):
     text = GOOD + "ssh: {user: deploy, key: mine}\nlab:\n"
     cluster = load_cluster(write(text))
     assert cluster.share.engine == "glusterfs"
-    assert "glusterfs_server" in cluster.central.roles
+    assert "glusterfs_server" in cluster.builder.roles
     assert cluster.lab_overlay is not None
     assert cluster.lab_overlay.netns == "nodriza-shop"
     for node in cluster.nodes:

@@ -140,7 +140,7 @@ def test_any_text__is_a_cluster_or_an_inventory_error(folder, text):
     file.write_bytes(text.encode("utf-8", "surrogatepass"))
     problems = []
     try:
-        assert load_cluster(file).central
+        assert load_cluster(file).builder
     except InventoryError as error:
         problems = error.problems
         assert problems

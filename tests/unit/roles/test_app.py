@@ -36,7 +36,7 @@ def test_environment__names_the_site_and_the_child_itself_as_hosts(three_node):
 
 
 def test_central__change_of_address_reaches_the_children_in_the_same_run(three_node):
-    moved = three_node.central.model_copy(update={"private": "198.18.7.99"})
+    moved = three_node.builder.model_copy(update={"private": "198.18.7.99"})
     nodes = (moved, *three_node.children, *three_node.nodes_of("video"))
     fields = {k: getattr(three_node, k) for k in type(three_node).model_fields}
     cluster = type(three_node)(**fields | {"nodes": nodes})

@@ -57,14 +57,13 @@ def test_templates__are_in_the_folder_of_the_role_that_uses_them_and_none_is_lef
     three_node, gluster
 ):
     used = set()
-    tls = {"mode": "acme", "ca": ROOT / "setup.py"}
-    with_tls = remake(three_node, tls=three_node.tls.model_copy(update=tls))
-    for cluster in (three_node, gluster, with_tls):
+    fetched = with_tls(three_node, "acme", ca=ROOT / "setup.py")
+    for cluster in (three_node, gluster, fetched):
         for node in cluster.nodes:
             for name in ROLES:
                 used |= sources(name, role(name)(node, cluster))
     needs = Requirements("requirements.txt", "b", "uv")
-    made = role("build")(three_node.central, three_node, "a", "b", Upload("/app", "a"), needs)
+    made = role("build")(three_node.builder, three_node, "a", "b", Upload("/app", "a"), needs)
     used |= sources("build", made)
     folder = ROOT / "templates"
     assert used == {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
@@ -145,7 +144,7 @@ NO_ZONE = {
 
 def test_services__that_know_the_time_zone_from_their_start_follow_it(cluster):
     """tzset(3): a process reads /etc/localtime once."""
-    central = cluster.central.model_copy(update={"roles": (*cluster.central.roles, "dns")})
+    central = cluster.builder.model_copy(update={"roles": (*cluster.builder.roles, "dns")})
     cluster = remake(cluster, nodes=(central, *cluster.nodes[1:]))
     seen = set()
     for node in cluster.nodes:
@@ -160,4 +159,4 @@ def test_services__that_know_the_time_zone_from_their_start_follow_it(cluster):
 def test_node__without_the_role_base_needs_no_zone(three_node):
     node = three_node.node("server-2")
     bare = node.model_copy(update={"roles": tuple(r for r in node.roles if r != "base")})
-    assert resources(remake(three_node, nodes=(three_node.central, bare)), "server-2", Service)
+    assert resources(remake(three_node, nodes=(three_node.builder, bare)), "server-2", Service)

@@ -30,7 +30,7 @@ def test_database__leaves_memory_for_the_rest(three_node):
     for name in ("redis.conf", "redis-cache.conf"):
         redis = content(three_node, "server-1", f"/etc/redis/{name}")
         pool += int(re.search(r"^maxmemory (\d+)mb$", redis, re.MULTILINE)[1])
-    assert pool <= three_node.central.memory_mb / 2
+    assert pool <= three_node.builder.memory_mb / 2
 
 
 def test_mysql_and_redis__listen_on_the_private_network_only(three_node):

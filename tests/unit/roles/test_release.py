@@ -41,7 +41,7 @@ def local(three_node):
 def build(cluster, tree=TREE, breaking=False, **more):
     known = {"file": "requirements.txt", "id": "bbb", "installer": "uv"}
     needs = Requirements(**{**known, **more})
-    made = role("build")(cluster.central, cluster, "aaa", "bbb", tree, needs, breaking)
+    made = role("build")(cluster.builder, cluster, "aaa", "bbb", tree, needs, breaking)
     return list(made)
 
 

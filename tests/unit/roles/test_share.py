@@ -57,7 +57,7 @@ def test_nfs__is_exported_to_nobody_when_there_is_nobody(three_node):
     """A line without a client would export to the whole world (exports(5))."""
     alone = type(three_node)(
         **{k: getattr(three_node, k) for k in type(three_node).model_fields}
-        | {"nodes": (three_node.central,)}
+        | {"nodes": (three_node.builder,)}
     )
     assert settings(content(alone, "server-1", "/etc/exports.d/videoteca.exports")) == []
     assert "saddr {" not in content(alone, "server-1", "/etc/nftables.conf")
@@ -67,7 +67,7 @@ def test_share__is_mounted_where_the_central_has_it(cluster):
     for name in ("server-2", "video-1"):
         (mount,) = resources(cluster, name, Mount)
         assert mount.path == cluster.app.root
-        assert mount.source.startswith(f"{cluster.central.private}:/")
+        assert mount.source.startswith(f"{cluster.builder.private}:/")
         assert "nofail" in mount.options  # the node boots without its share
 
 
