@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from nodriza.app_variables import environment_files, tried_with
 from nodriza.plan import Plan, declared, make_plan, plan_node
-from nodriza.release import Release
+from nodriza.release import Release, source_name
 from nodriza.releases import question
 from nodriza.render import Renderer
 from nodriza.requirements import Requirements, read_requirements
@@ -126,7 +126,7 @@ def build_plan(
 def upload(cluster: Cluster, release: str, source: Source) -> Upload:
     """The source on the builder. Of it travels what the release that serves does not have."""
     return Upload(
-        f"{cluster.app.release_folder}/{release}/app",
+        f"{cluster.app.release_folder}/{release}/{source_name(cluster)}",
         source.sha256,
         files=len(source.entries),
         size=source.size,

@@ -8,8 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nodriza.resources import Copy, Environment, File, Preflight, Trial, Venv
+from nodriza.resources import Copy, Environment, File, Intact, Preflight, Trial, Venv
+from nodriza.resources.built import MARKER as BUILT
 from nodriza.resources.environment import RECIPE
+from nodriza.resources.upload import MARKER as SENT
+from nodriza.resources.venv import MARKER as INSTALLED
 from nodriza.resources.venv import PINNED
 
 if TYPE_CHECKING:
@@ -78,6 +81,29 @@ def environment(cluster: Cluster, to: Release) -> Environment:
     )
 
 
+def intact(
+    cluster: Cluster, release_id: str, venv_id: str, python: str = ""
+) -> tuple[Intact, Intact]:
+    """A release and its environment, as they were on the node that made them; with ``python``
+    for no other one.
+    """
+    app = cluster.app
+    return (
+        Intact(
+            f"{app.release_folder}/{release_id}",
+            seal=app.seal(release_id),
+            markers=(f"{source_name(cluster)}/{SENT}", f"app/{BUILT}"),
+            parts=("source", "app", "venv", "static"),
+        ),
+        Intact(
+            f"{app.venv_folder}/{venv_id}",
+            seal=app.seal(VENV + venv_id),
+            markers=(INSTALLED,),
+            python=python,
+        ),
+    )
+
+
 def apart(cluster: Cluster, folder: str, venv_id: str) -> tuple[Venv, Venv]:
     """uv, and an environment of the release in ``folder``, with nothing said of what is installed:
     both are built by a user without rights, out of reach of all else.
@@ -99,23 +125,29 @@ def apart(cluster: Cluster, folder: str, venv_id: str) -> tuple[Venv, Venv]:
         requirements="",
         pip=True,
         unit=f"nodriza-{app.name}-environment",
-        folder=f"{folder}/app",
+        folder=folder,
         scratch=f"{app.own}/build",
     )
     return uv, venv
 
 
-def recipe(folder: str, requirements: Requirements) -> tuple[str, tuple[File, ...]]:
+def source_name(cluster: Cluster) -> str:
+    """Where a release has what was sent: "app", unless the project's own commands make that."""
+    return "source" if cluster.app.hooks.build else "app"
+
+
+def recipe(folder: str, source: str, requirements: Requirements) -> tuple[str, tuple[File, ...]]:
     """What is installed, a path in the release in ``folder``; and the files that say so there, for
-    nodes that make the environment themselves.
+    nodes that make the environment themselves. ``source`` is the name of what was sent.
     """
-    file = f"app/{requirements.file}"
+    file = f"{source}/{requirements.file}"
     what = file.rpartition("/")[0] if requirements.package else file
     files = []
     if requirements.pinned:
         what = PINNED
         files.append(File(f"{folder}/{PINNED}", requirements.pinned))
     about = {
+        "folder": source,
         "requirements": what,
         "digest": requirements.id,
         "installer": requirements.installer,

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from nodriza.app_variables import environment_files, switched_with
 from nodriza.errors import Interrupted, NodrizaError
 from nodriza.plan import Declared, Plan, Planned, declared, make_plan, plan_node
-from nodriza.release import VENV, Release
+from nodriza.release import Release, intact
 from nodriza.releases import Releases, of, read
 from nodriza.render import Renderer
-from nodriza.resources import Copy, Environment, Health, Intact, Service
+from nodriza.resources import Copy, Environment, File, Health, OldReleases, Service
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
@@ -156,13 +156,18 @@ def release_plan(
     """
     kept = (*there.kept(to.id), *also)
     taken = list(declared("release", node, cluster, to, how, kept, there.newest(to, kept)))
-    copies = tuple(item.id for item, _ in taken if isinstance(item, (Copy, Environment)))
+    copies = tuple(item.id for item, _ in taken if isinstance(item, (Copy, Environment, File)))
     whole = plan_node(node, cluster, renderer)
     items = itertools.chain(
         switched_with(cluster, taken, environment_files(cluster, whole)),
         followers(cluster, whole, copies if to.id == there.current else ()),
     )
-    return make_plan(items, node, cluster, renderer)
+    return make_plan(sorted(items, key=_place), node, cluster, renderer)
+
+
+def _place(item: tuple[Declared, str]) -> int:
+    """What nobody works in any more goes when the services have begun anew. ``Health`` is last."""
+    return isinstance(item[0], OldReleases) + 2 * isinstance(item[0], Health)
 
 
 def followers(
@@ -199,7 +204,7 @@ def as_recorded(
     if "app" not in node.roles or not (to and to.tree and to.environment):
         return []
     plan = release_plan(cluster, node, renderer, to, "deploy", there)
-    app, link = cluster.app, f"link:{cluster.app.current}"
+    link = f"link:{cluster.app.current}"
     own = [
         planned
         for planned in plan.resources
@@ -207,11 +212,8 @@ def as_recorded(
     ]
     if not node.builds:
         return own
-    built = (
-        Intact(f"{app.release_folder}/{to.id}", seal=app.seal(to.id)),
-        Intact(f"{app.venv_folder}/{to.venv}", seal=app.seal(VENV + to.venv)),
-    )
-    return [*own, *(Planned(each, "fab drift") for each in built)]
+    made = intact(cluster, to.id, to.venv)
+    return [*own, *(Planned(each, "fab drift") for each in made)]
 
 
 class Stragglers:

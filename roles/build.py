@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from nodriza.inventory import Cluster, Node
-from nodriza.release import PYTHON, VENV, apart, preflight, recipe, step
+from nodriza.release import PYTHON, VENV, apart, intact, preflight, recipe, source_name, step
 from nodriza.render import Template
 from nodriza.requirements import Requirements
 from nodriza.resources import (
     Built,
     Command,
-    Intact,
     Link,
     Migrations,
     Resource,
@@ -56,15 +55,14 @@ def _made(
     folder, venv_id = f"{app.release_folder}/{release_id}", requirements.id
     venv_folder = f"{app.venv_folder}/{venv_id}"
     python = f"{folder}/venv/bin/python"
-    yield Intact(folder, seal=app.seal(release_id))
-    yield Intact(venv_folder, seal=app.seal(VENV + venv_id), python=PYTHON)
+    yield from intact(cluster, release_id, venv_id, PYTHON)
     *tools, venv = _environment(cluster, folder, requirements)
     # Root's, both: the application can't change its own code.
     yield tree
     yield from tools
     yield venv
     yield Link(f"{folder}/venv", venv_folder)
-    hooked = _hooked(cluster, f"{folder}/app", venv_folder)
+    hooked = _hooked(cluster, f"{folder}/app", tree.path, venv_folder)
     yield from hooked
     # Its user may not write here, so each of its processes would compile everything anew.
     # By Debian's Python: what the environment's own would load is somebody else's.
@@ -112,24 +110,35 @@ def _environment(
     uv, venv = apart(cluster, folder, requirements.id)
     if requirements.installer == "uv":
         yield uv
-    what, files = recipe(folder, requirements)
+    source = source_name(cluster)
+    what, files = recipe(folder, source, requirements)
     yield from files
     yield replace(
         venv,
         requirements=f"{folder}/{what}",
+        folder=f"{folder}/{source}",
         digest=requirements.id,
         uv=f"{uv.path}/bin/uv" if requirements.installer == "uv" else "",
     )
 
 
-def _hooked(cluster: Cluster, tree: str, venv: str) -> tuple[Built, ...]:
-    """The tree, after the project's own build commands."""
+def _hooked(cluster: Cluster, tree: str, source: str, venv: str) -> tuple[Built, ...]:
+    """The tree that the project's own build commands make of the source."""
     app = cluster.app
     if not app.hooks.build:
         return ()
     unit = f"nodriza-{app.name}-build"
     return (
-        Built(tree, app.hooks.build, app.builder, unit, venv, app.hidden_from_builder, app.cache),
+        Built(
+            tree,
+            source=source,
+            commands=app.hooks.build,
+            user=app.builder,
+            unit=unit,
+            venv=venv,
+            hidden=app.hidden_from_builder,
+            cache=app.cache,
+        ),
     )
 
 

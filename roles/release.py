@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from nodriza.inventory import Cluster, Node
 from nodriza.release import PYTHON, Release, copy, environment, trial
-from nodriza.resources import Interpreter, Link, OldReleases, Resource, Served
+from nodriza.resources import File, Interpreter, Link, OldReleases, Resource, Served
 
 
 def release(
@@ -39,6 +39,10 @@ def release(
         yield trial(cluster, folder, ("/healthz", 0), *app.asked)
     elif not central:
         yield trial(cluster, folder)  # its Python may be another one than the central node's
+    if not central and app.releases == "share":
+        # One that is made anew changes nothing on this node, and who works in it begins anew.
+        numbers = [seal["number"] for seal in (to.tree, to.environment) if seal]
+        yield File(app.begun, f"{' '.join(map(str, numbers))}\n")
     current = Link(app.current, folder)
     yield current
     if central or app.releases == "local":

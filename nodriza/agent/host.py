@@ -6,6 +6,7 @@ that a test can let a resource loose on a temporary directory.
 
 from __future__ import annotations
 
+import errno
 import grp
 import os
 import pwd
@@ -100,6 +101,8 @@ class Host:
         """Releases that were found fit in this run, by their folder: ``Preflight``."""
         self.tried: "set[str]" = set()
         """Ids of the ``Trial``s of this run that what serves has passed."""
+        self.working: "Dict[str, set[str]]" = {}
+        """Folders, and where in them processes were when ``OldReleases`` took the rest away."""
         self.fetch: Fetch = _nobody_sends
         """Asks the controller for parts of a source (``nodriza.agent.line``)."""
 
@@ -291,9 +294,23 @@ class Host:
             self.own(path, "root", "root", "0755")
 
     def rename(self, path: str, to: str) -> None:
-        """Give a file or a tree another name in the same folder."""
-        with self._changing(path) as (real, _):
-            os.rename(real, os.path.join(os.path.dirname(real), os.path.basename(to)))
+        """Give a file or a tree another name on the same file system."""
+        with self._changing(path) as (real, _), self._changing(to) as (target, _):
+            os.rename(real, target)
+
+    def exchange(self, path: str, other: str) -> None:
+        """Two trees change places, so that none of the two names is ever without one.
+
+        Where the file system has no such call, ``path`` is nowhere between two renames.
+        """
+        with self._changing(path) as (real, _), self._changing(other) as (beside, _):
+            if _exchanged(real, beside):
+                return
+            folder, name = os.path.split(beside)
+            on_the_way = os.path.join(folder, ASIDE.format(name))
+            os.rename(real, on_the_way)
+            os.rename(beside, real)
+            os.rename(on_the_way, beside)
 
     def touch(self, path: str) -> None:
         """Set the modification time of what is there to now."""
@@ -366,6 +383,24 @@ def _unlink(path: str) -> None:
     """What a killed run left."""
     if os.path.lexists(path):
         os.unlink(path)
+
+
+def _exchanged(path: str, other: str) -> bool:
+    """By one call (renameat2(2), RENAME_EXCHANGE, which Python's os does not have); ``False``
+    where the file system or the C library has none.
+    """
+    import ctypes  # noqa: PLC0415  hardly any run replaces a tree
+
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE (linux/fcntl.h, linux/fs.h)
+    library = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(library, "renameat2"):
+        return False
+    if not library.renameat2(here, os.fsencode(path), here, os.fsencode(other), exchange):
+        return True
+    number = ctypes.get_errno()
+    if number in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+        return False
+    raise OSError(number, os.strerror(number), path)
 
 
 def _refuse_shared(*paths: Optional[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import stat
 from contextlib import contextmanager
@@ -18,16 +19,17 @@ FLUSHING = 3600
 
 
 @contextmanager
-def made_whole(host: Host, path: str) -> Iterator[str]:
+def made_whole(host: Host, path: str, *, used: str = "") -> Iterator[str]:
     """An empty folder beside ``path``, root's alone; filled, it takes the place of ``path``.
 
-    Complete, or not there: it is flushed in one go before it is renamed, and gone if anything
-    goes wrong. (A flush of each of ten thousand files takes half a minute.) Between the two
-    renames there is no tree, for an instant; never half of one. What was at ``path`` goes.
+    Complete, or not there: it is flushed in one go before it takes its place, and gone if anything
+    goes wrong. (A flush of each of ten thousand files takes half a minute.) What was at ``path``
+    is there until then, and goes. ``used`` is a release or an environment that ``path`` is, or is
+    in: processes may be at work in what was there, so that is kept aside (``OldReleases``).
     The folder that it is in is made as well, and goes with it if anything goes wrong.
     """
     folder, name = os.path.split(path.rstrip("/"))
-    new, old = (f"{folder}/{pattern.format(name)}" for pattern in (TEMPORARY, ASIDE))
+    new = f"{folder}/{TEMPORARY.format(name)}"
     ours = new if os.path.isdir(host.at(folder)) else folder
     host.remove(new)
     try:
@@ -38,11 +40,23 @@ def made_whole(host: Host, path: str) -> Iterator[str]:
     except BaseException:
         host.remove(ours)
         raise
-    if host.stat(path) is not None:
-        host.remove(old)
-        host.rename(path, old)
-    host.rename(new, path)
-    host.remove(old)
+    if host.stat(path) is None:
+        host.rename(new, path)
+        return
+    host.exchange(new, path)
+    if used:
+        aside = _aside(host, path, used)
+        host.mkdirs(os.path.dirname(aside))
+        host.rename(new, aside)
+    else:
+        host.remove(new)
+
+
+def _aside(host: Host, path: str, used: str) -> str:
+    """Where nothing is yet, beside ``used``."""
+    folder, name = os.path.split(used)
+    places = (f"{folder}/{ASIDE.format(f'{name}.{number}')}" for number in itertools.count(1))
+    return next(place for each in places if host.stat(place := each + path[len(used) :]) is None)
 
 
 @contextmanager

@@ -99,6 +99,11 @@ class App(AppSettings):
         return f"{self.own}/newest"
 
     @property
+    def begun(self) -> str:
+        """Which making of the release in use this node's processes began with; on a share."""
+        return f"{self.own}/begun"
+
+    @property
     def static(self) -> str:
         """The static files of the release that serves. To its processes it is told without the
         link: they stay with the release that they began with.

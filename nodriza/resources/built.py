@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, List, Sequence, Tuple
 
@@ -22,15 +23,16 @@ LINES = 20
 
 @dataclass(frozen=True)
 class Built(Resource):
-    """In the tree ``path`` all of ``commands`` have been run, or none.
+    """The tree ``path`` is what all of ``commands`` have made of the tree ``source``.
 
     They are lines for sh. ``user``, who has no rights, runs them in a transient unit
-    (``nodriza.agent.transient``) and in a copy of the tree, which they see as ``path``. They may
+    (``nodriza.agent.transient``) and in a copy of the source, which they see as ``path``. They may
     change that copy and ``cache``, and don't see what is ``hidden``; programs of the environment
-    ``venv`` come first in their PATH. The copy becomes root's own and takes the tree's place.
+    ``venv`` come first in their PATH. The copy becomes root's own and takes its place.
     """
 
     path: str
+    source: str
     commands: Tuple[str, ...]
     user: str
     unit: str
@@ -50,7 +52,7 @@ class Built(Resource):
 
     @classmethod
     def look(cls, host: Host, many: Sequence[Built]) -> List[State]:
-        """Reads the marker, which a tree that has just arrived does not have."""
+        """Reads the marker."""
         return [one._look(host) for one in many]
 
     def _look(self, host: Host) -> State:
@@ -60,11 +62,21 @@ class Built(Resource):
         return {"sha256": marker.decode("ascii", "replace").strip()}
 
     def fix(self, host: Host, now: State) -> None:
-        """Run them one after the other; the first that fails leaves the tree as it was."""
+        """Run them one after the other; the first that fails leaves what is there as it is."""
         transient.free(host, self.unit, patient=False)  # before its folder goes
-        with tree.made_whole(host, self.path) as new:
+        is_new = host.stat(self.path) is None
+        host.mkdirs(self.path)  # what the copy is mounted on, for the unit alone
+        try:
+            self._make(host, "" if is_new else os.path.dirname(self.path))
+        except BaseException:
+            if is_new:
+                host.remove(self.path)
+            raise
+
+    def _make(self, host: Host, used: str) -> None:
+        with tree.made_whole(host, self.path, used=used) as new:
             real = host.at(new)
-            host.run(["cp", "-R", "-T", "--", host.at(self.path), real], timeout=None)
+            host.run(["cp", "-R", "-T", "--", host.at(self.source), real], timeout=None)
             host.run(["chown", "-R", "-h", f"{self.user}:", real])
             host.own(new, self.user, host.group_of(self.user), "0755")
             for command in self.commands:

@@ -57,7 +57,7 @@ class Copy(Resource):
         """Unpacked beside its place, compared and renamed."""
         folder, name = os.path.split(self.path.rstrip("/"))
         pack = f"{folder}/{TEMPORARY.format(name + '.tar')}"
-        with tree.made_whole(host, self.path) as new:
+        with tree.made_whole(host, self.path, used=self.path) as new:
             try:
                 host.copy(self.pack, pack, sha256=self.sha256, size=self.size)
                 argv = ["tar", "--extract", "--file", host.at(pack), "--directory", host.at(new)]

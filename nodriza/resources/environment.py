@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from nodriza.agent.host import Host
 
 RECIPE = "environment.json"
-"""In a release: ``requirements``, a path in it, ``digest`` and ``installer``, for those that make
-its environment themselves.
+"""In a release: ``requirements``, a path in it, the name of the ``folder`` that relative paths in
+them begin in, ``digest`` and ``installer``, for those that make its environment themselves.
 """
 
 
@@ -112,6 +112,7 @@ class Environment(Resource):
         venv = dataclasses.replace(
             self.venv,
             requirements=f"{self.release}/{recipe['requirements']}",
+            folder=f"{self.release}/{recipe['folder']}",
             digest=recipe["digest"],
         )
         if recipe["installer"] == "uv":

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, List, Sequence
+from typing import TYPE_CHECKING, ClassVar, List, Sequence, Tuple
 
 from nodriza.agent import tree
 from nodriza.resources.base import Resource, State
@@ -18,14 +19,18 @@ if TYPE_CHECKING:
 class Intact(Resource):
     """The tree ``path`` holds what its ``seal`` says, or is not there (``Sealed``).
 
-    It stands before what makes the tree. A tree that somebody has changed is taken away with
-    its seal, and is then made anew by what follows. With ``python`` it is an environment, and
-    one that was made for another Python than this host's is none (the host's Debian is another
-    release than it was).
+    It stands before what makes the tree. One that somebody has changed loses its seal and its
+    ``markers``, files in it that say of what it was made. So it is made anew by what follows,
+    beside its place: it may be in use. ``parts`` are the names in it that are made so; any other
+    goes at once, for nothing runs there. With ``python`` it is an environment, and one that was
+    made for another Python than this host's is none (the host's Debian is another release than it
+    was).
     """
 
     path: str
     seal: str
+    markers: Tuple[str, ...] = ()
+    parts: Tuple[str, ...] = ()
     python: str = ""
 
     ALONE: ClassVar[bool] = True
@@ -48,6 +53,19 @@ class Intact(Resource):
         return host.stat(self.path) is None or tree.digest(host, self.path) == seal["tree"]
 
     def fix(self, host: Host, now: State) -> None:
-        """The tree first: a seal without a tree says nothing."""
-        host.remove(self.path)
+        """The seal last: without it nobody would look at the tree again."""
+        if not _is_folder(host, self.path):
+            host.remove(self.path)
+        for name in host.list(self.path) if self.parts else ():
+            if name not in self.parts:
+                host.remove(f"{self.path}/{name}")
+        for marker in self.markers:
+            path = f"{self.path}/{marker}"
+            if _is_folder(host, os.path.dirname(path)):  # a link there may lead anywhere
+                host.remove(path)
         host.remove(self.seal)
+
+
+def _is_folder(host: Host, path: str) -> bool:
+    seen = host.stat(path)
+    return seen is not None and seen.type == "directory"

@@ -53,6 +53,8 @@ class OldReleases(Resource):
 
     def fix(self, host: Host, now: State) -> None:
         """Each gets another name before it is taken apart: half a release must not be one."""
+        # One that ends while others are taken away makes no more to do in this run.
+        host.working = {place: at_work(host, place) for place in (self.path, self.venvs)}
         releases, venvs, packs, seals = self._too_old(host)
         if packs:
             paths = [host.at(f"{self.packs}/{name}") for name in packs]
@@ -69,12 +71,12 @@ class OldReleases(Resource):
         kept = {*self.kept, os.path.basename((host.readlink(self.current) or "").rstrip("/"))}
         there = _folders(host, self.path)
         if not kept.issuperset(there):
-            kept |= at_work(host, self.path)
+            kept |= at_work(host, self.path) | host.working.get(self.path, set())
         stay = [name for name in there if name in kept or _is_hidden(name)]
         links = [host.readlink(f"{self.path}/{name}/venv") or "" for name in stay]
         used = {os.path.basename(link) for link in links}
         if not used.issuperset(_folders(host, self.venvs)):
-            used |= at_work(host, self.venvs)
+            used |= at_work(host, self.venvs) | host.working.get(self.venvs, set())
         venvs = [n for n in _folders(host, self.venvs) if n not in used and not _is_hidden(n)]
         names = {*stay, *(f"venv-{name}" for name in used)}
         return (

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Optional, Sequence
 
 from nodriza.agent import tree
+from nodriza.agent.host import is_temporary
 from nodriza.agent.room import refuse_full
 from nodriza.resources.base import Resource, State
 
@@ -62,6 +63,8 @@ class Sealed(Resource):
 
     def fix(self, host: Host, now: State) -> None:
         """The pack first, so that a run that was cut short does both again."""
+        for name in filter(is_temporary, host.list(self.path)):
+            host.remove(f"{self.path}/{name}")  # what a run that was killed left
         found = tree.digest(host, self.path)
         if found is None:
             host.refuse(f"{self.path} is not there")

@@ -6,7 +6,7 @@ import json
 import os
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Iterator, List, Sequence, Set, Tuple
+from typing import TYPE_CHECKING, Any, ClassVar, Iterator, List, Sequence, Set, Tuple
 
 from nodriza.agent import inside, transient, tree
 from nodriza.agent.host import CommandFailed
@@ -19,6 +19,8 @@ COLLECTING = 3600
 """Seconds: each file of a large site is read, hashed and written."""
 LIST = "staticfiles.json"
 """Where Django's ManifestStaticFilesStorage writes down which name has which hash."""
+MARKER = ".nodriza-collected"
+"""A file in the release, beside the folder, written last."""
 NOT_INSTALLED = "Unknown command: 'collectstatic'"
 """What manage.py says without django.contrib.staticfiles: there are no such files then."""
 TO_TYPE = 'next: in the settings, STATIC_ROOT = os.environ["STATIC_ROOT"]'
@@ -49,6 +51,10 @@ class Static(Resource):
 
     ALONE: ClassVar[bool] = True  # the release has to be there
 
+    @property
+    def _release(self) -> str:
+        return os.path.dirname(self.path)
+
     def wanted(self) -> State:
         """All of it."""
         return {"collected": True}
@@ -56,7 +62,14 @@ class Static(Resource):
     @classmethod
     def look(cls, host: Host, many: Sequence[Static]) -> List[State]:
         """Complete, or not there."""
-        return [None if host.stat(one.path) is None else {"collected": True} for one in many]
+        return [one._look(host) for one in many]
+
+    def _look(self, host: Host) -> State:
+        seen = host.stat(self.path)
+        if seen is None:
+            return None
+        marked = host.stat(f"{self._release}/{MARKER}") is not None
+        return {"collected": seen.type == "directory" and marked}
 
     def fix(self, host: Host, now: State) -> None:
         """Collected apart, taken over, copied, and the others' added."""
@@ -70,18 +83,19 @@ class Static(Resource):
             _, links = tree.names(host, self.scratch)
             if links:
                 host.refuse(f"{links[0]} among the static files is a link: nginx follows none")
-            with tree.made_whole(host, self.path) as new:
+            with tree.made_whole(host, self.path, used=self._release) as new:
                 copy = ["cp", "--recursive", "--preserve=mode,timestamps", "--no-target-directory"]
                 host.run([*copy, host.at(self.scratch), host.at(new)], timeout=COLLECTING)
                 for folder, name in self._of_others(host):
                     tree.share(host, f"{folder}/{name}", f"{new}/{name}")
+            host.write(f"{self._release}/{MARKER}", "")
         finally:
             host.remove(self.scratch)
 
     def _collect(self, host: Host) -> None:
         argv = ("manage.py", "collectstatic", "--noinput")
-        release = os.path.dirname(self.path)
-        done = inside.python(host, self, release, argv, timeout=COLLECTING, static=self.scratch)
+        options: Any = {"timeout": COLLECTING, "static": self.scratch}
+        done = inside.python(host, self, self._release, argv, **options)
         if done.exit and NOT_INSTALLED not in done.err:
             words = str(CommandFailed(done))
             host.refuse(f"{words}\n{TO_TYPE}" if _NO_PLACE.search(words) else words)
@@ -94,8 +108,7 @@ class Static(Resource):
         """Folder and name of each file with a hash. Only what is a file there counts, whatever
         a list says: it was written by others.
         """
-        release = os.path.dirname(self.path)
-        releases, own = os.path.split(release)
+        releases, own = os.path.split(self._release)
         for name in host.list(releases):
             static = f"{releases}/{name}/{os.path.basename(self.path)}"
             if name == own or name.startswith(".") or host.stat(static) is None:

@@ -79,7 +79,9 @@ class Upload(Resource):
     def fix(self, host: Host, now: State) -> None:
         """Beside its place. What the former tree has is copied from there, the rest travels."""
         # Held on to by its descriptor: nobody can put a link into the place of the folder.
-        with tree.made_whole(host, self.path) as new, reached(host.root, f"{new}/.") as real:
+        release = os.path.dirname(self.path)
+        whole = tree.made_whole(host, self.path, used=release)
+        with whole as new, reached(host.root, f"{new}/.") as real:
             entries = self._manifest(host)
             filling = _Filling(self, real, entries)
             lacking = filling.copy(host)

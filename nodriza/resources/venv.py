@@ -171,15 +171,17 @@ class Venv(Resource):
     def _apart(self, host: Host, marker: bytes) -> None:
         """Built by ``user``, who has no rights; root's once nothing of it runs any more.
 
-        It is made beside its place, and sees itself there: what is in the place may be in use.
+        It is made beside its place, and sees itself there: what is in the place may be in use,
+        and somebody may have changed it.
         """
         user = self.user or host.refuse(f"{self.id} has a unit, and no user")
         transient.free(host, self.unit, patient=False)  # before its folder changes hands
-        self._refuse_other(host)
         is_new = host.stat(self.path) is None
         host.mkdirs(self.path)  # what its own folder is mounted on, for the unit alone
         try:
-            with tree.made_whole(host, self.path) as new:
+            # What is of a source serves in a release; a tool such as uv does not.
+            used = self.path if self.scratch and not is_new else ""
+            with tree.made_whole(host, self.path, used=used) as new:
                 host.own(new, user, host.group_of(user), "0755")
                 binds = [(new, self.path)]
                 if self.scratch:

@@ -160,21 +160,39 @@ def test_page_that_is_not_as_expected_after_the_switch__takes_the_release_back_f
     assert {deployed.on(node, LINK).strip() for node in NODES} == {serves}
 
 
-def test_copy_that_somebody_changed__is_seen_by_drift_and_mended_by_a_deploy(
+def test_release_that_somebody_changed__is_seen_by_drift_and_mended_while_it_serves(
     deployed: Project,
 ) -> None:
-    release = current(deployed)
-    for node, place in (("server-1", "videos"), ("server-3", "videoteca")):
-        deployed.on(node, f"echo '# evil' >>/opt/videoteca/releases/{release}/app/{place}/urls.py")
+    """Source, environment and a file more, on the central node and on a child."""
+    release = f"/opt/videoteca/releases/{current(deployed)}"
+    for node in ("server-1", "server-3"):
+        venv = deployed.on(node, f"readlink {release}/venv").strip()
+        deployed.on(
+            node,
+            f"echo '# evil' | tee -a {release}/app/videos/urls.py {release}/app/evil.py"
+            f" {release}/evil.txt {venv}/lib/python3*/site-packages/django/urls/base.py;"
+            f" rm {venv}/pyvenv.cfg",
+        )
     seen = deployed.fab("drift")
     assert seen.exit == 2, seen.said
-    assert f"copy:/opt/videoteca/releases/{release}" in seen.said
-    assert f"intact:/opt/videoteca/releases/{release}" in seen.said
+    for changed in (release, venv):
+        assert f"intact:{changed}" in seen.said
+    assert f"copy:{release}" in seen.said
+    assert f"environment:{venv}" in seen.said
     assert "is made anew by: fab deploy" in seen.said
-    deployed.fab("deploy").well()
+    with Visitor(deployed.cluster) as visitor:
+        done = deployed.fab("deploy", "--json").well()
+    assert visitor.bad == []
+    assert visitor.answers > 20
+    assert "service:uwsgi" in done.changed()["server-3"], "its workers may have read it"
     assert deployed.fab("drift").exit == 0
-    evil = "grep -rl evil /opt/videoteca/releases --include=urls.py || true"
-    assert {deployed.on(node, evil) for node in NODES} == {""}
+    evil = f"grep -rl evil {release} {venv} --include=*.py --include=*.txt || true"
+    sound = deployed.on("server-2", evil)
+    assert {deployed.on(node, evil) for node in NODES} == {sound}
+    assert "urls.py" not in sound
+    left = "ls -A /opt/videoteca/releases /opt/videoteca/venvs | grep nodriza || true"
+    assert {deployed.on(node, left) for node in CHILDREN} == {""}
+    assert deployed.fab("deploy", "--json").well().changed().keys() <= {"video-1"}
 
 
 def test_child_that_was_down__is_told_and_brought_along_by_the_next_provision(

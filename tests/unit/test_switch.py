@@ -233,6 +233,34 @@ def test_copy_of_what_serves_that_is_mended__is_begun_anew_with(three_node):
         assert len(mended) == copies
 
 
+def test_release_on_the_share_that_was_made_anew__is_begun_anew_with_once(three_node):
+    """Nothing that is on the node itself has changed: its number tells."""
+
+    def begun(number, serves="new"):
+        switch = Switch(three_node, "new", "e", "0815", "deploy")
+        there = facts(current=serves, served=("old", serves))
+        there["releases"]["seals"]["new"]["number"] = number
+        (plan, *_) = switch.take({"server-1": NodeResult("server-1", facts=there)})
+        (file,) = [p.resource for p in plan.resources if p.resource.id.endswith("begun")]
+        services = [p.resource for p in plan.resources if isinstance(p.resource, Service)]
+        return file, {file.id in (*each.reload_on, *each.restart_on) for each in services}
+
+    made, follows = begun(4)
+    assert follows == {True}
+    assert begun(4)[0] == made
+    assert begun(5)[0].content != made.content
+    assert not made.ahead, "it waits for the node's turn"
+
+
+def test_what_nobody_works_in_any_more__goes_once_the_services_have_begun_anew(switch):
+    app = switch.cluster.app.model_copy(update={"releases": "local"})
+    local = switch.cluster.model_copy(update={"app": app})
+    (plan, *_) = Switch(local, "new", "e", "", "deploy").take({"server-1": result("server-1")})
+    kinds = [type(planned.resource) for planned in plan.resources]
+    assert kinds[-2:] == [OldReleases, Health]
+    assert Service in kinds
+
+
 def test_check_of_a_release_that_is_not_made_yet__knows_an_environment_that_is_there(three_node):
     app = three_node.app.model_copy(update={"releases": "local"})
     cluster = three_node.model_copy(update={"app": app})

@@ -79,7 +79,7 @@ FAULTS = (
     Fault(
         "an environment that is mended is made in the place of the one that serves",
         "nodriza/resources/venv.py:Venv._apart",
-        "with tree.made_whole(host, self.path) as new:",
+        "with tree.made_whole(host, self.path, used=used) as new:",
         'with __import__("contextlib").nullcontext(self.path) as new:',
         ("resources/test_environment.py",),
     ),

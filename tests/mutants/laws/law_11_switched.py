@@ -44,8 +44,8 @@ FAULTS = (
     Fault(
         "processes go on with an environment that somebody had changed",
         "nodriza/switch.py:release_plan",
-        "isinstance(item, (Copy, Environment))",
-        "isinstance(item, Copy)",
+        "isinstance(item, (Copy, Environment, File))",
+        "isinstance(item, (Copy, File))",
         ("test_switch.py",),
     ),
     Fault(

@@ -243,7 +243,7 @@ FAULTS = (
     ),
     Fault(
         "what the project's build commands made stays the builder's",
-        "nodriza/resources/built.py:Built.fix",
+        "nodriza/resources/built.py:Built._make",
         "tree.take(host, new)",
         "",
         ("resources/test_built.py",),

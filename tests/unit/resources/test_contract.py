@@ -81,7 +81,7 @@ SAMPLES = [
     *IN_A_FOLDER,
     Command("migrate", ["true"], unless=["false"], on_change=[FILE], user="app", env_file="/env"),
     Command("load", ["true"], creates="/loaded"),
-    Built("/tree", ("make",), user="app-build", unit="app-build", venv="/venv"),
+    Built("/tree", "/source", ("make",), user="app-build", unit="app-build", venv="/venv"),
     Copy("/tree", tree="0" * 64, pack="/pack.tar", sha256="1" * 64, size=9),
     Sealed("/tree", seal="/seal", pack="/pack.tar", user="app"),
     Database("videoteca"),

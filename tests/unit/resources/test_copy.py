@@ -171,16 +171,92 @@ def test_tree_that_changed_since_it_was_sealed__is_not_packed_again(host, tmp_pa
         SEALED.fix(host, look(host, SEALED))
 
 
-def test_intact__takes_away_what_somebody_changed_with_its_seal(host):
-    intact = Intact("/made/abc", seal=SEALED.seal)
-    assert look(host, intact) == intact.wanted(), "not finished yet"
+INTACT = Intact("/made/abc", seal=SEALED.seal, markers=("app/made",), parts=("app", "venv"))
+
+
+def test_tree_that_somebody_changed__loses_its_seal_and_stays_until_it_is_made_anew(host):
+    """It may be in use: on a share all other nodes read it meanwhile."""
+    host.write("/made/abc/app/made", "of this")
+    assert look(host, INTACT) == INTACT.wanted(), "not finished yet"
     sealed(host)
-    assert look(host, intact) == intact.wanted()
+    assert look(host, INTACT) == INTACT.wanted()
     host.write("/made/abc/app/file", "other")
-    assert look(host, intact) == {"intact": False}
-    fix(host, intact)
-    assert host.stat("/made/abc") is None
+    host.write("/made/abc/more", "nobody runs it")
+    assert look(host, INTACT) == {"intact": False}
+    fix(host, INTACT)
     assert host.stat(SEALED.seal) is None
+    assert host.list("/made/abc") == ["app", "venv"]
+    assert host.list("/made/abc/app") == ["empty", "file", "program", "\u00f1 \n name"]
+
+
+def test_tree_that_somebody_changed__is_seen_again_by_a_run_after_one_that_was_killed(host):
+    host.write("/made/abc/app/made", "of this")
+    sealed(host)
+    host.write("/made/abc/app/file", "other")
+
+    def dies(path):
+        raise KeyboardInterrupt
+
+    remove, host.remove = host.remove, dies
+    with pytest.raises(KeyboardInterrupt):
+        INTACT.fix(host, {"intact": False})
+    host.remove = lambda path: remove(path) if path != SEALED.seal else dies(path)
+    with pytest.raises(KeyboardInterrupt):
+        INTACT.fix(host, {"intact": False})
+    assert look(host, INTACT) == {"intact": False}, "it has its seal as long as its marker"
+    assert host.stat("/made/abc/app/made") is None
+
+
+@pytest.mark.parametrize("other", ["a link", "a file"])
+def test_what_somebody_put_in_the_place_of_a_tree__goes_and_nothing_else(host, tmp_path, other):
+    host.write("/made/abc/app/made", "of this")
+    sealed(host)
+    host.rename("/made/abc", "/elsewhere")
+    (tmp_path / "made/abc").symlink_to("/elsewhere") if other == "a link" else host.write(
+        "/made/abc", ""
+    )
+    fix(host, INTACT)
+    assert host.list("/made") == []
+    assert host.read("/elsewhere/app/made") == b"of this"
+
+
+def test_tree_that_is_made_anew__is_there_all_the_time(host, monkeypatch):
+    """And what was there is kept aside for whoever works in it."""
+    copy = sealed(host)
+    fix(host, copy)
+    host.write("/own/abc/app/file", "other")
+    seen = []
+    for name in ("rename", "unlink", "rmdir", "mkdir"):
+        real = getattr(os, name)
+
+        def watched(*args, real=real, **options):
+            seen.append(os.path.exists(host.at("/own/abc/app/file")))
+            return real(*args, **options)
+
+        monkeypatch.setattr(os, name, watched)
+    fix(host, copy)
+    assert seen
+    assert all(seen)
+    assert host.list("/own") == [".abc.1.nodriza-old", "abc"]
+    assert host.read("/own/.abc.1.nodriza-old/app/file") == b"other"
+    host.write("/own/abc/app/file", "once more")
+    fix(host, copy)
+    assert host.list("/own") == [".abc.1.nodriza-old", ".abc.2.nodriza-old", "abc"]
+
+
+def test_file_system_without_an_exchange__gets_two_renames(host, monkeypatch):
+    copy = sealed(host)
+    fix(host, copy)
+    host.write("/own/abc/app/file", "other")
+    monkeypatch.setattr("nodriza.agent.host._exchanged", lambda *_: False)
+    fix(host, copy)
+    assert host.list("/own") == [".abc.1.nodriza-old", "abc"]
+
+
+def test_tree__is_sealed_without_what_a_killed_run_left_in_it(host):
+    host.mkdirs("/made/abc/.app.nodriza-new")
+    sealed(host)
+    assert host.list("/made/abc") == ["app", "venv"]
 
 
 def test_digest__is_none_where_no_directory_is(host):

@@ -25,12 +25,17 @@ OWN = Environment(
     python=sys.executable,
     made_for="cpython-39",
     copy=Copy("/venvs/e", tree="0" * 64, pack="/pack.tar"),
-    venv=Venv("/venvs/e", unit="app-environment", folder="/releases/a/app", **BUILT),
+    venv=Venv("/venvs/e", unit="app-environment", folder="/releases/a", **BUILT),
     uv=Venv("/uv", "/uv.txt", unit="app-uv", **BUILT),
     packages=("gcc",),
     seal="/seals/venv-e.json",
 )
-RECIPE = {"requirements": "app/requirements.txt", "digest": "e", "installer": "uv"}
+RECIPE = {
+    "folder": "app",
+    "requirements": "app/requirements.txt",
+    "digest": "e",
+    "installer": "uv",
+}
 
 
 @pytest.fixture

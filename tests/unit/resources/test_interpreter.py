@@ -10,7 +10,7 @@ import pytest
 
 from nodriza.agent import tree
 from nodriza.agent.host import Host, HostError
-from nodriza.resources import Intact, Interpreter
+from nodriza.resources import Intact, Interpreter, Venv
 
 TAG = sys.implementation.cache_tag
 FITS = Interpreter("/venv", python=sys.executable)
@@ -52,13 +52,16 @@ def test_environment__needs_a_python(host):
         Interpreter("/venv", python="/usr/bin/python9").fix(host, {"fits": False})
 
 
-def test_environment__of_a_python_that_is_gone_is_taken_away_with_its_seal(host):
+def test_environment__of_a_python_that_is_gone_loses_its_seal_and_is_made_anew(host):
     """Debian was upgraded: a new one under the old seal would look like one that was changed."""
     made(host, "cpython-39")
     seal = {"tree": tree.digest(host, "/venv"), "sha256": "", "size": 0}
     host.write("/seal", json.dumps(seal))
     assert look(host, Intact("/venv", seal="/seal")) == {"intact": True}
-    intact = Intact("/venv", seal="/seal", python=sys.executable)
+    markers = (".nodriza-requirements",)
+    intact = Intact("/venv", seal="/seal", markers=markers, python=sys.executable)
     assert look(host, intact) == {"intact": False}
     intact.fix(host, look(host, intact))
-    assert host.list("/") == []
+    assert host.list("/") == ["venv"]
+    venv = Venv("/venv", python=sys.executable)
+    assert look(host, venv) != venv.wanted()

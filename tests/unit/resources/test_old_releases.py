@@ -155,6 +155,27 @@ def test_release_that_a_process_works_in__stays_with_its_environment_until_that_
     assert host.list("/venvs") == ["bbb", "ccc"]
 
 
+def test_release_that_was_made_anew__stays_as_it_was_while_somebody_works_in_that(host, begin):
+    built(host, "b", ".b.1.nodriza-old")
+    worker = begin(host.at("/releases/.b.1.nodriza-old/app"))
+    assert look(host) == {"old": 0}
+    worker.kill()
+    worker.wait()
+    assert look(host) == {"old": 1}
+    MANY.fix(host, look(host))
+    assert host.list("/releases") == ["b"]
+
+
+def test_process_that_ends_while_others_are_taken_away__leaves_no_more_to_do(host, begin):
+    built(host, "a", "b", "d")
+    worker = begin(host.at("/releases/a/app"))
+    MANY.fix(host, look(host))
+    worker.kill()
+    worker.wait()
+    assert look(host) == {"old": 0}
+    assert look(Host(host.root)) == {"old": 1}, "for the next run"
+
+
 def test_process_that_went_elsewhere__is_known_by_its_command_line(host, begin):
     built(host, "a", "b", "d")
     argv = ("sh", "-c", "sleep 60; :", host.at("/releases/a/app/task.py"))

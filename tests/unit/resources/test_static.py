@@ -79,7 +79,19 @@ def test_static_files__are_what_was_collected_and_nothing_is_left_beside_them(ho
     fix(host)
     assert there(host) == {"a.css": "new", "deep/er/b.js": "b"}
     assert host.list("/own") == []
-    assert host.list("/releases/new") == ["app", "static"]
+    assert host.list("/releases/new") == [".nodriza-collected", "app", "static"]
+
+
+def test_static_files__are_collected_anew_where_they_have_lost_their_mark(host, collects):
+    """As those of a release that somebody has changed; the others are there until then."""
+    collects({"a.css": "new"})
+    fix(host)
+    Path(host.at("/releases/new/static/a.css")).write_text("evil")
+    host.remove("/releases/new/.nodriza-collected")
+    assert Static.look(host, [NEW]) == [{"collected": False}]
+    fix(host)
+    assert there(host) == {"a.css": "new"}
+    assert host.list("/releases") == [".new.1.nodriza-old", "new"]
 
 
 def test_static_files__can_be_read_by_nginx_and_changed_by_nobody(host, collects):

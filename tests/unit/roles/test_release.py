@@ -226,7 +226,7 @@ def test_release__is_taken_whole_before_it_is_switched_to(local):
 
 
 def test_release__is_asked_on_each_child_before_it_is_switched_to(three_node):
-    *_, trial, link = taken(three_node, "server-2")
+    *_, trial, _, link = taken(three_node, "server-2")
     assert type(trial).__name__ == "Trial"
     assert (trial.path, trial.user) == (link.target, "videoteca")
     assert trial.asked == (("/healthz", 0),)
@@ -260,11 +260,12 @@ def test_copy__is_of_the_environment_or_one_is_made_as_the_central_node_makes_it
     assert (one.made_for, one.packages) == ("cpython-311", ("python3-venv", "gcc"))
     uv, venv = [r for r in build(local) if isinstance(r, Venv)]
     assert one.uv == uv
-    made = {field: getattr(venv, field) for field in ("requirements", "digest", "uv")}
+    made = {field: getattr(venv, field) for field in ("requirements", "folder", "digest", "uv")}
     assert replace(one.venv, **made) == venv
     (recipe,) = [r for r in build(local) if isinstance(r, File) and "environment" in r.path]
     assert recipe.path == f"{one.release}/environment.json"
     assert json.loads(recipe.content) == {
+        "folder": "app",
         "requirements": "app/requirements.txt",
         "digest": "bbb",
         "installer": "uv",
