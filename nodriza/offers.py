@@ -39,6 +39,9 @@ class Offer:
 
     ``variables``: from the node that does it and the cluster to what the application is told,
     ready for the inside of double quotes. A job with variables is done by one node only.
+
+    ``speaks``: how it is spoken to, where those who do need to know: an application server "uwsgi"
+    or "http", as it is without a word. Each is a file in ``templates/nginx``.
     """
 
     job: str
@@ -49,6 +52,7 @@ class Offer:
     public: bool = False
     limited: bool = False
     protocols: tuple[str, ...] = ("tcp",)
+    speaks: str = ""
 
 
 class Door(NamedTuple):
@@ -170,7 +174,13 @@ def users(cluster: Cluster, job: str) -> tuple[Node, ...]:
 
 def does(node: Node, cluster: Cluster, job: str) -> bool:
     """Whether a role of the node offers the job."""
-    return any(offer.job == job for _, offer in links(cluster).offers[node.name])
+    return offered(node, cluster, job) is not None
+
+
+def offered(node: Node, cluster: Cluster, job: str) -> Offer | None:
+    """What a role of the node offers as this job; ``None`` where none does."""
+    offers = links(cluster).offers[node.name]
+    return next((offer for _, offer in offers if offer.job == job), None)
 
 
 def neighbours(node: Node, cluster: Cluster) -> tuple[Node, ...]:

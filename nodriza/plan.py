@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
 
 Declared = Resource | Template
+BESIDE = ("OFFERS", "NEEDS", "SMOKE")
+"""What a role's file says of it beside its function (``nodriza.offers``, ``nodriza.smoke``)."""
 Role = Callable[..., Iterator[Declared]]
 """Takes the node and the cluster; ``release`` takes what is released as well."""
 
@@ -152,7 +154,7 @@ def find_role(name: str, cluster: Cluster) -> Role:
 
 def role_names(name: str, cluster: Cluster) -> Mapping[str, Any]:
     """What is in a role's file, by name. One's own has of a shipped one of that name what it does
-    not say itself: ``OFFERS`` and ``NEEDS``.
+    not say itself: what is ``BESIDE`` the function.
     """
     own = f"{own_folder(cluster, 'roles')}/{name}.py"
     try:
@@ -170,7 +172,7 @@ def _own_role(path: str, name: str, _changed: int) -> Mapping[str, Any]:
     own = runpy.run_path(path)
     if importlib.util.find_spec(f"nodriza.roles.{name}"):
         shipped = _shipped_role(name)
-        said = {what: shipped[what] for what in ("OFFERS", "NEEDS") if what in shipped}
+        said = {what: shipped[what] for what in BESIDE if what in shipped}
         return {**said, **own}
     return own
 

@@ -5,8 +5,20 @@ Its names are a promise, which docs/writing-a-role.rst lists. The modules behind
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from nodriza.inventory import Cluster, Node
-from nodriza.offers import Offer, does, doors, neighbours, public, server, told, users
+from nodriza.offers import (
+    Offer,
+    does,
+    doors,
+    neighbours,
+    offered,
+    public,
+    server,
+    told,
+    users,
+)
 from nodriza.render import Template, template
 from nodriza.resources import (
     Absent,
@@ -32,6 +44,9 @@ from nodriza.resources import (
     Zone,
 )
 from nodriza.secret import Secret, env, secret
+
+if TYPE_CHECKING:
+    from nodriza.smoke import Site as Site  # only its type: what it needs is slow to load
 
 VERSION = 1
 """Of the promise. A name that goes, or that comes to mean something else, makes it grow."""
@@ -68,6 +83,7 @@ __all__ = [
     "doors",
     "env",
     "neighbours",
+    "offered",
     "public",
     "secret",
     "server",

@@ -142,7 +142,9 @@ def _shared(result: NodeResult) -> Iterator[str]:
     versions = result.state["versions"]
     units = [e["id"].partition(":")[2] for e in result.resources if e["id"].startswith("service:")]
     for unit in units:
-        name = next((n for n in versions if n == unit or n.startswith(f"{unit}-")), None)
+        name = next(
+            (n for n in versions if n == unit.partition("@")[0] or n.startswith(f"{unit}-")), None
+        )
         if name:
             yield f"{name} {_upstream(versions[name])}"
     for days in certificates(result).values():

@@ -1,4 +1,4 @@
-"""nginx: the children's door: static files, media, and the way to uwsgi."""
+"""nginx: the children's door: static files, media, and the way to the application."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nodriza.role import (
     Resource,
     Service,
     Template,
-    does,
+    offered,
     server,
     template,
 )
@@ -90,16 +90,24 @@ def nginx(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     A node that serves an application asks itself whether it is well, as visitors would.
     """
     app = cluster.app
+    application = offered(node, cluster, "application")
+    speaks = (application and application.speaks) or "http"
     yield Package("nginx")
     files = (
         template("nginx/nginx.conf.j2", to="/etc/nginx/nginx.conf"),
         template("nginx/headers.j2", to=f"/etc/nginx/{app.name}.headers"),
-        template("nginx/application.j2", to=f"/etc/nginx/{app.name}.application", claims=CLAIMS),
+        template(
+            "nginx/application.j2",
+            to=f"/etc/nginx/{app.name}.application",
+            claims=CLAIMS,
+            speaks=speaks,
+        ),
         template(
             "nginx/site.conf.j2",
             to=f"/etc/nginx/conf.d/{app.name}.conf",
             away=Health.AWAY,
             claims=CLAIMS,
+            speaks=speaks,
             text_types=" ".join(TEXT_TYPES),
             certificate=server(cluster, "certificate") if cluster.tls.mode == "acme" else None,
             uploads=[re.escape(prefix) for prefix in app.uploads if prefix != "/"],
@@ -112,7 +120,7 @@ def nginx(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         check=("nginx", "-t"),
         logs=("/var/log/nginx/access.log", "/var/log/nginx/error.log"),
     )
-    if does(node, cluster, "application"):
+    if application:
         # Past what is said to load balancers.
         yield Health(
             f"{'https' if cluster.tls.on else 'http'}://127.0.0.1/healthz/here",

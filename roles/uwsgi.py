@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from nodriza.role import (
     Cluster,
@@ -18,11 +20,40 @@ from nodriza.role import (
     template,
 )
 
+if TYPE_CHECKING:
+    from nodriza.role import Site
+
 PATIENCE = 240
 """Seconds for all workers of a node to begin anew; what reloads them waits at most 300."""
 
 NEEDS = ("database", "broker", "cache")
-OFFERS = (Offer("application"),)
+OFFERS = (Offer("application", speaks="uwsgi"),)
+
+
+def touched_reload_file_reloads_uwsgi(site: Site) -> None:
+    """a touched reload file reloads uwsgi on every child"""
+    cluster = site.cluster
+    nodes = [node for node in cluster.children if "uwsgi" in node.roles]
+    before = {node.name: _workers(site, node) for node in nodes}
+    site.on(server(cluster, "share"), "touch", cluster.app.reload)
+    for node in nodes:
+        site.wait(
+            90,
+            lambda node=node: not before[node.name] & _workers(site, node),  # type: ignore[misc]
+            f"new uwsgi workers on {node.name} after a touch of {cluster.app.reload}",
+        )
+
+
+SMOKE = (touched_reload_file_reloads_uwsgi,)
+
+
+def _workers(site: Site, node: Node) -> set[int]:
+    """The process ids of a child's workers, from its stats socket."""
+    stats = f"/run/uwsgi/{site.cluster.app.name}.stats.sock"
+    # It answers where it logs, on stderr.
+    answer = site.on(node, "sh", "-c", f"uwsgi-core --connect-and-read {stats} 2>&1")
+    found = json.loads(answer[answer.index("{") : answer.rindex("}") + 1])
+    return {worker["pid"] for worker in found["workers"] if worker["pid"]}
 
 
 def uwsgi(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:

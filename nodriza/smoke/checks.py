@@ -6,16 +6,16 @@ sentence that the report shows.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from types import FunctionType
 from typing import TYPE_CHECKING
 
 import httpx
 
 from nodriza.errors import NodrizaError
 from nodriza.look import healthy, look, wrong
-from nodriza.offers import links, public, server
+from nodriza.offers import links, public, said
 from nodriza.smoke.browser import origin, send
 from nodriza.smoke.site import Child, Failed, Site
 
@@ -36,20 +36,6 @@ def every_child_answers(site: Site) -> None:
         site.wait(30, lambda child=child: _names_itself(site, child), f"{child.name} serving")  # type: ignore[misc]
 
 
-def touched_reload_file_reloads_uwsgi(site: Site) -> None:
-    """a touched reload file reloads uwsgi on every child"""
-    cluster = site.cluster
-    before = {child.name: _workers(site, cluster.node(child.name)) for child in site.children}
-    site.on(server(cluster, "share"), "touch", cluster.app.reload)
-    for child in site.children:
-        node = cluster.node(child.name)
-        site.wait(
-            90,
-            lambda node=node: not before[node.name] & _workers(site, node),  # type: ignore[misc]
-            f"new uwsgi workers on {child.name} after a touch of {cluster.app.reload}",
-        )
-
-
 def only_some_nodes_take_web_traffic(site: Site) -> None:
     """nodes without a web server take no web traffic"""
     for node in site.cluster.nodes:
@@ -65,7 +51,6 @@ def services_refuse_strangers(site: Site) -> None:
 
 CHECKS: list[Check] = [
     every_child_answers,
-    touched_reload_file_reloads_uwsgi,
     only_some_nodes_take_web_traffic,
     services_refuse_strangers,
 ]
@@ -80,6 +65,14 @@ def private_ports(node: Node, cluster: Cluster) -> tuple[int, ...]:
     return tuple(sorted({*(int(port.partition("-")[0]) for port in ports), *NEVER}))
 
 
+def of_roles(cluster: Cluster) -> list[Check]:
+    """What the roles of the cluster say in ``SMOKE``, each check once."""
+    nodes = {role: node for node in reversed(cluster.nodes) for role in node.roles}
+    roles = dict.fromkeys(role for node in cluster.nodes for role in node.roles)
+    checks = (said(role, "SMOKE", FunctionType, nodes[role], cluster) for role in roles)
+    return [check for of_role in checks for check in of_role]
+
+
 def children_send_visitors_to_https(site: Site) -> None:
     """every child sends visitors without TLS to the site's HTTPS"""
     for child in site.children:
@@ -92,7 +85,7 @@ def children_send_visitors_to_https(site: Site) -> None:
             raise Failed(
                 f"301 to {wanted} from http://{child.address}",
                 f"{answer.status_code} to {got}",
-                f"/etc/nginx/conf.d on {child.name}",
+                f"the web server's configuration on {child.name}",
             )
 
 
@@ -106,7 +99,7 @@ def aliases_lead_to_the_site(site: Site) -> None:
                 raise Failed(
                     f"301 to {wanted} for {alias} from {child.name}",
                     f"{answer.status} to {got}",
-                    f"/etc/nginx/conf.d on {child.name}",
+                    f"the web server's configuration on {child.name}",
                 )
 
 
@@ -144,7 +137,7 @@ def _names_itself(site: Site, child: Child) -> bool:
         raise Failed(
             f"200 and X-Served-By: {child.name} from {child.address}",
             f"{answer.status} and {answer.headers.get('X-Served-By')}: {answer.text[:200]}",
-            f"/var/log/nginx/error.log and journalctl -u uwsgi on {child.name}",
+            f"fab logs:{child.name}",
         )
     return True
 
@@ -160,15 +153,6 @@ def _all_well(site: Site) -> bool:
     if ill:
         raise Failed("all well", ill, "fab status")
     return True
-
-
-def _workers(site: Site, node: Node) -> set[int]:
-    """The process ids of a child's uwsgi workers, from its stats socket."""
-    stats = f"/run/uwsgi/{site.cluster.app.name}.stats.sock"
-    # It answers where it logs, on stderr.
-    answer = site.on(node, "sh", "-c", f"uwsgi-core --connect-and-read {stats} 2>&1")
-    found = json.loads(answer[answer.index("{") : answer.rindex("}") + 1])
-    return {worker["pid"] for worker in found["workers"] if worker["pid"]}
 
 
 def _refused(site: Site, node: Node, ports: tuple[int, ...]) -> None:

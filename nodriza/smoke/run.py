@@ -18,6 +18,7 @@ from nodriza.smoke.checks import (
     Check,
     aliases_lead_to_the_site,
     children_send_visitors_to_https,
+    of_roles,
     reboot_checks,
 )
 from nodriza.smoke.site import MOST, Failed, Site
@@ -52,8 +53,8 @@ class Checks:
 
 
 def all_checks(cluster: Cluster, site: Site, *, reboot: bool = False) -> Checks:
-    """The cluster's own, the application's, and the ones that reboot machines."""
-    own = [*CHECKS]
+    """The cluster's own, its roles', the application's, and the ones that reboot machines."""
+    own = [*CHECKS, *of_roles(cluster)]
     if cluster.tls.on:
         own.append(children_send_visitors_to_https)
     if cluster.aliases:

@@ -247,7 +247,7 @@ FAULTS = (
     ),
     Fault(
         "strangers are told which release serves",
-        "templates/uwsgi/release.py.j2",
+        "templates/app/release.py.j2",
         'if is_near(environ.get("REMOTE_ADDR", "")):',
         "if True:",
         ("roles/test_health.py",),

@@ -218,8 +218,29 @@ if False:
     Fault(
         "health follows a program's name and not its job",
         "roles/nginx.py:nginx",
-        'does(node, cluster, "application")',
-        '"uwsgi" in node.roles',
+        "    if application:",
+        '    if "uwsgi" in node.roles:',
+        ("test_offers.py",),
+    ),
+    Fault(
+        "nginx speaks to every application server by the protocol of one",
+        "roles/nginx.py:nginx",
+        '(application and application.speaks) or "http"',
+        '"uwsgi"',
+        ("test_offers.py",),
+    ),
+    Fault(
+        "a visitor may ask an application server that speaks HTTP for the health of its node",
+        "templates/nginx/http.j2",
+        "proxy_set_header Nodriza-Health $asks_health;",
+        "",
+        ("test_offers.py",),
+    ),
+    Fault(
+        "the smoke test leaves out what roles check",
+        "nodriza/smoke/run.py:all_checks",
+        "[*CHECKS, *of_roles(cluster)]",
+        "[*CHECKS]",
         ("test_offers.py",),
     ),
     Fault(

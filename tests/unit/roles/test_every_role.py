@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 
+import jinja2.meta
 import pytest
 
 from nodriza.agent.transaction import FIELDS
@@ -20,7 +21,7 @@ MODULES = sorted(
 )
 DEPLOY = ("build", "release")  # plans of their own
 ROLES = [name for name in MODULES if name not in DEPLOY]
-PURE = {"__future__", "collections.abc", "dataclasses", "hashlib", "re", "typing"}
+PURE = {"__future__", "collections.abc", "dataclasses", "hashlib", "json", "re", "typing"}
 ENGINE = {f"nodriza.{n}" for n in ("inventory", "release", "render", "requirements", "resources")}
 """For the plans of a deploy, which nobody else writes."""
 
@@ -66,6 +67,10 @@ def test_templates__are_in_the_folder_of_the_role_that_uses_them_and_none_is_lef
     made = role("build")(three_node.builder, three_node, "a", "b", Upload("/app", "a"), needs)
     used |= sources("build", made)
     folder = ROOT / "templates"
+    used |= {f"nginx/{protocol}.j2" for protocol in ("uwsgi", "http")}  # Offer.speaks
+    for source in [*used]:
+        tree = jinja2.Environment().parse((folder / source).read_text())
+        used |= {each for each in jinja2.meta.find_referenced_templates(tree) if each}
     assert used == {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
