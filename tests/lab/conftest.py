@@ -52,6 +52,7 @@ LONG = {
     "test_offers.py",
     "test_gateways.py",
     "test_own_repository.py",
+    "test_own_roles.py",
     "test_reading.py",
     "test_rotation.py",
     "test_static.py",

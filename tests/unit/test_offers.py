@@ -6,12 +6,14 @@ import re
 
 import pytest
 
-from nodriza.errors import RoleError
+from nodriza.errors import RoleError, TemplateError
 from nodriza.inventory import load_cluster
 from nodriza.offers import doors, links, server, told, users
 from nodriza.provision import plan_all
 from nodriza.resources import File, Health, Package, Peers
+from nodriza.smoke import Site
 from nodriza.smoke.checks import private_ports
+from nodriza.smoke.run import all_checks
 from nodriza.topology import draw
 from tests.unit.conftest import ROOT
 from tests.unit.roles.test_tls import with_tls
@@ -125,6 +127,55 @@ def test_own_application_server__has_the_doors_and_the_health_of_ours(own):
     assert central["6379"] == {VIDEO}  # it needs no broker
     assert "CELERY_BROKER_URL" not in environment(all_["server-2"])
     assert len(only(all_["server-2"], Health)) == 1
+
+
+def test_own_application_server__is_spoken_to_as_it_says(own):
+    spoken = {}
+    for speaks in ("http", "uwsgi"):
+        text = GUNICORN.replace('"application"', f'"application", speaks="{speaks}"')
+        cluster = own(application="gunicorn", gunicorn=text)
+        files = {f.path: f.content for f in only(plans(cluster)["server-2"], File)}
+        site = files["/etc/nginx/conf.d/videoteca.conf"]
+        spoken[speaks] = set(re.findall(r"(proxy|uwsgi)_\w+ ", site))
+        spoken[speaks] |= set(
+            re.findall(r"^(proxy|uwsgi)_", files["/etc/nginx/videoteca.application"], re.MULTILINE)
+        )
+    assert spoken == {"http": {"proxy"}, "uwsgi": {"uwsgi"}}
+
+
+def test_application_server_that_speaks_http__hears_of_nginx_alone_who_comes_and_who_asks(own):
+    all_ = plans(own(application="gunicorn", gunicorn=GUNICORN))
+    files = {f.path: f.content for f in only(all_["server-2"], File)}
+    headers = dict(
+        re.findall(r"proxy_set_header (\S+) (\S+);", files["/etc/nginx/videoteca.application"])
+    )
+    assert headers["Nodriza-Health"] == "$asks_health"
+    assert headers["X-Real-IP"] == headers["X-Forwarded-For"] == "$remote_addr"
+    assert headers["x-forwarded-host"] == '""'
+    site = files["/etc/nginx/conf.d/videoteca.conf"]
+    assert re.findall(r"set \$asks_health (.*);", site) == ['""', "1"]
+
+
+def test_protocol_that_nobody_knows__is_told_with_the_folders(own):
+    text = GUNICORN.replace('"application"', '"application", speaks="ajp"')
+    with pytest.raises(TemplateError, match=r"no template nginx/ajp.j2 in .*templates"):
+        plans(own(application="gunicorn", gunicorn=text))
+
+
+def test_role__has_a_smoke_check_of_its_own(own):
+    check = '''
+def answers(site):
+    """munin answers"""
+
+SMOKE = (answers,)
+'''
+    cluster = own(munin=MUNIN + check, application="gunicorn", gunicorn=GUNICORN)
+    sentences = [each.__doc__ for each in all_checks(cluster, Site(cluster)).all]
+    assert "munin answers" in sentences
+    assert not [words for words in sentences if "uwsgi" in words]
+    ours = own()
+    sentences = [each.__doc__ for each in all_checks(ours, Site(ours)).all]
+    assert sentences.count("a touched reload file reloads uwsgi on every child") == 1
 
 
 def test_own_service__is_open_to_those_who_need_it_and_to_nobody_else(own):
