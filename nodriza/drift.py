@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -62,14 +63,16 @@ def look(
     cluster: Cluster, nodes: Sequence[Node], vault: Vault, *, sudo_password: str | None = None
 ) -> list[Drift]:
     """Every node in one parallel pass; changes nothing."""
-    plans = plan_all(cluster, nodes)
+    plans = [dataclasses.replace(plan, whole=True) for plan in plan_all(cluster, nodes)]
     builder = cluster.builder.name
     about, alone = question(cluster), [Plan(builder, ())]
     first = ask(cluster, alone, about, sudo_password=sudo_password)[builder]
     if not first.error:  # if it is one, it is told with all others
         there, renderer = of_facts(first.facts["releases"]), Renderer.of(cluster)
         plans = [
-            Plan(plan.node, (*plan.resources, *as_recorded(cluster, node, renderer, there)))
+            dataclasses.replace(
+                plan, resources=(*plan.resources, *as_recorded(cluster, node, renderer, there))
+            )
             for plan, node in zip(plans, nodes, strict=True)
         ]
     values = vault.ensure(set().union(*(plan.secrets for plan in plans)), keep=False)

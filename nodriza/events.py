@@ -35,10 +35,14 @@ class Agent(TypedDict):
 
 
 class Start(TypedDict):
-    """It has read the request; ``clock`` in seconds since the epoch."""
+    """It has read the request; ``clock`` in seconds since the epoch. ``left``: ids that an earlier
+    plan made and this one does not have. They are to go, and stand in it from ``at`` on.
+    """
 
     event: Literal["start"]
     resources: Annotated[int, Field(ge=0, le=MANY)]
+    left: Lines
+    at: Count
     python: Line
     check: bool
     clock: Number
@@ -116,6 +120,13 @@ class Note(TypedDict):
     words: Line
 
 
+class Kept(TypedDict):
+    """What an earlier plan made, and stays: id to why."""
+
+    event: Literal["kept"]
+    things: Annotated[dict[Line, Line], Field(max_length=MANY)]
+
+
 class Restored(TypedDict):
     """Files that went back because a service did not like the new ones."""
 
@@ -188,6 +199,7 @@ Said: TypeAlias = (
     | Wants
     | Warn
     | Note
+    | Kept
     | Restored
     | Busy
     | Failed

@@ -59,6 +59,9 @@ class Plan:
     """Nobody of its wave has a turn before all of them have got as far (``nodriza.turns``)."""
     releases: bool = False
     """Whether the run has this node's releases to itself, from here to the end of its waves."""
+    whole: bool = False
+    """All that the cluster wants of the node: what an earlier such plan made there and this one
+    does not have is taken away (``nodriza.agent.left``)."""
 
     def to_data(self) -> list[dict[str, Any]]:
         """Secrets are tokens in it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,10 @@ def provision(
         from nodriza.tls import refuse_bad_pair  # noqa: PLC0415  slow to load
 
         refuse_bad_pair(cluster, vault)
-    plans = [tried_first(cluster, plan) for plan in plan_all(cluster, nodes)]
+    plans = [
+        dataclasses.replace(tried_first(cluster, plan), whole=True)
+        for plan in plan_all(cluster, nodes)
+    ]
     names = set().union(*(plan.secrets for plan in plans))
     values = vault.ensure(names, keep=not check)
     names_of = [node.name for node in nodes]

@@ -120,6 +120,8 @@ class Run:
             "ask": self.ask,
             "rollback": self.rollback,
             "releases": plan.releases,
+            "cluster": self.cluster.name,
+            "whole": plan.whole,
             "secrets": {name: self.secrets[name] for name in sorted(plan.secrets)},
             "resources": plan.to_request(),
         }

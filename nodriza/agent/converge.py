@@ -27,6 +27,7 @@ class Converge:
     """One plan on one host. ``check``: change nothing, say what would change.
 
     ``ask``: wait for this node's turn to change, and say whether it came; ``True``: it serves.
+    ``note``: told of neighbours in the plan and how they are, before they change.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Converge:
         diff: bool = False,
         stop: Callable[[], bool] = lambda: False,
         ask: Callable[[bool], bool] = lambda _: True,
+        note: Callable[[Sequence[Resource], Dict[str, State]], None] = lambda *_: None,
     ) -> None:
         self.host = host
         self.journal = journal
@@ -48,6 +50,7 @@ class Converge:
         self.check = check
         self.diff = diff
         self.stop = stop
+        self.note = note
         self.since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self.followers = Followers(resources)
         self.gate = Gate(host, journal, resources, ask, emit)
@@ -81,6 +84,8 @@ class Converge:
                 # Others have been at work meanwhile.
                 self._dirty = True
                 states.update(self._look(group))
+            if not self.check:
+                self.note(group, states)
             why_not = self._group(group, states)
         self._let_units_be_read()
         self.gate.end()
@@ -251,7 +256,7 @@ class Converge:
         """What a change elsewhere, in this run or in one that was cut short, makes due."""
         debt = self._owed(resource)
         if debt is None:
-            if isinstance(resource, Service) and not resource.running:
+            if not resource.owes:
                 return None
             return self.followers.due(self.changed, resource) if self.check else None
         if debt["run"] != self.journal.run:
@@ -259,7 +264,7 @@ class Converge:
         return str(debt["action"])
 
     def _owed(self, resource: Resource) -> Optional[Dict[str, Any]]:
-        if isinstance(resource, Service) and not resource.running:
+        if not resource.owes:
             return None
         if not self._dirty and resource.id not in self._old_debts:
             return None

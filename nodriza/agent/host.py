@@ -326,17 +326,28 @@ class Host:
             finally:
                 os.close(fd)
 
+    def begun(self, path: str) -> bool:
+        """Whether a run that was killed was just writing it."""
+        folder, name = os.path.split(path)
+        return self.stat(os.path.join(folder, TEMPORARY.format(name))) is not None
+
     def remove(self, path: str) -> None:
-        """Take away a file, a link, or a directory with all that is in it."""
+        """Take away a file, a link, or a directory with all that is in it, also half-written."""
         if self.stat(os.path.dirname(path)) is None:
             return
-        with self._changing(path) as (real, _):
+        with self._changing(path) as (real, new):
+            _unlink(new)
             if os.path.isdir(real) and not os.path.islink(real):
                 import shutil  # noqa: PLC0415  slow to load, and a run rarely removes a tree
 
                 shutil.rmtree(real)
             elif os.path.lexists(real):
                 os.unlink(real)
+
+    def rmdir(self, path: str) -> None:
+        """Take away a directory that is empty."""
+        with self._changing(path) as (real, _):
+            os.rmdir(real)
 
     def list(self, path: str) -> List[str]:
         """The names in a directory, sorted; none where there is no directory."""

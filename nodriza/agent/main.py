@@ -20,7 +20,9 @@ from nodriza import resources as nouns
 from nodriza.agent.converge import Converge
 from nodriza.agent.host import Host, HostError
 from nodriza.agent.journal import HOME, Busy, Journal
+from nodriza.agent.left import find
 from nodriza.agent.line import Controller, EventStream
+from nodriza.agent.memory import Memory
 from nodriza.agent.redact import Redactor
 from nodriza.agent.system import refuse_unknown_system, untried
 from nodriza.agent.words import told
@@ -108,10 +110,14 @@ def _serve(
         resources = rolled_back(journal, resources, request["rollback"])
         line.counts_ok = False
         line.closed = closed(resources, line.described)
+    memory = Memory(host, request["cluster"], whole=request["whole"])
+    found = find(host, memory, resources)
     line.emit(
         {
             "event": "start",
-            "resources": len(resources),
+            "resources": len(found.plan),
+            "left": found.left,
+            "at": found.at,
             "python": sys.version.split()[0],
             "check": check,
             "clock": began,
@@ -119,15 +125,21 @@ def _serve(
     )
     if words := untried(host):
         line.emit({"event": "warning", "words": words})
+    if memory.broken:
+        words = f"{memory.broken}. Nothing is taken away that is in no plan any more"
+        line.emit({"event": "warning", "words": words})
+    if found.kept:
+        line.emit({"event": "kept", "things": found.kept})
     converge = Converge(
         host,
         journal,
-        resources,
+        found.plan,
         line.emit,
         check=check,
         diff=request["diff"],
         stop=controller.wants_no_more,
         ask=controller.ask,
+        note=memory.note,
     )
     counts = converge.run()
     if request["ask"]:
@@ -139,6 +151,8 @@ def _serve(
         }
         line.emit({"event": "facts", **answers})
     if not check:
+        if request["whole"] and not (counts["failed"] or counts["skipped"]):
+            memory.replace(journal, resources, found.asked)
         seconds = round(time.time() - began, 3)
         journal.remember({"counts": counts, "seconds": seconds}, line.told)
         journal.unlock()

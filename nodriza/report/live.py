@@ -65,6 +65,9 @@ class LiveReport:
             self._above(node, "!", "yellow", event["words"])
         elif event["event"] == "note":
             self._above(node, "·", "cyan", event["words"])
+        elif event["event"] == "kept":
+            for id, why in event["things"].items():
+                self._above(node, "·", "cyan", f"kept {id} ({words.kept(why)})")
         elif event["event"] == "stopping":
             self._above(node, "!", "yellow", words.STOPPING)
         elif event["event"] == "restored":
@@ -120,8 +123,9 @@ class LiveReport:
         mark, style = _MARKS[event["status"]]
         note = words.details(event) if event["status"] == "changed" else words.first_line(event)
         text = event["id"] + (f" ({note})" if note else "")
-        if check and event["status"] == "changed":
-            text = f"would change {text}"
+        said = words.status(event, check)
+        if said not in ("changed", "failed"):
+            text = f"{said} {text}"
         self._above(node, mark, style, text)
         if self.diff:
             self._diffs.add(node, event["id"], event["diff"])

@@ -39,6 +39,9 @@ class PlainReport:
             self._say(node, "owed", words.owed(event))
         elif event["event"] in ("warning", "note"):
             self._say(node, event["event"], event["words"])
+        elif event["event"] == "kept":
+            for id, why in event["things"].items():
+                self._say(node, "kept", f"{id} ({words.kept(why)})")
         elif event["event"] == "stopping":
             self._say(node, "stopping", words.STOPPING)
         elif event["event"] == "restored":

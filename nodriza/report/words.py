@@ -28,7 +28,10 @@ _AT_WORK = {
 def status(event: Resource, check: bool) -> str:
     """The status as a person reads it."""
     word = event["status"]
-    return "would change" if check and word == "changed" else word
+    if word != "changed":
+        return word
+    goes = "left" in event["gap"]
+    return f"would {'remove' if goes else 'change'}" if check else "removed" if goes else word
 
 
 def details(event: Resource | Remembered) -> str:
@@ -39,12 +42,19 @@ def details(event: Resource | Remembered) -> str:
     return ", ".join(part for part in parts if part)
 
 
+def kept(why: str) -> str:
+    """Of what stays where an earlier plan had made it."""
+    return f"not planned any more, {foreign.line(why)}"
+
+
 def first_line(event: Resource | Remembered) -> str:
     """The beginning of what the host said; the recap has it all."""
     return (event["words"].strip().splitlines() or [""])[0]
 
 
 def _difference(key: str, now: Any, wanted: Any) -> str:
+    if key == "left":
+        return "not planned any more"
     if key == "exists":
         return "new" if wanted else "goes away"
     if key == "installed":

@@ -25,11 +25,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Optional, Sequence,
 
 if TYPE_CHECKING:
     from nodriza.agent.host import Host
+    from nodriza.agent.left import Left
 
 Value = Union[str, int, bool, None]
 State = Optional[Dict[str, Value]]
 Gap = Dict[str, Tuple[Value, Value]]
 """Attribute to (what is there, what is wanted)."""
+CHANGED = "somebody else has changed it"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Resource(abc.ABC):
     """Another node has to be there for it."""
     UNDOES: ClassVar[bool] = False
     """Files that it follows are kept, to be put back when it does not like the new ones."""
+    STAYS: ClassVar[str] = ""
+    """Why it is never taken away once no plan has it any more, in words that are told once."""
 
     @property
     def ahead(self) -> bool:
@@ -57,6 +61,11 @@ class Resource(abc.ABC):
         look at how the node is after it.
         """
         return False
+
+    @property
+    def owes(self) -> bool:
+        """Whether what is due by its id is for it to do."""
+        return True
 
     @property
     def subject(self) -> str:
@@ -98,6 +107,31 @@ class Resource(abc.ABC):
         In words, for ``fab drift``; nobody takes it away.
         """
         return []
+
+    def mark(self) -> Optional[str]:
+        """By what it is known again once no plan has it any more; ``None``: it is not remembered.
+
+        It is written down on the host, so there is no secret in it.
+        """
+        return "" if self.STAYS else None
+
+    def makes(self, now: State) -> bool:
+        """Whether ``fix`` makes it, so that it may be taken away one day; ``now`` as in ``fix``.
+
+        What somebody else had made, and a plan has only changed, is theirs.
+        """
+        return now is None
+
+    @classmethod
+    def remains(cls, host: Host, left: Left) -> Optional[str]:
+        """What there is of what a plan had made: ``None``: nothing; "": it can go; else why it
+        stays.
+        """
+        return cls.STAYS
+
+    @classmethod  # noqa: B027  most of it stays
+    def take_away(cls, host: Host, left: Left) -> None:
+        """Undo what ``fix`` had made, where ``remains`` says that it can go."""
 
     def diff(self, host: Host, now: State) -> str:
         """More than the gap's attributes can say: a unified diff, or nothing."""

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import (
     TYPE_CHECKING,
+    ClassVar,
     List,
     Optional,
     Sequence,
@@ -32,6 +33,7 @@ class Database(Resource):
 
     name: str
     charset: str = "utf8mb4"
+    STAYS: ClassVar[str] = "its data stay"
 
     def wanted(self) -> State:
         """The default character set, by the name that the server gives it."""
@@ -82,6 +84,12 @@ def ask(host: Host, query: str) -> Optional[List[List[str]]]:
 def tell(host: Host, statements: str) -> None:
     """Run statements; ``CommandFailed`` has the server's words."""
     host.run(CLIENT, input=f"SET SESSION sql_mode = 'NO_AUTO_CREATE_USER';\n{statements}\n")
+
+
+def drop(host: Host, name: str, address: str) -> None:
+    """DROP USER, which leaves connections that are open as they were, then KILL."""
+    account = f"{string(name)}@{string(address)}"
+    tell(host, f"DROP USER IF EXISTS {account};\nKILL USER {account};")
 
 
 def _unescaped(value: str) -> str:

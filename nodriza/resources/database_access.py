@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, List, Sequence, Tuple
 
 from nodriza.resources.base import Resource, State
-from nodriza.resources.database import ask, string, tell
+from nodriza.resources.database import ask, drop
 
 if TYPE_CHECKING:
     from nodriza.agent.host import Host
@@ -42,7 +42,6 @@ class DatabaseAccess(Resource):
         ]
 
     def fix(self, host: Host, now: State) -> None:
-        """DROP USER, which leaves connections that are open as they were, then KILL."""
+        """They go, with their connections."""
         for at in str((now or {}).get("others") or "").split(", "):
-            account = f"{string(self.name)}@{string(at)}"
-            tell(host, f"DROP USER IF EXISTS {account};\nKILL USER {account};")
+            drop(host, self.name, at)

@@ -13,16 +13,18 @@ from typing import (
     Dict,
     List,
     NamedTuple,
+    Optional,
     Sequence,
     Set,
     Tuple,
 )
 
-from nodriza.resources.base import Resource, State
-from nodriza.resources.database import ask, identifier, string, tell
+from nodriza.resources.base import CHANGED, Resource, State
+from nodriza.resources.database import ask, drop, identifier, string, tell
 
 if TYPE_CHECKING:
     from nodriza.agent.host import Host
+    from nodriza.agent.left import Left
 
 ALL = "ALL"
 GRANT_OPTION = "GRANT OPTION"
@@ -100,7 +102,26 @@ class DatabaseUser(Resource):
         """All at once; none where there is no server."""
         accounts = _accounts(host)
         found = [accounts.get((user.name, user.host)) for user in many]
-        return [one and {"password": one.password, "grants": one.shown_grants} for one in found]
+        return [one and one.state for one in found]
+
+    def mark(self) -> str:
+        """A digest of how it logs in and of what it may do."""
+        return _digest(self.wanted())
+
+    @classmethod
+    def remains(cls, host: Host, left: Left) -> Optional[str]:
+        """It goes while it is as a plan made it; there is none where there is no server."""
+        name, _, address = left.name.rpartition("@")
+        found = _accounts(host).get((name, address))
+        if found is None:
+            return None
+        return "" if _digest(found.state) in left.marks else CHANGED
+
+    @classmethod
+    def take_away(cls, host: Host, left: Left) -> None:
+        """With its connections; its tables stay."""
+        name, _, address = left.name.rpartition("@")
+        drop(host, name, address)
 
     def fix(self, host: Host, now: State) -> None:
         """Adds before it takes away, so that a service at work is not interrupted."""
@@ -144,6 +165,11 @@ class Account(NamedTuple):
     every: int
 
     @property
+    def state(self) -> State:
+        """As ``DatabaseUser.wanted`` has it."""
+        return {"password": self.password, "grants": self.shown_grants}
+
+    @property
     def shown_grants(self) -> str:
         """With ALL for all that there are."""
         return _shown(
@@ -165,6 +191,10 @@ def hashed(password: str) -> str:
 def pattern(database: str) -> str:
     """A database's name as GRANT takes it, where "_" and "%" would stand for others."""
     return re.sub(r"([\\_%])", r"\\\1", database)
+
+
+def _digest(state: State) -> str:
+    return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
 
 
 def _accounts(host: Host) -> Dict[Tuple[str, str], Account]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, List, Sequence
+from typing import TYPE_CHECKING, List, Optional, Sequence
 
-from nodriza.resources.base import Resource, State
+from nodriza.agent.host import is_temporary
+from nodriza.resources.base import CHANGED, Resource, State
 
 if TYPE_CHECKING:
     from nodriza.agent.host import Host
+    from nodriza.agent.left import Left
 
 
 @dataclass(frozen=True)
@@ -49,3 +51,24 @@ class Directory(Resource):
         elif now["type"] != "directory":
             host.refuse(f"{self.path} is a {now['type']}, a directory was to go there")
         host.own(self.path, self.owner, self.group, self.mode)
+
+    def mark(self) -> str:
+        """Its name is all."""
+        return ""
+
+    @classmethod
+    def remains(cls, host: Host, left: Left) -> Optional[str]:
+        """It goes when it is empty, once all has gone that goes with it."""
+        seen = host.stat(left.name)
+        if seen is None:
+            return None
+        if seen.type != "directory":
+            return CHANGED
+        names = (name for name in host.list(left.name) if not is_temporary(name))
+        there = {f"{left.name}/{name}" for name in names}
+        return "" if there <= left.beside else "it is not empty"
+
+    @classmethod
+    def take_away(cls, host: Host, left: Left) -> None:
+        """rmdir(2), which takes nothing with it."""
+        host.rmdir(left.name)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, List, Sequence, Union
+from typing import TYPE_CHECKING, List, Optional, Sequence, Union
 
-from nodriza.resources.base import Resource, State
+from nodriza.resources.base import CHANGED, Resource, State
 
 if TYPE_CHECKING:
     from nodriza.agent.host import Host
+    from nodriza.agent.left import Left
 
 COMPARED = 1024 * 1024
 """Bytes up to which two files are compared line by line: it takes time by their product."""
@@ -38,11 +39,15 @@ class File(Resource):
         """The content is compared by its SHA-256."""
         return {
             "type": "file",
-            "sha256": hashlib.sha256(self.data).hexdigest(),
+            "sha256": self.mark(),
             "owner": self.owner,
             "group": self.group,
             "mode": self.mode,
         }
+
+    def mark(self) -> str:
+        """The SHA-256 of the content."""
+        return hashlib.sha256(self.data).hexdigest()
 
     @classmethod
     def look(cls, host: Host, many: Sequence[File]) -> List[State]:
@@ -69,6 +74,21 @@ class File(Resource):
         if now is not None and now["type"] == "directory":
             host.refuse(f"{self.path} is a directory, a file was to go there")
         host.write(self.path, self.data, owner=self.owner, group=self.group, mode=self.mode)
+
+    @classmethod
+    def remains(cls, host: Host, left: Left) -> Optional[str]:
+        """It goes with the content that a plan gave it, whoever owns it by now."""
+        seen = host.stat(left.name)
+        if seen is None:
+            return "" if host.begun(left.name) else None
+        content = host.read(left.name) if seen.type == "file" else None
+        known = content is not None and hashlib.sha256(content).hexdigest() in left.marks
+        return "" if known else CHANGED
+
+    @classmethod
+    def take_away(cls, host: Host, left: Left) -> None:
+        """Services that read it are told by the plan (``Left.followed``)."""
+        host.remove(left.name)
 
     def diff(self, host: Host, now: State) -> str:
         """A unified diff of text; nothing for binary content."""

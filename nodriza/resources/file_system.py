@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Dict, List, Sequence
+from typing import TYPE_CHECKING, ClassVar, Dict, List, Sequence
 
 from nodriza.resources.base import Resource, State
 from nodriza.resources.mount import mounted_at, resolved
@@ -30,6 +30,7 @@ class FileSystem(Resource):
     device: str
     path: str
     size_mb: int = 0
+    STAYS: ClassVar[str] = "its data stay"
 
     def wanted(self) -> State:
         """Its type; of an image also the size in MiB; and that it would hide nothing."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, ClassVar, Dict, List, Optional, Sequence, Tuple
 from xml.etree import ElementTree
 
 from nodriza.agent.host import CommandFailed
@@ -26,6 +26,7 @@ class GlusterVolume(Resource):
     brick: str
     allow: Tuple[str, ...] = ()
     options: Tuple[Tuple[str, str], ...] = ()
+    STAYS: ClassVar[str] = "its data stay"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "allow", tuple(self.allow))

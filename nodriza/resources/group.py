@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, List, Optional, Sequence
+from typing import TYPE_CHECKING, ClassVar, List, Optional, Sequence
 
 from nodriza.resources.base import Resource, State
 
@@ -20,6 +20,7 @@ class Group(Resource):
 
     name: str
     gid: Optional[int] = None
+    STAYS: ClassVar[str] = "files belong to its number"
 
     def wanted(self) -> State:
         """The number only where one was given."""

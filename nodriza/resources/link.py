@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, List, Sequence
+from typing import TYPE_CHECKING, List, Optional, Sequence
 
-from nodriza.resources.base import Resource, State
+from nodriza.resources.base import CHANGED, Resource, State
 
 if TYPE_CHECKING:
     from nodriza.agent.host import Host
+    from nodriza.agent.left import Left
 
 
 @dataclass(frozen=True)
@@ -40,3 +41,19 @@ class Link(Resource):
         if now is not None and now["type"] != "link":
             host.refuse(f"{self.path} is a {now['type']}, a link was to go there")
         host.symlink(self.path, self.target)
+
+    def mark(self) -> str:
+        """Where it points."""
+        return self.target
+
+    @classmethod
+    def remains(cls, host: Host, left: Left) -> Optional[str]:
+        """It goes while it points where a plan let it point."""
+        if host.stat(left.name) is None:
+            return "" if host.begun(left.name) else None
+        return "" if host.readlink(left.name) in left.marks else CHANGED
+
+    @classmethod
+    def take_away(cls, host: Host, left: Left) -> None:
+        """The link alone."""
+        host.remove(left.name)

@@ -37,6 +37,7 @@ class Mount(Resource):
     options: Tuple[str, ...] = ()
     automount: bool = True
     FROM_ANOTHER: ClassVar[bool] = True
+    STAYS: ClassVar[str] = "its files stay"
 
     def wanted(self) -> State:
         """The fstab line's options (the kernel adds its own), and that it is in use."""

@@ -27,6 +27,7 @@ class Package(Resource):
 
     name: str
     TOGETHER: ClassVar[bool] = True
+    STAYS: ClassVar[str] = "others may need it"
 
     def wanted(self) -> State:
         """Unpacked and configured."""

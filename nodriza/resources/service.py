@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, List, Optional, Sequence, Tuple
 
 from nodriza.agent import units
-from nodriza.resources.base import Resource, State, ids
+from nodriza.resources.base import CHANGED, Resource, State, ids
 
 if TYPE_CHECKING:
     from nodriza.agent.host import Host
+    from nodriza.agent.left import Left
 
 SETTLE = 0.25  # seconds a service must stay up after a start before it is believed
 SAYS_SO = ("notify", "notify-reload", "forking", "dbus")
@@ -62,15 +63,46 @@ class Service(Resource):
         return units.ARRIVE + self.longer
 
     @property
+    def owes(self) -> bool:
+        """One that is to be off reads nothing."""
+        return self.running
+
+    @property
     def full_unit(self) -> str:
         """With its suffix: ``nginx`` is ``nginx.service``."""
-        return self.unit if "." in self.unit else f"{self.unit}.service"
+        return full_name(self.unit)
 
     @classmethod
     def look(cls, host: Host, many: Sequence[Service]) -> List[State]:
         """One ``systemctl show`` for all, when each of them has settled (``units.LOOK``)."""
         found = units.settled(host, [service.full_unit for service in many])
         return [_state(found.get(service.full_unit), service) for service in many]
+
+    def mark(self) -> Optional[str]:
+        """``longer``, in seconds. One that is to be off, or ``stays``, leaves nothing behind."""
+        off = self.masked or not (self.running or self.enabled)
+        return None if off or self.stays else str(self.longer)
+
+    def makes(self, now: State) -> bool:
+        """Who starts it: one that runs already is somebody else's."""
+        return not (now and now["running"])
+
+    @classmethod
+    def remains(cls, host: Host, left: Left) -> Optional[str]:
+        """It goes unless it is another name of a unit that is planned, or has been masked."""
+        unit = units.seen(host, [full_name(left.name)]).get(full_name(left.name))
+        if unit is None or unit.load == "not-found" or left.beside.intersection(unit.names):
+            return None
+        if unit.load == "masked":
+            return CHANGED
+        return "" if unit.file == "enabled" or unit.state not in units.OFF else None
+
+    @classmethod
+    def take_away(cls, host: Host, left: Left) -> None:
+        """Stopped and disabled; what it wrote stays."""
+        longer = max((int(mark) for mark in left.marks if mark.isdigit()), default=0)
+        service = cls(left.name, enabled=False, running=False, longer=longer)
+        service.fix(host, {"enabled": True, "running": True})
 
     def arrived(self, host: Host) -> State:
         """What it is once it has settled; raises when it has not after ``patience``."""
@@ -164,6 +196,11 @@ class Service(Resource):
         seen = units.show(host, self.full_unit, "ActiveState,MainPID,Type")
         up = seen.get("ActiveState") in units.UP
         return (seen.get("MainPID", "0") if up else None), seen.get("Type", "")
+
+
+def full_name(unit: str) -> str:
+    """With its suffix: ``nginx`` is ``nginx.service``."""
+    return unit if "." in unit else f"{unit}.service"
 
 
 def _state(unit: Optional[units.Unit], service: Service) -> State:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, ClassVar, List, Optional, Sequence, Tuple
 
 from nodriza.resources.base import Resource, State, gap_between
 from nodriza.resources.group import in_root, read_table
@@ -30,6 +30,7 @@ class User(Resource):
     home: str = ""
     shell: str = "/usr/sbin/nologin"
     groups: Tuple[str, ...] = ()
+    STAYS: ClassVar[str] = "files belong to its number"
 
     def wanted(self) -> State:
         """Only what was given."""

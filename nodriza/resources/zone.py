@@ -37,6 +37,7 @@ class Zone(Resource):
     name: str = ""
 
     DRAINED: ClassVar[str] = "/var/lib/nodriza-drained"
+    STAYS: ClassVar[str] = "the zone stays"
 
     def __post_init__(self) -> None:
         pairs = tuple((name, at) for name, at in self.children)

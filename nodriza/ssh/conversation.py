@@ -75,6 +75,7 @@ class Conversation:
         self._ids: Sequence[str] = [resource["id"] for resource in request["resources"]]
         self._looks = request["mode"] == "check"
         self._rollback = bool(request["rollback"])
+        self._whole = bool(request["whole"])
         self._ask: Mapping[str, Any] = request["ask"]
         uploads = [each for each in request["resources"] if each.get("kind") == "Upload"]
         self._parts = {each["sha256"]: range(each["files"] + 1) for each in uploads}
@@ -132,12 +133,22 @@ class Conversation:
         if self._started:
             raise NotAnEvent("it begins twice")
         self._started = True
+        self._goes(event["left"], event["at"])
         if self._rollback:  # its resources are the files of a run that only the host knows
             self._expected = event["resources"]
         elif event["resources"] != self._expected:
             raise NotAnEvent(
                 f"a plan of {event['resources']} resources: {self._expected} were sent"
             )
+
+    def _goes(self, left: Sequence[str], at: int) -> None:
+        """What only the host knows of is spoken of in its place, and once."""
+        if left and not self._whole:
+            raise NotAnEvent("it takes away what was made here, and is not asked to")
+        if len({*left, *self._ids}) < len(left) + len(self._ids):
+            raise NotAnEvent("it takes away what is planned")
+        self._ids = [*self._ids[:at], *left, *self._ids[at:]]
+        self._expected = len(self._ids)
 
     def _ok(self, count: int) -> Iterator[Event]:
         if self._rollback or self._at + count > self._expected:

@@ -48,6 +48,7 @@ LONG = {
     "test_day2.py",
     "test_good_citizen.py",
     "test_judged.py",
+    "test_left_behind.py",
     "test_mixed.py",
     "test_offers.py",
     "test_gateways.py",

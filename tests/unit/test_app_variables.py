@@ -25,7 +25,7 @@ def plans(three_node, monkeypatch):
     """What a provision sends."""
     sent = {}
     monkeypatch.setattr(
-        module, "roll_out", lambda run, plans: sent.update({p.node: p.resources for p in plans})
+        module, "roll_out", lambda run, plans: sent.update({p.node: p for p in plans})
     )
     provision(three_node, three_node.nodes, Vault(), None)
     return sent
@@ -33,18 +33,23 @@ def plans(three_node, monkeypatch):
 
 def test_provision__tries_the_variables_of_a_child_just_before_they_change(plans):
     for name in ("server-2", "server-3"):
-        ids = [planned.resource.id for planned in plans[name]]
+        ids = [planned.resource.id for planned in plans[name].resources]
         assert ids[ids.index(FILE) - 1] == TRIAL
         assert ids.index(TRIAL) < ids.index("service:uwsgi")
-        one, file = (planned.resource for planned in plans[name][ids.index(TRIAL) :][:2])
+        one, file = (planned.resource for planned in plans[name].resources[ids.index(TRIAL) :][:2])
         assert one.environment == file.content
         assert one.path == one.current
         assert one.asked[0] == ("/healthz", 0)
 
 
+def test_provision__is_of_whole_plans(plans):
+    """What they do not have any more is taken away."""
+    assert all(plan.whole for plan in plans.values())
+
+
 def test_provision__tries_nothing_where_nobody_serves(plans):
     for name in ("server-1", "video-1"):
-        assert not [p for p in plans[name] if isinstance(p.resource, Trial)]
+        assert not [p for p in plans[name].resources if isinstance(p.resource, Trial)]
 
 
 def test_variable__has_the_line_of_the_inventory(tmp_path, monkeypatch):

@@ -38,6 +38,8 @@ def request(*resources: object, **more: object) -> dict:
         "ask": {},
         "rollback": "",
         "releases": False,
+        "cluster": "test",
+        "whole": False,
         "secrets": {"redis": "VALUE1111"},
         "resources": [{"id": r.id, **to_data(r)} for r in resources],
         **more,

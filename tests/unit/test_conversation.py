@@ -12,7 +12,15 @@ from nodriza.ssh import conversation
 from nodriza.ssh.conversation import Conversation, Records
 
 PLAN = [{"id": "file:/a"}, {"id": "service:web"}]
-START = {"event": "start", "resources": 2, "python": "3.11.2", "check": False, "clock": 1.0}
+START = {
+    "event": "start",
+    "resources": 2,
+    "left": [],
+    "at": 0,
+    "python": "3.11.2",
+    "check": False,
+    "clock": 1.0,
+}
 OK = {"event": "ok", "count": 2}
 END = {"event": "end", "ok": 2, "changed": 0, "failed": 0, "skipped": 0, "seconds": 1.0}
 TURN = {"event": "turn", "serves": True}
@@ -26,7 +34,8 @@ def resource(id: str, **more: Any) -> dict[str, Any]:
 
 
 def host(**request: Any) -> Conversation:
-    return Conversation({"mode": "apply", "rollback": "", "ask": {}, "resources": PLAN, **request})
+    whole = {"mode": "apply", "rollback": "", "whole": True, "ask": {}, "resources": PLAN}
+    return Conversation({**whole, **request})
 
 
 def hear(host: Conversation, *said: Any) -> list[Any]:
@@ -80,6 +89,14 @@ DISHONEST = {
     "the agent once more": [START, {"event": "agent"}],
     "an unknown event": [START, {"event": "shell", "run": "rm"}],
     "an event without its fields": [{"event": "start"}],
+    "what goes and is planned": [{**START, "resources": 3, "left": ["file:/a"]}],
+    "what goes twice": [{**START, "resources": 4, "left": ["file:/x", "file:/x"]}],
+    "what goes and is not counted": [{**START, "left": ["file:/x"]}],
+    "what goes in another place": [
+        {**START, "resources": 3, "left": ["file:/x"], "at": 1},
+        resource("file:/x"),
+    ],
+    "what goes and is not told": [{**START, "resources": 3, "left": ["file:/x"]}, OK, END],
     "a list": [[START]],
     "a number": [7],
 }
@@ -89,6 +106,19 @@ DISHONEST = {
 def test_host_that_says_something_else__is_not_believed(what):
     with pytest.raises(NotAnEvent):
         hear(host(), *DISHONEST[what])
+
+
+def test_host_that_takes_away_what_it_had_made__is_heard_in_its_place():
+    start = {**START, "resources": 3, "left": ["file:/x"], "at": 1}
+    kept = {"event": "kept", "things": {"file:/y": "somebody else has changed it"}}
+    count = {"event": "ok", "count": 1}
+    heard = hear(host(), start, kept, count, resource("file:/x"), count, END)
+    assert [event.get("id") for event in heard[2:5]] == ["file:/a", "file:/x", "service:web"]
+
+
+def test_host_that_takes_something_away_in_a_part_of_a_plan__is_not_believed():
+    with pytest.raises(NotAnEvent, match="not asked to"):
+        hear(host(whole=False), {**START, "resources": 3, "left": ["file:/x"]})
 
 
 SOURCE, OTHER = "a" * 64, "b" * 64

@@ -160,8 +160,10 @@ def test_rollback_s_resources__keep_their_names_on_the_way_and_hide_old_secrets(
         line.emit({**rest, "id": id, "status": status})
     records = stream.getvalue().split(b"\x1e")[1:]
     plan = [{"id": "file:/of/the/plan"}]
-    host = Conversation({"mode": "apply", "rollback": "run-1", "ask": {}, "resources": plan})
-    start = {"event": "start", "resources": 3, "python": "3", "check": False, "clock": 0.0}
+    asked = {"mode": "apply", "rollback": "run-1", "whole": False, "ask": {}, "resources": plan}
+    host = Conversation(asked)
+    start = {"event": "start", "resources": 3, "left": [], "at": 0, "python": "3", "check": False}
+    start["clock"] = 0.0
     assert list(host.heard(json.dumps(start).encode())) == [start]
     heard = [event for record in records for event in host.heard(record)]
     assert [event["id"] for event in heard] == ["absent:/a", "file:/secret", "link:/b"]

@@ -43,10 +43,10 @@ FAULTS = (
         "nodriza/agent/main.py:_serve",
         """\
     if not check:
-        seconds""",
+        if request["whole"]""",
         """\
     if True:
-        seconds""",
+        if request["whole"]""",
         ("agent/test_main.py",),
     ),
     Fault(

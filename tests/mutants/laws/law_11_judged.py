@@ -129,8 +129,8 @@ FAULTS = (
     Fault(
         "a provision restarts the application with variables that nobody has tried",
         "nodriza/provision.py:provision",
-        "tried_first(cluster, plan) for plan in",
-        "plan for plan in",
+        "tried_first(cluster, plan), whole",
+        "plan, whole",
         ("test_app_variables.py",),
     ),
     Fault(

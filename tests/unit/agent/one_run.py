@@ -6,6 +6,8 @@ from pathlib import Path
 
 from nodriza.agent.converge import Converge
 from nodriza.agent.journal import Journal
+from nodriza.agent.left import find
+from nodriza.agent.memory import Memory
 from nodriza.resources import (
     Directory,
     File,
@@ -32,18 +34,36 @@ def conf(text: str) -> list:
 
 
 class Run:
-    """One run over one folder; ``events`` and ``counts`` are what it said."""
+    """One run over one folder; ``events`` and ``counts`` are what it said.
 
-    def __init__(self, root: Path, resources: list, run: str = "run-1", **options) -> None:
+    As ``main`` goes about it. ``cluster``: whose memory it is; without it the plan is not whole.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        resources: list,
+        run: str = "run-1",
+        *,
+        cluster: str = "",
+        part: bool = False,
+        **options,
+    ) -> None:
         self.host = PretendHost(root, READS, options.pop("crash_at", None))
         self.journal = Journal(self.host, run)
         self.events: list[dict] = []
-        loop = Converge(self.host, self.journal, resources, self.events.append, **options)
+        whole = bool(cluster) and not part
+        self.memory = Memory(self.host, cluster or "test", whole=whole)
+        self.found = find(self.host, self.memory, resources)
+        options["note"] = self.memory.note
+        loop = Converge(self.host, self.journal, self.found.plan, self.events.append, **options)
         if loop.check:
             self.counts = loop.run()
             return
         self.journal.lock({})
         self.counts = loop.run()
+        if whole and not (self.counts["failed"] or self.counts["skipped"]):
+            self.memory.replace(self.journal, resources, self.found.asked)
         self.journal.remember({"counts": self.counts}, {})
         self.journal.unlock()
 

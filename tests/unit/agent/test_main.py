@@ -60,6 +60,8 @@ def serve(mode: str, *resources: File, **more: object) -> tuple[int, list[dict]]
         "ask": {},
         "rollback": "",
         "releases": False,
+        "cluster": "test",
+        "whole": False,
         "secrets": {},
         "resources": [{"id": r.id, **to_data(r)} for r in resources],
         **more,
@@ -205,3 +207,45 @@ def test_print_by_mistake__does_not_end_up_between_the_events():
         return 0
 
     assert run_main(serve) == (0, {"event": "end"})
+
+
+def test_whole_plan__takes_away_what_the_one_before_had_made(host):
+    """And no other plan does, nor a check."""
+    serve("apply", File("/old", "x", **ME), whole=True)
+    serve("apply", File("/new", "x", **ME))
+    _, events = serve("check", File("/new", "x", **ME), whole=True)
+    assert host.read("/old") == b"x"
+    assert (events[0]["left"], events[0]["at"], events[0]["resources"]) == (["file:/old"], 0, 2)
+    _, events = serve("apply", File("/new", "x", **ME), whole=True)
+    assert [event["id"] for event in events if event["event"] == "resource"] == ["file:/old"]
+    assert events[-1]["changed"] == 1
+    assert host.read("/old") is None
+
+
+def test_whole_plan_that_fails__forgets_nothing(host):
+    serve("apply", File("/old", "x", **ME), whole=True)
+    code, _ = serve("apply", File("/nowhere/a", "x", **ME), whole=True)
+    assert code == 1
+    _, events = serve("check", whole=True)
+    assert events[0]["left"] == []
+    serve("apply", File("/new", "x", **ME), whole=True)
+    assert host.read("/old") is None
+
+
+def test_what_stays__is_told_with_the_reason(host):
+    serve("apply", File("/old", "x", **ME), whole=True)
+    host.write("/old", "y")
+    _, events = serve("apply", whole=True)
+    things = {"file:/old": "somebody else has changed it"}
+    assert [e["things"] for e in events if e["event"] == "kept"] == [things]
+    _, events = serve("apply", whole=True)
+    assert [e for e in events if e["event"] == "kept"] == []
+
+
+def test_memory_that_is_damaged__is_told(host):
+    serve("apply", File("/old", "x", **ME), whole=True)
+    host.write("/var/lib/nodriza/plans/test.json", "{")
+    _, events = serve("apply", whole=True)
+    words = "plans/test.json is damaged: look at it. Nothing is taken away"
+    assert words in next(e["words"] for e in events if e["event"] == "warning")
+    assert host.read("/old") == b"x"

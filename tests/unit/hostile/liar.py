@@ -29,7 +29,7 @@ def spoken(said: list[Any]) -> bytes:
 def start(request: dict[str, Any], **more: Any) -> dict[str, Any]:
     count = len(request["resources"])
     rest = {"python": "3.11.2", "check": request["mode"] == "check", "clock": time.time()}
-    return {"event": "start", "resources": count, **rest, **more}
+    return {"event": "start", "resources": count, "left": [], "at": 0, **rest, **more}
 
 
 def end(request: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -181,6 +181,8 @@ REQUEST: dict[str, Any] = {
     "mode": "apply",
     "rollback": "",
     "releases": False,
+    "cluster": "test",
+    "whole": False,
     "ask": {"history": None},
     "resources": [{"id": f"file:/{number}"} for number in range(3)],
 }

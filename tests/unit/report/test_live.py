@@ -12,6 +12,7 @@ from tests.unit.report.runs import (
     live,
     moving_part,
     play,
+    resource,
 )
 
 
@@ -86,3 +87,15 @@ def test_live__has_no_colour_where_none_is_wanted(monkeypatch: pytest.MonkeyPatc
     assert colours()
     monkeypatch.setenv("NO_COLOR", "1")
     assert not colours()
+
+
+def test_what_is_planned_no_more__stays_on_the_screen() -> None:
+    report, stream = live()
+    report.start([("server-2", 1)])
+    report.event("server-2", {"event": "start", "resources": 1, "check": False})
+    report.event("server-2", {"event": "kept", "things": {"file:/etc/b": "it was here before"}})
+    report.event("server-2", resource("file:/etc/a", gap={"left": [True, False]}))
+    report._live.stop()
+    said = stream.getvalue()
+    assert "kept file:/etc/b (not planned any more, it was here before)" in said
+    assert "removed file:/etc/a (not planned any more)" in said

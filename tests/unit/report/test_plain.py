@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 
-from tests.unit.report.runs import plain
+from nodriza.report import make_report
+from tests.unit.report.runs import plain, resource
 
 
 def test_plain__has_a_line_for_what_changed_failed_or_was_skipped_and_none_for_the_rest() -> None:
@@ -39,3 +41,20 @@ def test_plain__does_not_import_rich() -> None:
     code = "import sys, nodriza.report as r; r.make_report('plain'); print('rich' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_what_is_planned_no_more__goes_or_stays_and_a_check_has_the_same_words() -> None:
+    gone = resource("file:/etc/a", gap={"left": [True, False]})
+    kept = {"event": "kept", "things": {"file:/etc/b": "somebody else has changed it"}}
+    said = {}
+    for check in (True, False):
+        stream = io.StringIO()
+        report = make_report("plain", stream=stream)
+        report.start([("server-2", 1)])
+        report.event("server-2", {"event": "start", "resources": 1, "check": check})
+        report.event("server-2", kept)
+        report.event("server-2", gone)
+        said[check] = stream.getvalue().splitlines()
+    stays = "server-2  kept     file:/etc/b (not planned any more, somebody else has changed it)"
+    assert said[False] == [stays, "server-2  removed  file:/etc/a (not planned any more)"]
+    assert said[True] == [stays, "server-2  would remove  file:/etc/a (not planned any more)"]

@@ -23,6 +23,7 @@ from tests.unit.report.runs import resource
         ({"running": [True, False]}, "", "not running"),
         ({}, "reload", "reload"),
         ({"target": ["x" * 60, "y"]}, "", "target"),
+        ({"left": [True, False]}, "", "not planned any more"),
     ],
 )
 def test_details__read_as_a_person_says_it(gap: dict[str, Any], words: str, read: str) -> None:
