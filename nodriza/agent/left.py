@@ -15,7 +15,6 @@ from typing import (
     FrozenSet,
     Iterable,
     List,
-    NamedTuple,
     Optional,
     Sequence,
     Tuple,
@@ -24,7 +23,7 @@ from typing import (
 
 from nodriza import resources as nouns
 from nodriza.agent.host import Host, HostError
-from nodriza.agent.memory import Entry, Memory
+from nodriza.agent.memory import Entry, Found, Memory
 from nodriza.agent.words import told
 from nodriza.resources.base import Resource, State
 from nodriza.resources.package import Package
@@ -78,25 +77,13 @@ class Left(Resource):
         self.kind.take_away(host, self)
 
 
-class Found(NamedTuple):
-    """``plan`` with what goes, the ids of ``left`` from ``at`` on. ``kept``: id to why it stays.
-    ``asked``: ids that are to be thought of again, because another cluster has them.
-    """
-
-    plan: List[Resource]
-    left: List[str]
-    at: int
-    kept: Dict[str, str]
-    asked: List[str]
-
-
 def find(host: Host, memory: Memory, plan: Sequence[Resource]) -> Found:
     """What the memory has, and a whole plan has not."""
     ids = {resource.id for resource in plan}
-    gone = {id: each for id, each in memory.entries.items() if memory.whole and id not in ids}
-    others = {_place(host, id) for id in memory.of_others()} if gone else set()
-    if memory.broken or not gone:
-        return Found([*plan], [], 0, {}, [*gone])
+    gone = memory.gone(plan)
+    others = {_place(host, id) for id in memory.of_others()}
+    if memory.broken:
+        return Found(plan, asked=[*gone])
     planned = {_place(host, id) for id in ids}
     shared = [id for id in gone if _place(host, id) in others]
     beside = {service.full_unit for service in plan if isinstance(service, Service)}
@@ -104,7 +91,9 @@ def find(host: Host, memory: Memory, plan: Sequence[Resource]) -> Found:
     kept: Dict[str, str] = {}
     last_first = [*reversed(gone)]
     for id in sorted(last_first, key=_rank):
-        left = Left(id.partition(":")[2], gone[id].noun, gone[id].marks, frozenset(beside))
+        left = Left(
+            id.partition(":")[2], gone[id]["noun"], tuple(gone[id]["marks"]), frozenset(beside)
+        )
         if id in shared or _place(host, id) in planned or _holds(left.name, ids):
             continue
         why = _why_not(host, left, gone[id])
@@ -115,19 +104,19 @@ def find(host: Host, memory: Memory, plan: Sequence[Resource]) -> Found:
             beside.add(left.name)
     followed, at = _followed(plan, {left.id: gone[left.id] for left in lefts})
     ids_of = [left.id for left in lefts]
-    asked = [id for id in shared if gone[id].made]  # only one cluster did
+    asked = [id for id in shared if gone[id]["made"]]  # only one cluster did
     return Found([*followed[:at], *lefts, *followed[at:]], ids_of, at, kept, asked)
 
 
 def _why_not(host: Host, left: Left, entry: Entry) -> Optional[str]:
     """As ``Resource.remains``; of what was here before a plan nothing goes."""
-    if left.kind.STAYS and not entry.made:
+    if left.kind.STAYS and not entry["made"]:
         return None
     try:
         why = left.kind.remains(host, left)
     except (HostError, OSError) as error:
         return told(error, left.name)
-    return why if why is None or entry.made else "it was here before"
+    return why if why is None or entry["made"] else "it was here before"
 
 
 def _rank(id: str) -> int:
@@ -159,7 +148,7 @@ def _followed(plan: Sequence[Resource], entries: Dict[str, Entry]) -> Tuple[List
     """
     more: Dict[str, Dict[str, List[str]]] = {}
     for id, entry in entries.items():
-        for follower, field in entry.followers.items():
+        for follower, field in entry["followers"].items():
             more.setdefault(follower, {}).setdefault(field, []).append(id)
     found = [
         dataclasses.replace(

@@ -20,9 +20,8 @@ from nodriza import resources as nouns
 from nodriza.agent.converge import Converge
 from nodriza.agent.host import Host, HostError
 from nodriza.agent.journal import HOME, Busy, Journal
-from nodriza.agent.left import find
 from nodriza.agent.line import Controller, EventStream
-from nodriza.agent.memory import Memory
+from nodriza.agent.memory import Found, Memory
 from nodriza.agent.redact import Redactor
 from nodriza.agent.system import refuse_unknown_system, untried
 from nodriza.agent.words import told
@@ -111,7 +110,11 @@ def _serve(
         line.counts_ok = False
         line.closed = closed(resources, line.described)
     memory = Memory(host, request["cluster"], whole=request["whole"])
-    found = find(host, memory, resources)
+    found = Found(resources)
+    if memory.gone(resources):
+        from nodriza.agent.left import find  # noqa: PLC0415  most runs take nothing away
+
+        found = find(host, memory, resources)
     line.emit(
         {
             "event": "start",

@@ -12,8 +12,7 @@ becomes is added to what it was: a run that is killed forgets neither.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any, Dict, Sequence, Set, Tuple
+from typing import Any, Dict, NamedTuple, Optional, Sequence, Set
 
 from nodriza import resources as nouns
 from nodriza.agent.host import Host, HostError
@@ -29,20 +28,23 @@ CLUSTERS = 20
 """Whose memories are read."""
 
 
-@dataclass
-class Entry:
-    """A resource. ``made``: a plan did, and found nothing there before. ``followers``: ids of what
-    reads it, each with the field that says so.
-    """
-
-    noun: str
-    made: bool
-    marks: Tuple[str, ...]
-    followers: Dict[str, str]
-
-
+Entry = Dict[str, Any]
+"""A resource: its ``noun``; ``made``: a plan did, and found nothing there before; ``marks``; and
+``followers``: ids of what reads it, each with the field that says so."""
 Entries = Dict[str, Entry]
 """By id, in the order of the plan."""
+
+
+class Found(NamedTuple):
+    """``plan`` with what goes, the ids of ``left`` from ``at`` on. ``kept``: id to why it stays.
+    ``asked``: ids that are to be thought of again, because another cluster has them.
+    """
+
+    plan: Sequence[Resource]
+    left: Sequence[str] = ()
+    at: int = 0
+    kept: Optional[Dict[str, str]] = None
+    asked: Sequence[str] = ()
 
 
 class Memory:
@@ -57,6 +59,11 @@ class Memory:
         """Why nobody knows what is whose, in words."""
         self.entries = self._read(self.name)
         self._written = self._data()
+
+    def gone(self, plan: Sequence[Resource]) -> Entries:
+        """What it has and a whole plan has not."""
+        ids = {resource.id for resource in plan} if self.whole else self.entries
+        return {id: entry for id, entry in self.entries.items() if id not in ids}
 
     def of_others(self) -> Set[str]:
         """Ids of what other clusters have on this host."""
@@ -76,10 +83,9 @@ class Memory:
                 continue
             entry = self.entries.get(resource.id)
             if entry is None and self.whole:
-                entry = Entry(type(resource).__name__, resource.makes(now), (), {})
-                self.entries[resource.id] = entry
-            if entry is not None and mark not in entry.marks:
-                entry.marks = (*entry.marks, mark)[-MARKS:]
+                entry = self.entries[resource.id] = _new(resource, made=resource.makes(now))
+            if entry is not None and mark not in entry["marks"]:
+                entry["marks"] = [*entry["marks"], mark][-MARKS:]
         self._write()
 
     def replace(self, journal: Journal, plan: Sequence[Resource], kept: Sequence[str]) -> None:
@@ -88,13 +94,13 @@ class Memory:
         for resource in plan:
             mark = resource.mark()
             if mark is not None:
-                made = resource.id in old and old[resource.id].made
-                self.entries[resource.id] = Entry(type(resource).__name__, made, (mark,), {})
+                made = resource.id in old and old[resource.id]["made"]
+                self.entries[resource.id] = {**_new(resource, made=made), "marks": [mark]}
         for resource in plan:
             for field in FIELDS:
                 for id in getattr(resource, field, ()):
                     if id in self.entries:
-                        self.entries[id].followers.setdefault(resource.id, field)
+                        self.entries[id]["followers"].setdefault(resource.id, field)
         for id in old.keys() - self.entries.keys():
             journal.settle(id)
         self._write()
@@ -108,7 +114,7 @@ class Memory:
             self._written = data
 
     def _data(self) -> str:
-        return json.dumps({id: vars(entry) for id, entry in self.entries.items()})
+        return json.dumps(self.entries)
 
     def _read(self, name: str) -> Entries:
         path = f"{self.folder}/{name}"
@@ -128,4 +134,8 @@ def _entry(id: str, *, noun: Any, made: Any, marks: Any, followers: Any) -> Entr
         raise ValueError(id)
     if not set(FIELDS).issuperset(followers.values()):
         raise ValueError(id)
-    return Entry(noun, made, tuple(marks), dict(followers))
+    return {"noun": noun, "made": made, "marks": list(marks), "followers": dict(followers)}
+
+
+def _new(resource: Resource, *, made: bool) -> Entry:
+    return {"noun": type(resource).__name__, "made": made, "marks": [], "followers": {}}

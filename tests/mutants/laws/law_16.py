@@ -6,9 +6,9 @@ LEFT = ("agent/test_left.py",)
 FAULTS = (
     Fault(
         "a part of a plan takes away what it does not have",
-        "nodriza/agent/left.py:find",
-        "if memory.whole and id not in ids",
-        "if id not in ids",
+        "nodriza/agent/memory.py:Memory.gone",
+        "if self.whole else self.entries",
+        "",
         LEFT,
     ),
     Fault(
@@ -35,7 +35,7 @@ FAULTS = (
     Fault(
         "what was here before a plan is taken away",
         "nodriza/agent/left.py:_why_not",
-        'return why if why is None or entry.made else "it was here before"',
+        'return why if why is None or entry["made"] else "it was here before"',
         "return why",
         LEFT,
     ),
@@ -50,19 +50,19 @@ FAULTS = (
         "what is made is remembered when it is there, not before",
         "nodriza/agent/memory.py:Memory.note",
         """\
-                entry.marks = (*entry.marks, mark)[-MARKS:]
+                entry["marks"] = [*entry["marks"], mark][-MARKS:]
         self._write()
 """,
         """\
-                entry.marks = (*entry.marks, mark)[-MARKS:]
+                entry["marks"] = [*entry["marks"], mark][-MARKS:]
 """,
         LEFT,
     ),
     Fault(
         "what a file becomes takes the place of what it was before it is written",
         "nodriza/agent/memory.py:Memory.note",
-        "entry.marks = (*entry.marks, mark)[-MARKS:]",
-        "entry.marks = (mark,)",
+        'entry["marks"] = [*entry["marks"], mark][-MARKS:]',
+        'entry["marks"] = [mark]',
         LEFT,
     ),
     Fault(
@@ -117,8 +117,8 @@ FAULTS = (
     Fault(
         "a damaged memory of another cluster keeps nothing from going",
         "nodriza/agent/left.py:find",
-        "if memory.broken or not gone:",
-        "if not gone:",
+        "if memory.broken:",
+        "if False:",
         LEFT,
     ),
     Fault(
