@@ -32,10 +32,10 @@ setup(
         "nodriza.templates",
     ],
     package_data={
-        "nodriza": ["*.j2"],
         "nodriza.inventories": ["*.example.yml", "*.json"],
         "nodriza.repository": ["files/*"],
         "nodriza.templates": ["**/*"],
+        "nodriza.watch": ["*.j2"],
     },
     entry_points={"console_scripts": ["nodriza = nodriza.cli:main"]},
     install_requires=[

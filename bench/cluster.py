@@ -30,7 +30,8 @@ import yaml
 
 from nodriza import lab
 from nodriza.inventory import Cluster, load_cluster
-from nodriza.lab import nspawn, state
+from nodriza.lab import state
+from nodriza.lab.containers import nspawn
 from nodriza.lab.wiring import namespace_file, netns_of
 
 ROOT = Path(__file__).parents[1]

@@ -32,7 +32,7 @@ from bench.cluster import (
 )
 from bench.given import plan_for_floor, values_of
 from bench.tools import NODRIZA, Took, measure
-from nodriza.lab import disk
+from nodriza.lab.containers import disk
 
 CASES = ("list", "plan", "ceiling")
 FAB = str(ROOT / ".venv/bin/fab")
@@ -46,7 +46,7 @@ SPLIT = """
 import json, sys, time
 began = time.perf_counter()
 from nodriza.inventory import load_cluster
-from nodriza.provision import plan_all
+from nodriza.change.provision import plan_all
 imported = time.perf_counter()
 cluster = load_cluster(sys.argv[1])
 loaded = time.perf_counter()

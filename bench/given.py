@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.cluster import HOME, VARIANTS, Bench
-from nodriza.agent.redact import Redactor
+from nodriza.change.provision import plan_all
+from nodriza.host.redact import Redactor
 from nodriza.inventory import load_cluster
-from nodriza.provision import plan_all
 from nodriza.resources import File
-from nodriza.vault import Vault
+from nodriza.vault.store import Vault
 
 if TYPE_CHECKING:
-    from nodriza.plan import Plan
+    from nodriza.plan.plan import Plan
 
 Check = tuple[str, str, dict[str, Any]]
 """Noun, subject, wanted."""

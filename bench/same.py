@@ -17,7 +17,7 @@ import yaml
 from bench.cluster import Bench, say
 from bench.given import plans_of
 from bench.tools import PEERS
-from nodriza.plan import Plan
+from nodriza.plan.plan import Plan
 
 Thing = tuple[str, str, str]
 """A kind, what it is about, and how it shall be: ("file", "/etc/hosts", "root root 0644").

@@ -12,10 +12,10 @@ from .kinds import WAIT, FromNought, Text
 from .session import command, fab, reachable_cluster, sudo_password, vault
 
 if TYPE_CHECKING:
+    from nodriza.change.switch import Switch
     from nodriza.inventory import Cluster
-    from nodriza.result import NodeResult
-    from nodriza.switch import Switch
-    from nodriza.vault import Vault
+    from nodriza.report.result import NodeResult
+    from nodriza.vault.store import Vault
 
 
 @command(
@@ -47,21 +47,21 @@ def deploy(
     options: dict[str, Any] = {"check": check, "wait": wait, "breaking": breaking}
     options["sudo_password"] = sudo_password(c)
     if cluster.app.hooks.after:
-        from nodriza.hooks import refuse_unknown
+        from nodriza.change.hooks import refuse_unknown
 
         refuse_unknown(cluster, store)
     if rollback:
         results, switch = _go_back(cluster, store, again, release, json=json, **options)
     else:
         results, switch = _put(cluster, store, again, ref, json=json, **options)
-    from nodriza.rollout import exit_code
+    from nodriza.rollout.run import exit_code
 
     code = exit_code(results)
     if code or not json:
         for line in switch.words(results, f"{fab(c)} provision", again) if not check else ():
             print(line, file=sys.stderr if code else sys.stdout)
     if not code and not check and switch.switched(results):
-        from nodriza.hooks import after
+        from nodriza.change.hooks import after
 
         for line in after(cluster, switch, store):
             print(line, file=sys.stderr)
@@ -83,7 +83,7 @@ def _refuse_mixed(rollback: bool, release: str, ref: str) -> None:
 def _put(
     cluster: Cluster, store: Vault, again: str, ref: str, *, json: bool, **options: Any
 ) -> tuple[dict[str, NodeResult], Switch]:
-    from nodriza import deploy as engine
+    from nodriza.change import deploy as engine
     from nodriza.report import make_report
 
     source = engine.read(cluster, ref)
@@ -100,8 +100,8 @@ def _put(
 def _go_back(
     cluster: Cluster, store: Vault, again: str, release: str, *, json: bool, **options: Any
 ) -> tuple[dict[str, NodeResult], Switch]:
-    from nodriza import deploy as engine
-    from nodriza import releases
+    from nodriza.change import deploy as engine
+    from nodriza.release import record as releases
     from nodriza.report import make_report
 
     there = releases.read(cluster, sudo_password=options["sudo_password"])

@@ -23,7 +23,7 @@ def zone(
     without: Nodes = "",
 ) -> None:
     """Print the zone with an address for each child, for a DNS provider; asks no host."""
-    from nodriza import dns
+    from nodriza.watch import dns
 
     made = {"zone": dns.as_zone_file, "octodns": dns.as_octodns}[format]
     cluster = current_cluster(c)
@@ -36,7 +36,7 @@ def zone(
 )
 def check(c: Context, resolver: Resolvers = "") -> None:
     """Ask the name servers and resolvers for the site; exit 2 when one says otherwise."""
-    from nodriza import dns
+    from nodriza.watch import dns
 
     resolvers = [address.strip() for address in resolver.split(",") if address.strip()]
     wrong = 0

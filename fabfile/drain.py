@@ -14,9 +14,9 @@ from .session import command, fab, reachable_cluster, sudo_password, vault
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from nodriza.drain import Rotation
+    from nodriza.change.drain import Rotation
     from nodriza.inventory import Node
-    from nodriza.result import NodeResult
+    from nodriza.report.result import NodeResult
 
 TARGET = {"target": "children, as in provision", "wait": WAIT}
 
@@ -36,7 +36,7 @@ def undrain(c: Context, target: Nodes, wait: FromNought = 0) -> None:
 
 
 def _of(c: Context, target: str, word: str, wait: int) -> tuple[Rotation, Sequence[Node]]:
-    from nodriza.drain import Rotation
+    from nodriza.change.drain import Rotation
     from nodriza.inventory import resolve_target
     from nodriza.report import make_report
 
@@ -48,7 +48,7 @@ def _of(c: Context, target: str, word: str, wait: int) -> tuple[Rotation, Sequen
 
 
 def _end(results: dict[str, NodeResult]) -> None:
-    from nodriza.rollout import exit_code
+    from nodriza.rollout.run import exit_code
 
     if code := exit_code(results):
         raise Exit(code=code)

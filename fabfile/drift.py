@@ -21,10 +21,10 @@ from .session import command, fab, reachable_cluster, sudo_password, vault
 )
 def drift(c: Context, target: Nodes = "", json: bool = False, junit: Report = "") -> None:
     """Compare every host with its plan: exit 0 as planned, 2 drift, 1 error."""
-    from nodriza import drift as engine
     from nodriza.errors import NodrizaError
     from nodriza.inventory import resolve_target
     from nodriza.smoke.run import junit as as_junit
+    from nodriza.watch import drift as engine
 
     try:
         cluster = reachable_cluster(c, target)

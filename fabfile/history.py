@@ -10,7 +10,7 @@ from .kinds import WAIT, FromNought, Nodes, Text
 from .session import command, fab, reachable_cluster, sudo_password, vault
 
 if TYPE_CHECKING:
-    from nodriza.facts import Record
+    from nodriza.ssh.facts import Record
 
 
 @command(
@@ -26,8 +26,8 @@ def history(c: Context, target: Nodes = "", run: Text = "", json: bool = False) 
     """List what was done to the nodes: who, when, from which revision, what changed."""
     import json as js
 
-    from nodriza import history as engine
     from nodriza.inventory import resolve_target
+    from nodriza.watch import history as engine
 
     cluster = reachable_cluster(c, target)
     nodes = resolve_target(cluster, target)
@@ -66,10 +66,10 @@ def rollback(
     wait: FromNought = 0,
 ) -> None:
     """Put the files of a run back as they were, and reload what depends on them."""
-    from nodriza import history as engine
     from nodriza.inventory import resolve_target
     from nodriza.report import make_report
-    from nodriza.rollout import exit_code
+    from nodriza.rollout.run import exit_code
+    from nodriza.watch import history as engine
 
     cluster = reachable_cluster(c, target)
     store, password = vault(cluster), sudo_password(c)

@@ -79,7 +79,7 @@ class Share(Kind):
 
     def refuse(self, flag: str, value: object) -> None:
         """As the inventory's ``rollout`` has it."""
-        from nodriza.turns import refuse_bad_serial
+        from nodriza.rollout.turns import refuse_bad_serial
 
         super().refuse(flag, value)
         refuse_bad_serial(str(value))
@@ -89,8 +89,8 @@ class When(Kind):
     """A time that has been, or how long ago it was."""
 
     def refuse(self, flag: str, value: object) -> None:
-        """As ``nodriza.logs`` reads it."""
-        from nodriza.logs import since
+        """As ``nodriza.watch.logs`` reads it."""
+        from nodriza.watch.logs import since
 
         super().refuse(flag, value)
         try:

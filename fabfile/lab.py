@@ -54,7 +54,7 @@ def ssh(c: Context, target: Nodes) -> None:
 @command(help={"installed": "not in apt's cache, but installed, with their services off"})
 def box(c: Context, installed: bool = False) -> None:
     """Build a Vagrant box of bare Debian, with the packages of the nodes in apt's cache."""
-    from nodriza.lab import box
+    from nodriza.lab.virtual import box
 
     box.build(current_cluster(c), say, installed=installed)
 
@@ -64,6 +64,6 @@ def machines(c: Context) -> None:
     """Print the machines of the inventory as JSON: what the Vagrantfile reads."""
     import json
 
-    from nodriza.lab import virtual
+    from nodriza.lab.virtual import lab as virtual
 
     print(json.dumps(virtual.machines(current_cluster(c))))

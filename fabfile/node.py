@@ -14,7 +14,7 @@ from .output import say
 from .session import command, current_cluster, fab, reachable_cluster, sudo_password, vault
 
 if TYPE_CHECKING:
-    from nodriza.drain import Results
+    from nodriza.change.drain import Results
     from nodriza.inventory import Cluster, Node
 
 
@@ -38,7 +38,7 @@ def add(
     memory_mb: FromOne = 0,
 ) -> None:
     """Write a node into the inventory, which keeps its comments. Then provision it."""
-    from nodriza import nodes
+    from nodriza.change import nodes
 
     cluster = nodes.add(current_cluster(c), name, kind, private, public, memory_mb)
     node = cluster.node(name)
@@ -56,12 +56,12 @@ def add(
 )
 def remove(c: Context, target: Nodes, wait: FromNought = 0) -> None:
     """Drain a node, end its work, write it out of the inventory, take its access away."""
-    from nodriza import nodes
-    from nodriza.drain import Rotation
+    from nodriza.change import nodes
+    from nodriza.change.drain import Rotation
+    from nodriza.change.provision import provision
     from nodriza.inventory import resolve_target
-    from nodriza.provision import provision
     from nodriza.report import make_report
-    from nodriza.rollout import exit_code
+    from nodriza.rollout.run import exit_code
 
     cluster = reachable_cluster(c, target)
     store, password = vault(cluster), sudo_password(c)

@@ -47,9 +47,9 @@ def provision(
     with Connections(cluster) as connections:
         connections.begin(nodes[:parallel])
         # The hosts answer while the rest is loaded, and the plan is made.
-        from nodriza.provision import provision as bring
+        from nodriza.change.provision import provision as bring
         from nodriza.report import make_report
-        from nodriza.rollout import exit_code
+        from nodriza.rollout.run import exit_code
 
         store = vault(cluster)
         again = f"{fab(c)} provision:{{node}}"

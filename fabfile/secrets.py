@@ -13,16 +13,16 @@ from .session import command, current_cluster, fab, reachable_cluster, sudo_pass
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from nodriza.plan import Plan
-    from nodriza.rotation import Step
-    from nodriza.vault import Vault
+    from nodriza.change.rotation import Step
+    from nodriza.plan.plan import Plan
+    from nodriza.vault.store import Vault
 
 
 @command(subject="name", reads=True, help={"name": "print this one's value"})
 def show(c: Context, name: SecretName = "") -> None:
     """List the secrets by name; --name NAME prints that one's value."""
-    from nodriza.inventory.rotating import Rotating
-    from nodriza.rotation import shown
+    from nodriza.change.rotation import shown
+    from nodriza.vault.rotating import Rotating
 
     cluster = current_cluster(c)
     store = vault(cluster)
@@ -33,9 +33,9 @@ def show(c: Context, name: SecretName = "") -> None:
 @command(interactive=True, edits=True)
 def edit(c: Context) -> None:
     """Edit all secrets in your $EDITOR."""
-    from nodriza.provision import plan_all
-    from nodriza.secret_value import refuse_unfit
-    from nodriza.vault_edit import edit as in_editor
+    from nodriza.change.provision import plan_all
+    from nodriza.vault.edit import edit as in_editor
+    from nodriza.vault.value import refuse_unfit
 
     # An editor that has no terminal writes the file to whatever reads us.
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -56,8 +56,8 @@ def set_(c: Context, name: SecretName) -> None:
     """Take over a secret's value from elsewhere: asked for, or read from stdin."""
     import getpass
 
-    from nodriza.provision import plan_all
-    from nodriza.secret_value import refuse_unfit
+    from nodriza.change.provision import plan_all
+    from nodriza.vault.value import refuse_unfit
 
     cluster = current_cluster(c)
     # More than one line: a key, or a file of them.
@@ -74,9 +74,9 @@ def set_(c: Context, name: SecretName) -> None:
 @command(subject="name", edits=True, help={"name": "the secret's name"})
 def remove(c: Context, name: SecretName) -> None:
     """Forget a secret that no node uses."""
+    from nodriza.change.provision import plan_all
     from nodriza.errors import SecretError
-    from nodriza.inventory.rotating import Rotating
-    from nodriza.provision import plan_all
+    from nodriza.vault.rotating import Rotating
 
     cluster = current_cluster(c)
     if users := _users(plan_all(cluster, cluster.nodes), name):
@@ -94,7 +94,7 @@ def remove(c: Context, name: SecretName) -> None:
 def _users(plans: Sequence[Plan], name: str) -> list[str]:
     """The nodes that have a secret, and in how many places."""
     from nodriza.report.words import count
-    from nodriza.secret_value import uses
+    from nodriza.vault.value import uses
 
     places: dict[str, set[str]] = {}
     for use in uses(plans):
@@ -124,9 +124,9 @@ def rotate(
     wait: FromNought = 0,
 ) -> None:
     """Give a secret a new value, on all nodes, with no request lost; the old one dies."""
-    from nodriza import rotation
+    from nodriza.change import rotation
     from nodriza.errors import NodrizaError
-    from nodriza.inventory.rotating import Rotating
+    from nodriza.vault.rotating import Rotating
 
     cluster = current_cluster(c) if at_once else reachable_cluster(c)
     store = vault(cluster)
@@ -151,10 +151,10 @@ def rotate(
 
 def _bring(c: Context, store: Vault, step: Step, **options: Any) -> None:
     """All nodes to a step of the rotation, and a look whether they serve."""
-    from nodriza.provision import provision
+    from nodriza.change.provision import provision
+    from nodriza.change.rotation import children_answer
     from nodriza.report import make_report
-    from nodriza.rollout import exit_code
-    from nodriza.rotation import children_answer
+    from nodriza.rollout.run import exit_code
 
     cluster = current_cluster(c)
     print(f"\nstep {step.value} of 3: {step.words}", flush=True)

@@ -22,7 +22,7 @@ from .task import Command
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster
-    from nodriza.vault import Vault
+    from nodriza.vault.store import Vault
 
 VARIABLE = "NODRIZA_INVENTORY"
 _chosen: list[Path] = []
@@ -177,7 +177,7 @@ def reachable_cluster(c: Context, target: str = "") -> Cluster:
 
 def vault(cluster: Cluster) -> Vault:
     """The secrets of a cluster."""
-    from nodriza.vault import Vault
+    from nodriza.vault.store import Vault
 
     return Vault.beside(cluster.path)
 

@@ -138,10 +138,10 @@ def logs(
     import sys
     import time
 
-    from nodriza import logs as engine
+    from nodriza.change.provision import plan_all
     from nodriza.inventory import resolve_target
-    from nodriza.provision import plan_all
     from nodriza.report.clean import Output
+    from nodriza.watch import logs as engine
 
     wish = engine.Wish(unit, engine.since(since, time.time()), lines, follow)
     cluster = reachable_cluster(c, target)

@@ -20,9 +20,9 @@ def status(c: Context, target: Nodes = "", json: bool = False, watch: bool = Fal
     """Show every node on one screen: services, mounts, release, disk, last run."""
     import sys
 
-    from nodriza import status as engine
     from nodriza.inventory import resolve_target
-    from nodriza.look import healthy, look
+    from nodriza.watch import status as engine
+    from nodriza.watch.health import healthy, look
 
     if watch and (json or not sys.stdout.isatty()):
         raise Exit("--watch is for people at a terminal\n  kept: nothing was done", code=2)

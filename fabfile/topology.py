@@ -13,7 +13,7 @@ from .session import command, current_cluster
 @command(help={"output": "the file to write, SVG"})
 def topology(c: Context, output: Picture = "topology.svg") -> None:
     """Draw the cluster as a picture: nodes, networks, ports; no host is asked."""
-    from nodriza.topology import draw
+    from nodriza.watch.topology import draw
 
     Path(output).write_text(draw(current_cluster(c)), "utf-8")
     print(output)

@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from nodriza.errors import InventoryError, NodrizaError
 from nodriza.inventory import load_cluster
 from nodriza.inventory.text import ClusterName, Domain
-from nodriza.render import ROOT
+from nodriza.plan.render import ROOT
 from nodriza.repository.source import Source, projects, read_source
 from nodriza.repository.write import Answers, Written, write
 

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nodriza import lab
-from nodriza.deploy import deploy, read, requirements
+from nodriza.change.deploy import deploy, read, requirements
+from nodriza.change.provision import provision
 from nodriza.inventory import load_cluster
-from nodriza.provision import provision
 from nodriza.report import make_report
-from nodriza.rollout import exit_code
+from nodriza.rollout.run import exit_code
 from nodriza.smoke import smoke as run_smoke
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster
-    from nodriza.vault import Vault
+    from nodriza.vault.store import Vault
 
 
 def run_demo(

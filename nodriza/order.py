@@ -1,6 +1,6 @@
 """In which order nodes change: whoever does something for others comes before them.
 
-It follows from what roles offer and need (``nodriza.offers``). A job that several nodes do has no
+It follows from what roles offer and need (``nodriza.plan.offers``). A job that several nodes do has no
 place in it: the others go on while one of them changes.
 """
 
@@ -10,7 +10,7 @@ import graphlib
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
-from nodriza.offers import links
+from nodriza.plan.offers import links
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster

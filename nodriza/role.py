@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nodriza.inventory import Cluster, Node
-from nodriza.offers import (
+from nodriza.plan.offers import (
     Offer,
     does,
     doors,
@@ -19,7 +19,7 @@ from nodriza.offers import (
     told,
     users,
 )
-from nodriza.render import Template, template
+from nodriza.plan.render import Template, template
 from nodriza.resources import (
     Absent,
     Command,
@@ -43,7 +43,7 @@ from nodriza.resources import (
     User,
     Zone,
 )
-from nodriza.secret import Secret, env, secret
+from nodriza.vault.token import Secret, env, secret
 
 if TYPE_CHECKING:
     from nodriza.smoke import Site as Site  # only its type: what it needs is slow to load

@@ -6,9 +6,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from nodriza.inventory import Cluster, Node
-from nodriza.release import PYTHON, VENV, apart, intact, preflight, recipe, source_name, step
-from nodriza.render import Template
-from nodriza.requirements import Requirements
+from nodriza.plan.render import Template
+from nodriza.release.release import (
+    PYTHON,
+    VENV,
+    apart,
+    intact,
+    preflight,
+    recipe,
+    source_name,
+    step,
+)
 from nodriza.resources import (
     Built,
     Command,
@@ -19,6 +27,7 @@ from nodriza.resources import (
     Static,
     Upload,
 )
+from nodriza.source.requirements import Requirements
 
 HOOK = 3600
 """Seconds for one command of ``app.hooks.before_switch``."""

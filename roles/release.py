@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from nodriza.inventory import Cluster, Node
-from nodriza.release import PYTHON, Release, copy, environment, trial
+from nodriza.release.release import PYTHON, Release, copy, environment, trial
 from nodriza.resources import File, Interpreter, Link, OldReleases, Resource, Served
 
 
@@ -15,7 +15,7 @@ def release(
     """``newest`` is the one of ``kept`` that was made last.
 
     Which services follow is not said here. They name the link themselves, in ``reload_on`` or
-    ``restart_on``; ``nodriza.switch`` puts them into the same plan.
+    ``restart_on``; ``nodriza.change.switch`` puts them into the same plan.
     """
     app = cluster.app
     central, serves = node.builds, "nginx" in node.roles

@@ -11,9 +11,9 @@ import time
 from functools import partial
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
-from nodriza.agent.host import Host
 from nodriza.agent.journal import Journal
-from nodriza.agent.system import os_release
+from nodriza.host.host import Host
+from nodriza.host.system import os_release
 from nodriza.resources.base import Resource
 from nodriza.resources.health import Health
 from nodriza.resources.mount import Mount
@@ -93,7 +93,7 @@ def releases(host: Host, journal: Journal, plan: Sequence[Resource], about: Any)
     ``current``, ``seals`` and ``folder`` are paths. A node that only serves has a current one, and
     such processes.
     """
-    from nodriza.agent.at_work import at_work  # noqa: PLC0415
+    from nodriza.host.at_work import at_work  # noqa: PLC0415
     from nodriza.resources.sealed import read_seal  # noqa: PLC0415  for few questions
     from nodriza.resources.served import in_use, read_record  # noqa: PLC0415
     from nodriza.resources.venv import made_for  # noqa: PLC0415

@@ -6,12 +6,12 @@ import itertools
 import time
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
-from nodriza.agent import units
-from nodriza.agent.gate import Gate, without_others
-from nodriza.agent.host import UNITS, Host, HostError, Stopped
 from nodriza.agent.journal import Journal
+from nodriza.agent.rolling import Gate, without_others
 from nodriza.agent.transaction import Followers, Rejected, settle, unless_started
-from nodriza.agent.words import told
+from nodriza.host import units
+from nodriza.host.host import UNITS, Host, HostError, Stopped
+from nodriza.host.os_errors import told
 from nodriza.resources.base import Gap, Resource, State, gap_between
 from nodriza.resources.health import Health
 from nodriza.resources.service import Service

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Optional, Protocol, Sequence, Tuple
 
-from nodriza.agent import transient
-from nodriza.agent.host import Host, Result
+from nodriza.host import transient
+from nodriza.host.host import Host, Result
 from nodriza.resources.command import parse_environment
 
 
 class Inside(Protocol):
     """What the nouns have that ask a release something.
 
-    With ``unit`` it runs in a transient unit of that name (``nodriza.agent.transient``): it may
+    With ``unit`` it runs in a transient unit of that name (``nodriza.host.transient``): it may
     change what is ``writable``, does not see what is ``hidden``, and ends with all it started.
     """
 

@@ -22,7 +22,7 @@ import os
 import time
 from typing import Any, Dict, List, Optional, Set
 
-from nodriza.agent.host import Host, HostError, is_temporary
+from nodriza.host.host import Host, HostError, is_temporary
 
 HOME = "/var/lib/nodriza"
 RUNS = 100

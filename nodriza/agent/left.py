@@ -22,9 +22,9 @@ from typing import (
 )
 
 from nodriza import resources as nouns
-from nodriza.agent.host import Host, HostError
 from nodriza.agent.memory import Entry, Found, Memory
-from nodriza.agent.words import told
+from nodriza.host.host import Host, HostError
+from nodriza.host.os_errors import told
 from nodriza.resources.base import Resource, State
 from nodriza.resources.package import Package
 from nodriza.resources.service import Service, full_name

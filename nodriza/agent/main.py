@@ -1,6 +1,6 @@
 """Where the agent begins: a request on stdin, events on stdout.
 
-The request is one zlib-compressed JSON object (see ``nodriza.ssh.pack``). Each event is a
+The request is one zlib-compressed JSON object (see ``nodriza.ssh.agent_archive``). Each event is a
 JSON text sequence record, RS JSON LF (RFC 7464), so that whatever a login script prints
 on the same stream is told apart from it.
 """
@@ -18,19 +18,19 @@ from typing import Any, Dict, Optional, Tuple
 
 from nodriza import resources as nouns
 from nodriza.agent.converge import Converge
-from nodriza.agent.host import Host, HostError
 from nodriza.agent.journal import HOME, Busy, Journal
-from nodriza.agent.line import Controller, EventStream
 from nodriza.agent.memory import Found, Memory
-from nodriza.agent.redact import Redactor
-from nodriza.agent.system import refuse_unknown_system, untried
-from nodriza.agent.words import told
+from nodriza.host.host import Host, HostError
+from nodriza.host.line import Controller, EventStream
+from nodriza.host.os_errors import told
+from nodriza.host.redact import Redactor
+from nodriza.host.system import refuse_unknown_system, untried
 
 
 def main(body: bytes, stdin: int, keep: Optional[Tuple[str, bytes]]) -> None:
     """Do what the request says and exit: 0 done, 1 something failed, 3 host is taken.
 
-    ``stdin``: where the controller goes on talking (``nodriza.agent.line``). ``keep``: the
+    ``stdin``: where the controller goes on talking (``nodriza.host.line``). ``keep``: the
     agent, and where it is looked for, when this host does not have it yet.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold the secrets

@@ -15,9 +15,9 @@ import json
 from typing import Any, Dict, NamedTuple, Optional, Sequence, Set
 
 from nodriza import resources as nouns
-from nodriza.agent.host import Host, HostError
 from nodriza.agent.journal import HOME, Journal
 from nodriza.agent.transaction import FIELDS
+from nodriza.host.host import Host, HostError
 from nodriza.resources.base import Resource, State, gap_between
 
 BYTES = 4 * 1024 * 1024

@@ -9,10 +9,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Dict, Iterator, List, Sequence, Set
 
-from nodriza.agent.host import HostError
 from nodriza.agent.journal import Journal
-from nodriza.agent.redact import holds_secrets
 from nodriza.agent.transaction import FIELDS, KEPT
+from nodriza.host.host import HostError
+from nodriza.host.redact import holds_secrets
 from nodriza.resources.absent import Absent
 from nodriza.resources.base import Resource
 from nodriza.resources.file import File

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
 
-from nodriza.agent.host import Host, HostError
 from nodriza.agent.journal import Journal
+from nodriza.host.host import Host, HostError
 from nodriza.resources.base import Gap, Resource, State
 from nodriza.resources.service import Service
 

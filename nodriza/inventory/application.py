@@ -6,13 +6,13 @@ import re
 from pathlib import Path
 
 from nodriza.inventory.disk import is_there, near_path
-from nodriza.inventory.draft import Draft
-from nodriza.inventory.marks import Document
 from nodriza.inventory.sections.app import AppSettings
 from nodriza.inventory.text import absolute
-from nodriza.inventory.wording import did_you_mean
+from nodriza.inventory.yaml.partial import Draft
+from nodriza.inventory.yaml.positions import Document
+from nodriza.inventory.yaml.pydantic_errors import did_you_mean
 from nodriza.repository.drivers import named_in
-from nodriza.requirements import LOCAL, ORDER, first, instead, kind_of
+from nodriza.source.requirements import LOCAL, ORDER, first, instead, kind_of
 
 
 def check_application(draft: Draft, inventory: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 if TYPE_CHECKING:
-    from nodriza.inventory.draft import Draft
+    from nodriza.inventory.yaml.partial import Draft
 
 
 def whole(least: int, most: int) -> Any:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from nodriza.inventory.app import App
-from nodriza.inventory.draft import Written
 from nodriza.inventory.model import Cluster, ClusterSettings, LabOverlay, Node, Sections
 from nodriza.inventory.roles import default_roles, merged_roles
 from nodriza.inventory.sections.app import Placement
@@ -19,6 +18,7 @@ from nodriza.inventory.sections.share import Share
 from nodriza.inventory.sections.ssh import Ssh
 from nodriza.inventory.text import absolute
 from nodriza.inventory.tls import Tls
+from nodriza.inventory.yaml.partial import Written
 
 
 def build(

@@ -8,10 +8,8 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
-from nodriza.inventory import marks
 from nodriza.inventory.application import check_application
 from nodriza.inventory.disk import is_there, near_path
-from nodriza.inventory.draft import Draft, Written
 from nodriza.inventory.kinds import KINDS, ONE
 from nodriza.inventory.names import is_node_name
 from nodriza.inventory.roles import DEFAULT, known_roles
@@ -22,7 +20,9 @@ from nodriza.inventory.targets import GROUPS
 from nodriza.inventory.text import absolute
 from nodriza.inventory.variables import check_variables
 from nodriza.inventory.visitors import check_visitors
-from nodriza.inventory.wording import did_you_mean
+from nodriza.inventory.yaml import positions as marks
+from nodriza.inventory.yaml.partial import Draft, Written
+from nodriza.inventory.yaml.pydantic_errors import did_you_mean
 
 
 def check_together(draft: Draft, inventory: Path, *, connects: bool = False) -> None:

@@ -22,7 +22,7 @@ from nodriza.files import exclusively, write_whole
 from nodriza.inventory import ranges
 from nodriza.inventory.load import load_cluster
 from nodriza.inventory.model import Cluster, Node
-from nodriza.inventory.syntax import compose
+from nodriza.inventory.yaml.syntax import compose
 
 ANCHOR = re.compile(r"(?<=: )&[^\s,\[\]{}]+ ?")
 

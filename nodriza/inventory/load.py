@@ -13,13 +13,13 @@ from pydantic import ValidationError
 from nodriza.errors import InventoryError
 from nodriza.inventory.build import build
 from nodriza.inventory.checks import check_together
-from nodriza.inventory.draft import Draft, read_draft
 from nodriza.inventory.files import find_inventories
-from nodriza.inventory.marks import Document, Problem, read_marked
-from nodriza.inventory.marks import Path as Keys
 from nodriza.inventory.model import Cluster, LabOverlay
-from nodriza.inventory.rotating import Rotating
-from nodriza.inventory.wording import did_you_mean
+from nodriza.inventory.yaml.partial import Draft, read_draft
+from nodriza.inventory.yaml.positions import Document, Problem, read_marked
+from nodriza.inventory.yaml.positions import Path as Keys
+from nodriza.inventory.yaml.pydantic_errors import did_you_mean
+from nodriza.vault.rotating import Rotating
 
 MAX_BYTES = 2_000_000
 """Ten thousand nodes, each written out, are one."""

@@ -30,7 +30,7 @@ from nodriza.inventory.sections.site import SiteNames
 from nodriza.inventory.sections.ssh import LogIn, Ssh
 from nodriza.inventory.sections.tls import TlsSettings
 from nodriza.inventory.tls import Tls
-from nodriza.secret import OTHER, Secret
+from nodriza.vault.token import OTHER, Secret
 
 
 class Sections(SiteNames):
@@ -200,7 +200,7 @@ class Cluster(Sections):
     def accepted(self, name: str) -> tuple[Secret, ...]:
         """The values of a secret that a server takes: the one in use comes first.
 
-        Two while it is being rotated (``nodriza.rotation``), else one.
+        Two while it is being rotated (``nodriza.change.rotation``), else one.
         """
         both = (Secret(name), Secret(name + OTHER))
         return both if name in self.rotating else both[:1]

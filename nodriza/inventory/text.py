@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from nodriza.errors import SecretError
 from nodriza.inventory import addresses, names
 from nodriza.inventory.shape import Shape
-from nodriza.secret import names_in
+from nodriza.vault.token import names_in
 
 T = TypeVar("T")
 _IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"

@@ -14,12 +14,13 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from nodriza.inventory import marks, text
+from nodriza.inventory import text
 from nodriza.inventory.base import whole
 from nodriza.inventory.disk import is_there
-from nodriza.inventory.draft import Draft
 from nodriza.inventory.shape import Shape
-from nodriza.inventory.wording import check
+from nodriza.inventory.yaml import positions as marks
+from nodriza.inventory.yaml.partial import Draft
+from nodriza.inventory.yaml.pydantic_errors import check
 
 _ZONE = r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}"
 _ZONE_WORDS = "must be a time zone, such as Europe/Madrid or Etc/UTC"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from nodriza.inventory.draft import Draft
 from nodriza.inventory.roles import DEFAULT
 from nodriza.inventory.sections.app import AppSettings
 from nodriza.inventory.sections.site import FORM_MB, SiteNames
+from nodriza.inventory.yaml.partial import Draft
 
 
 def check_visitors(draft: Draft) -> None:

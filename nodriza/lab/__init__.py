@@ -1,7 +1,7 @@
 """Local clusters of real machines, made on the developer's own computer.
 
-What holds for every kind of lab is here; ``nodriza.lab.lab`` are containers and
-``nodriza.lab.virtual`` virtual machines.
+What holds for every kind of lab is here; ``nodriza.lab.containers.lab`` are containers and
+``nodriza.lab.virtual.lab`` virtual machines.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from nodriza.lab.containers.lab import power_cut, reboot, start
 from nodriza.lab.driver import MachineStatus, driver_of
-from nodriza.lab.lab import power_cut, reboot, start
 
 if TYPE_CHECKING:
     from nodriza.inventory.model import Cluster

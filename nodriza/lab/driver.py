@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nodriza.inventory.model import Cluster
 
 
-DRIVERS = {"nspawn": "nodriza.lab.lab", "vagrant": "nodriza.lab.virtual"}
+DRIVERS = {"nspawn": "nodriza.lab.containers.lab", "vagrant": "nodriza.lab.virtual.lab"}
 """Their modules, each imported when it is needed: Vagrant's is slow, and warns without it."""
 
 

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 
 from nodriza.errors import LabError
 from nodriza.inventory.sections.lab import Acceleration
-from nodriza.lab import libvirt, programs
+from nodriza.lab import programs
+from nodriza.lab.virtual import libvirt
 
 SECONDS: dict[Acceleration, int] = {"kvm": 90, "emulated": 600}
 """From a machine's start to its first packet; with KVM it takes 5 to 15 s."""

@@ -12,11 +12,11 @@ import sys
 from collections.abc import Callable
 from typing import Literal, Protocol, TextIO
 
-from nodriza.events import Event
 from nodriza.report.clean import Output
 from nodriza.report.jsonl import JsonReport
 from nodriza.report.plain import PlainReport
-from nodriza.result import NodeResult
+from nodriza.report.result import NodeResult
+from nodriza.ssh.events import Event
 
 Kind = Literal["auto", "live", "plain", "json"]
 AGAIN = "fab provision:{node}"

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from nodriza.events import Event
 from nodriza.report.clean import Output
 from nodriza.report.recap import failures, slowest
-from nodriza.result import NodeResult
+from nodriza.report.result import NodeResult
+from nodriza.ssh.events import Event
 
 
 class JsonReport:

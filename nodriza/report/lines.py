@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from rich.text import Text
 
-from nodriza.events import Event
 from nodriza.report import words
-from nodriza.result import NodeResult
+from nodriza.report.result import NodeResult
+from nodriza.ssh.events import Event
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _PHASES = {

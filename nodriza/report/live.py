@@ -10,13 +10,13 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.text import Text
 
-from nodriza.events import Event, Resource
 from nodriza.report import words
 from nodriza.report.clean import Output
 from nodriza.report.diffs import Diffs
 from nodriza.report.lines import Progress, node_line, total_line
 from nodriza.report.recap import Restored, recap
-from nodriza.result import NodeResult
+from nodriza.report.result import NodeResult
+from nodriza.ssh.events import Event, Resource
 
 REFRESH = 8  # times a second
 _MARKS = {"changed": ("~", "yellow"), "failed": ("✗", "bold red")}

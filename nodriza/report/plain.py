@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from nodriza.events import Event, Resource
 from nodriza.report import words
 from nodriza.report.clean import Output
 from nodriza.report.diffs import Diffs
 from nodriza.report.recap import Restored, recap
-from nodriza.result import NodeResult
+from nodriza.report.result import NodeResult
+from nodriza.ssh.events import Event, Resource
 
 WIDTH = 100
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from nodriza.errors import NodrizaError
-from nodriza.events import Resource
 from nodriza.foreign import MARK
+from nodriza.report.result import NodeResult
 from nodriza.report.words import count, duration
-from nodriza.result import NodeResult
+from nodriza.ssh.events import Resource
 
 StyledLine = list[tuple[str, str]]
 Restored = dict[tuple[str, str], list[str]]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from nodriza import foreign
-from nodriza.events import Doing, Event, Owed, Resource, Sending
-from nodriza.facts import Remembered
-from nodriza.result import NodeResult
+from nodriza.report.result import NodeResult
+from nodriza.ssh.events import Doing, Event, Owed, Resource, Sending
+from nodriza.ssh.facts import Remembered
 
 _LONGEST = 40  # characters of a value; more says less
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nodriza.repository import drivers
-from nodriza.requirements import POETRY, PYPROJECT, UV_LOCK
+from nodriza.source.requirements import POETRY, PYPROJECT, UV_LOCK
 
 SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE["'],\s*["']([\w.]+)["']""")
 # The names that projects give to what runs on a server, and to what must not.

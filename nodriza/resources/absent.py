@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, List, Sequence
 from nodriza.resources.base import Resource, State
 
 if TYPE_CHECKING:
-    from nodriza.agent.host import Host
+    from nodriza.host.host import Host
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ import sys
 from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Optional, Sequence, Tuple, Union
 
 if TYPE_CHECKING:
-    from nodriza.agent.host import Host
     from nodriza.agent.left import Left
+    from nodriza.host.host import Host
 
 Value = Union[str, int, bool, None]
 State = Optional[Dict[str, Value]]

@@ -7,12 +7,12 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, List, Sequence, Tuple
 
-from nodriza.agent import transient, tree
-from nodriza.agent.host import PATH
+from nodriza.host import transient, tree
+from nodriza.host.host import PATH
 from nodriza.resources.base import Resource, State
 
 if TYPE_CHECKING:
-    from nodriza.agent.host import Host
+    from nodriza.host.host import Host
 
 MARKER = ".nodriza-built"
 """A file in the tree: the SHA-256 of the commands that were run."""
@@ -26,7 +26,7 @@ class Built(Resource):
     """The tree ``path`` is what all of ``commands`` have made of the tree ``source``.
 
     They are lines for sh. ``user``, who has no rights, runs them in a transient unit
-    (``nodriza.agent.transient``) and in a copy of the source, which they see as ``path``. They may
+    (``nodriza.host.transient``) and in a copy of the source, which they see as ``path``. They may
     change that copy and ``cache``, and don't see what is ``hidden``; programs of the environment
     ``venv`` come first in their PATH. The copy becomes root's own and takes its place.
     """

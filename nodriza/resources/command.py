@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Optional, Sequence, Tuple
 
-from nodriza.agent import transient
-from nodriza.agent.host import CommandFailed
+from nodriza.host import transient
+from nodriza.host.host import CommandFailed
 from nodriza.resources.base import Resource, State, ids
 
 if TYPE_CHECKING:
-    from nodriza.agent.host import Host
+    from nodriza.host.host import Host
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 BLANK = " \t"
@@ -30,7 +30,7 @@ class Command(Resource):
     ``unless`` gets the same user, directory and environment. ``timeout`` in seconds; ``None``
     is for what must never be cut short. ``words`` are added where it fails.
 
-    With ``unit`` it runs in a transient unit of that name (``nodriza.agent.transient``): it may
+    With ``unit`` it runs in a transient unit of that name (``nodriza.host.transient``): it may
     change what is ``writable``, does not see what is ``hidden``, and ends with all it started.
     """
 

@@ -6,13 +6,13 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, List, Sequence
 
-from nodriza.agent import tree
-from nodriza.agent.host import TEMPORARY
-from nodriza.agent.room import refuse_full
+from nodriza.host import tree
+from nodriza.host.host import TEMPORARY
+from nodriza.host.room import refuse_full
 from nodriza.resources.base import Resource, State
 
 if TYPE_CHECKING:
-    from nodriza.agent.host import Host
+    from nodriza.host.host import Host
 
 UNPACKING = 3600  # seconds
 

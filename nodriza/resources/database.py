@@ -16,11 +16,11 @@ from typing import (
     Sequence,
 )
 
-from nodriza.agent.host import CommandFailed
+from nodriza.host.host import CommandFailed
 from nodriza.resources.base import Resource, State
 
 if TYPE_CHECKING:
-    from nodriza.agent.host import Host
+    from nodriza.host.host import Host
 
 CLIENT = ["mariadb", "--protocol=socket", "--batch", "--skip-column-names"]
 CLIENT += ["--default-character-set=utf8mb4"]

@@ -9,7 +9,7 @@ from nodriza.resources.base import Resource, State
 from nodriza.resources.database import ask, drop
 
 if TYPE_CHECKING:
-    from nodriza.agent.host import Host
+    from nodriza.host.host import Host
 
 
 @dataclass(frozen=True)

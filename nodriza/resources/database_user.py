@@ -23,8 +23,8 @@ from nodriza.resources.base import CHANGED, Resource, State
 from nodriza.resources.database import ask, drop, identifier, string, tell
 
 if TYPE_CHECKING:
-    from nodriza.agent.host import Host
     from nodriza.agent.left import Left
+    from nodriza.host.host import Host
 
 ALL = "ALL"
 GRANT_OPTION = "GRANT OPTION"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, List, Optional, Sequence
 
-from nodriza.agent.host import is_temporary
+from nodriza.host.host import is_temporary
 from nodriza.resources.base import CHANGED, Resource, State
 
 if TYPE_CHECKING:
-    from nodriza.agent.host import Host
     from nodriza.agent.left import Left
+    from nodriza.host.host import Host
 
 
 @dataclass(frozen=True)

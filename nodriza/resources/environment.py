@@ -7,8 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Sequence, Tuple
 
-from nodriza.agent import tree
-from nodriza.agent.host import HostError
+from nodriza.host import tree
+from nodriza.host.host import HostError
 from nodriza.resources.base import Resource, State, gap_between
 from nodriza.resources.copy import Copy
 from nodriza.resources.interpreter import called
@@ -17,7 +17,7 @@ from nodriza.resources.sealed import Sealed, read_seal
 from nodriza.resources.venv import Venv, made_for, tag
 
 if TYPE_CHECKING:
-    from nodriza.agent.host import Host
+    from nodriza.host.host import Host
 
 RECIPE = "environment.json"
 """In a release: ``requirements``, a path in it, the name of the ``folder`` that relative paths in

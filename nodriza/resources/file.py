@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, List, Optional, Sequence, Union
 from nodriza.resources.base import CHANGED, Resource, State
 
 if TYPE_CHECKING:
-    from nodriza.agent.host import Host
     from nodriza.agent.left import Left
+    from nodriza.host.host import Host
 
 COMPARED = 1024 * 1024
 """Bytes up to which two files are compared line by line: it takes time by their product."""

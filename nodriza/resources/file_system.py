@@ -10,7 +10,7 @@ from nodriza.resources.base import Resource, State
 from nodriza.resources.mount import mounted_at, resolved
 
 if TYPE_CHECKING:
-    from nodriza.agent.host import Host
+    from nodriza.host.host import Host
 
 FSTYPE = "ext4"
 MIB = 1_048_576

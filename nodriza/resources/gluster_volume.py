@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Dict, List, Optional, Sequence, Tuple
 from xml.etree import ElementTree
 
-from nodriza.agent.host import CommandFailed
+from nodriza.host.host import CommandFailed
 from nodriza.resources.base import Resource, State, Value
 
 if TYPE_CHECKING:
-    from nodriza.agent.host import Host
+    from nodriza.host.host import Host
 
 
 @dataclass(frozen=True)

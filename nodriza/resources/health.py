@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Sequence, Tuple
 from nodriza.resources.base import Resource, State
 
 if TYPE_CHECKING:
-    from nodriza.agent.host import Host
+    from nodriza.host.host import Host
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Health(Resource):
     ``url`` is asked on the node itself, with ``name`` as the Host, past ``AWAY``: 200 is
     well, 404 is "there is nothing to serve yet". A run takes a node that is well out of
     rotation before it changes anything, waits ``pause`` seconds for load balancers to
-    see it, and puts it back when it is well again (``nodriza.agent.gate``). Well is also that
+    see it, and puts it back when it is well again (``nodriza.agent.rolling``). Well is also that
     each path of ``also`` has the status that stands beside it, from 0 for anything but an
     error. ``patience``: seconds until then; meanwhile visitors may meet the node.
     """

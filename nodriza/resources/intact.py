@@ -6,13 +6,13 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, List, Sequence, Tuple
 
-from nodriza.agent import tree
+from nodriza.host import tree
 from nodriza.resources.base import Resource, State
 from nodriza.resources.sealed import read_seal
 from nodriza.resources.venv import made_for, tag
 
 if TYPE_CHECKING:
-    from nodriza.agent.host import Host
+    from nodriza.host.host import Host
 
 
 @dataclass(frozen=True)

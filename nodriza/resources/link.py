@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, List, Optional, Sequence
 from nodriza.resources.base import CHANGED, Resource, State
 
 if TYPE_CHECKING:
-    from nodriza.agent.host import Host
     from nodriza.agent.left import Left
+    from nodriza.host.host import Host
 
 
 @dataclass(frozen=True)

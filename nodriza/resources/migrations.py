@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, List, Optional, Sequence, Tuple
 
 from nodriza.agent import inside
-from nodriza.agent.host import CommandFailed
+from nodriza.host.host import CommandFailed
 from nodriza.resources.base import Resource, State
 
 if TYPE_CHECKING:
-    from nodriza.agent.host import Host
+    from nodriza.host.host import Host
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from nodriza.agent.host import HostError
+from nodriza.host.host import HostError
 from nodriza.resources.base import Resource, State, Value
 
 if TYPE_CHECKING:
-    from nodriza.agent.host import Host
+    from nodriza.host.host import Host
 
 FSTAB = "/etc/fstab"
 MOUNTINFO = "/proc/self/mountinfo"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, List, Sequence, Tuple
 from nodriza.resources.base import Watched
 
 if TYPE_CHECKING:
-    from nodriza.agent.host import Host
+    from nodriza.host.host import Host
 
 TABLE = "/var/lib/nfs/etab"
 """What is exported by now (exportfs(8)), whichever file or command it came from."""

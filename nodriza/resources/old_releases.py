@@ -6,12 +6,12 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, List, Optional, Sequence, Set, Tuple
 
-from nodriza.agent.at_work import at_work
-from nodriza.agent.host import ASIDE
+from nodriza.host.at_work import at_work
+from nodriza.host.host import ASIDE
 from nodriza.resources.base import Resource, State, ids
 
 if TYPE_CHECKING:
-    from nodriza.agent.host import Host
+    from nodriza.host.host import Host
 
 
 @dataclass(frozen=True)

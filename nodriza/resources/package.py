@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Dict, List, Sequence
 from nodriza.resources.base import Resource, State
 
 if TYPE_CHECKING:
-    from nodriza.agent.host import Host
+    from nodriza.host.host import Host
 
 LISTS = "/var/lib/apt/lists"
 PATIENCE = 120  # seconds for whoever holds apt's locks, unattended-upgrades as a rule

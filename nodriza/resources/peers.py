@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Iterator, List, NamedTuple, Sequence, Tuple
 from nodriza.resources.base import Watched
 
 if TYPE_CHECKING:
-    from nodriza.agent.host import Host
+    from nodriza.host.host import Host
 
 ESTABLISHED = "01"
 TABLES = ("/proc/net/tcp", "/proc/net/tcp6")

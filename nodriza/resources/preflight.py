@@ -9,12 +9,13 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Dict, List, Optional, Sequence, Tuple
 
-from nodriza.agent import inside, transient, verdict
-from nodriza.agent.host import HostError
+from nodriza.agent import inside
+from nodriza.host import transient, verdict
+from nodriza.host.host import HostError
 from nodriza.resources.base import Resource, State
 
 if TYPE_CHECKING:
-    from nodriza.agent.host import Host
+    from nodriza.host.host import Host
 
 PATIENCE = 600
 """Seconds for the import, all checks and the migrations; none of them changes anything."""

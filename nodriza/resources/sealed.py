@@ -7,13 +7,13 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Optional, Sequence
 
-from nodriza.agent import tree
-from nodriza.agent.host import is_temporary
-from nodriza.agent.room import refuse_full
+from nodriza.host import tree
+from nodriza.host.host import is_temporary
+from nodriza.host.room import refuse_full
 from nodriza.resources.base import Resource, State
 
 if TYPE_CHECKING:
-    from nodriza.agent.host import Host
+    from nodriza.host.host import Host
 
 PACKING = 3600
 """Seconds for a pack to be written to a share, or read from it."""
@@ -97,7 +97,7 @@ class Sealed(Resource):
 
 
 def read_seal(host: Host, path: str) -> Optional[Dict[str, Any]]:
-    """``tree`` (``nodriza.agent.tree``), ``sha256`` and ``size`` of the pack, and ``number``: the
+    """``tree`` (``nodriza.host.tree``), ``sha256`` and ``size`` of the pack, and ``number``: the
     later of two seals has the higher one, whatever the clock said. Or ``None``.
     """
     data = host.read(path)

@@ -6,12 +6,12 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, List, Optional, Sequence, Tuple
 
-from nodriza.agent import units
+from nodriza.host import units
 from nodriza.resources.base import CHANGED, Resource, State, ids
 
 if TYPE_CHECKING:
-    from nodriza.agent.host import Host
     from nodriza.agent.left import Left
+    from nodriza.host.host import Host
 
 SETTLE = 0.25  # seconds a service must stay up after a start before it is believed
 SAYS_SO = ("notify", "notify-reload", "forking", "dbus")

@@ -8,12 +8,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Iterator, List, Sequence, Set, Tuple
 
-from nodriza.agent import inside, transient, tree
-from nodriza.agent.host import CommandFailed
+from nodriza.agent import inside
+from nodriza.host import transient, tree
+from nodriza.host.host import CommandFailed
 from nodriza.resources.base import Resource, State
 
 if TYPE_CHECKING:
-    from nodriza.agent.host import Host
+    from nodriza.host.host import Host
 
 COLLECTING = 3600
 """Seconds: each file of a large site is read, hashed and written."""

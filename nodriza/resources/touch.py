@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, List, Sequence, Tuple
 from nodriza.resources.base import Resource, State, ids
 
 if TYPE_CHECKING:
-    from nodriza.agent.host import Host
+    from nodriza.host.host import Host
 
 
 @dataclass(frozen=True)

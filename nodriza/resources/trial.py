@@ -8,13 +8,14 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, List, Optional, Sequence, Tuple
 
-from nodriza.agent import inside, transient
-from nodriza.agent.host import Result
+from nodriza.agent import inside
+from nodriza.host import transient
+from nodriza.host.host import Result
 from nodriza.resources.base import Resource, State
 from nodriza.resources.command import parse_environment
 
 if TYPE_CHECKING:
-    from nodriza.agent.host import Host
+    from nodriza.host.host import Host
 
 PATIENCE = 300
 """Seconds for the import and all answers."""
@@ -83,7 +84,7 @@ class Trial(Resource):
     is expected, or 0 for anything that is no error. ``host`` and ``scheme`` are the site's. Its
     variables are those of ``environment``, which ``env_file`` is to hold next, or else of
     ``env_file``: they are tried with it, so ``DEBUG`` is looked at here too, which ``debug``
-    allows. It runs in the transient unit ``unit`` (``nodriza.agent.transient``), and ends
+    allows. It runs in the transient unit ``unit`` (``nodriza.host.transient``), and ends
     with all that it started.
 
     Where ``path`` is ``current`` itself it is what serves that is tried, once a run, and only with

@@ -10,14 +10,14 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Dict, Iterator, List, NamedTuple, Sequence, Tuple
 
-from nodriza.agent import tree
-from nodriza.agent.folder import reached
-from nodriza.agent.host import HostError
-from nodriza.agent.room import refuse_full
+from nodriza.host import tree
+from nodriza.host.host import HostError
+from nodriza.host.path import reached
+from nodriza.host.room import refuse_full
 from nodriza.resources.base import Resource, State
 
 if TYPE_CHECKING:
-    from nodriza.agent.host import Host
+    from nodriza.host.host import Host
 
 MARKER = ".nodriza-upload"
 """A file in the tree: the SHA-256 of the manifest that it was made from."""
@@ -43,7 +43,7 @@ class Upload(Resource):
     """A directory with what the manifest ``sha256`` names: complete, or not there.
 
     ``files`` of them, ``size`` bytes together. The controller has the manifest and the contents
-    (``nodriza.source``), and is asked for those that the tree ``like`` does not have. All of
+    (``nodriza.source.tree``), and is asked for those that the tree ``like`` does not have. All of
     them are compared with the manifest.
 
     A tree of another manifest is replaced, with whatever has been put into it since. Everything

@@ -9,7 +9,7 @@ from nodriza.resources.base import Resource, State, gap_between
 from nodriza.resources.group import in_root, read_table
 
 if TYPE_CHECKING:
-    from nodriza.agent.host import Host
+    from nodriza.host.host import Host
 
 OPTIONS = {"uid": "-u", "group": "-g", "home": "-d", "shell": "-s", "groups": "-G"}
 """Attribute to the option that useradd(8) and usermod(8) have for it."""

@@ -8,13 +8,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Dict, List, Optional, Sequence, Tuple
 
-from nodriza.agent import pip_conf, transient, tree
-from nodriza.agent.installer import refuse_failed
-from nodriza.agent.room import refuse_full
+from nodriza.host import pip_conf, transient, tree
+from nodriza.host.installer import refuse_failed
+from nodriza.host.room import refuse_full
 from nodriza.resources.base import Resource, State
 
 if TYPE_CHECKING:
-    from nodriza.agent.host import Host, Result
+    from nodriza.host.host import Host, Result
 
 MARKER = ".nodriza-requirements"
 """A file in the environment, written last: what was installed, for which Python."""
@@ -61,7 +61,7 @@ class Venv(Resource):
     installs, and reads uv.lock, pylock.toml and pyproject.toml too.
 
     With ``unit`` other people's build code runs in a transient unit of that name, as ``user``
-    (``nodriza.agent.transient``): it does not see what is ``hidden``, keeps what it downloads
+    (``nodriza.host.transient``): it does not see what is ``hidden``, keeps what it downloads
     in ``cache``, and writes to a copy of ``folder``, ``scratch``, which it sees in its place.
     The environment is then made anew each time, and is root's own in the end.
     """

@@ -12,7 +12,7 @@ from nodriza.resources.base import Resource, State
 from nodriza.resources.health import Health
 
 if TYPE_CHECKING:
-    from nodriza.agent.host import Host
+    from nodriza.host.host import Host
 
 SERIAL = re.compile(r"^\s*(\d+) ; serial$", re.MULTILINE)
 

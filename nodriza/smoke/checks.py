@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import httpx
 
 from nodriza.errors import NodrizaError
-from nodriza.look import healthy, look, wrong
-from nodriza.offers import links, public, said
+from nodriza.plan.offers import links, public, said
 from nodriza.smoke.browser import origin, send
 from nodriza.smoke.site import Child, Failed, Site
+from nodriza.watch.health import healthy, look, wrong
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node

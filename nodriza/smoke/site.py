@@ -19,7 +19,7 @@ import httpx
 
 from nodriza import foreign
 from nodriza.errors import HostRefused, SmokeError
-from nodriza.offers import server
+from nodriza.plan.offers import server
 from nodriza.smoke.browser import browser, origin, send
 from nodriza.ssh.channel import output, sudo_words
 from nodriza.ssh.connection import connect

@@ -18,14 +18,14 @@ import paramiko
 
 from nodriza import foreign
 from nodriza.errors import ConnectionFailed, HostRefused, NodrizaError
-from nodriza.events import Event, NotAnEvent
-from nodriza.ssh import pack
+from nodriza.ssh import agent_archive as pack
 from nodriza.ssh.client import Connection
 from nodriza.ssh.conversation import LAST, Conversation, Records
+from nodriza.ssh.events import Event, NotAnEvent
 from nodriza.ssh.sender import Sender
 
 if TYPE_CHECKING:
-    from nodriza.source import Source
+    from nodriza.source.tree import Source
 
 SILENCE = 1800  # seconds; the agent says once a minute that it is alive
 ERRORS = 16 * 1024 * 1024  # bytes that a host may write to stderr; its last lines are kept

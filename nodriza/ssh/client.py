@@ -23,7 +23,7 @@ import paramiko
 from paramiko.agent import AgentSSH
 
 from nodriza import foreign
-from nodriza.agent.awake import Awake
+from nodriza.host.awake import Awake
 from nodriza.ssh import hostkeys
 from nodriza.ssh.hops import Hop
 from nodriza.ssh.login import typed

@@ -21,7 +21,7 @@ import paramiko
 
 from nodriza import alive, foreign
 from nodriza.errors import ConnectionFailed, NodrizaError
-from nodriza.rollout import PARALLEL
+from nodriza.rollout.run import PARALLEL
 from nodriza.ssh.channel import begin, ends_within, sudo_words, text_lines
 from nodriza.ssh.client import Connection
 from nodriza.ssh.connection import connect

@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from nodriza import events, facts, foreign
-from nodriza.events import Event, NotAnEvent
+from nodriza import foreign
+from nodriza.ssh import events, facts
+from nodriza.ssh.events import Event, NotAnEvent
 
 RS = b"\x1e"
 RECORD = 1024 * 1024
-"""Bytes of one event; the agent sends no longer one (nodriza/agent/line.py)."""
+"""Bytes of one event; the agent sends no longer one (nodriza/host/line.py)."""
 ALL = 64 * 1024 * 1024
 """Bytes of all events and of whatever else a host prints among them."""
 MOMENTS = 100

@@ -1,6 +1,6 @@
 """What goes to a host that is at work: signs that we are there, its turn, and parts of a source.
 
-nodriza/agent/line.py is the other end.
+nodriza/host/line.py is the other end.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import paramiko
 
-from nodriza.agent.line import DATA, HERE, TURN
+from nodriza.host.line import DATA, HERE, TURN
 
 if TYPE_CHECKING:
-    from nodriza.events import Event
-    from nodriza.source import Source
+    from nodriza.source.tree import Source
+    from nodriza.ssh.events import Event
 
 SIGN = 15  # seconds between two signs that we are there, for a host that waits for its turn
 FRAME = 32 * 1024

@@ -11,8 +11,8 @@ import pytest
 
 from bench import floor_host
 from bench.given import checks
-from nodriza.agent.host import Host
-from nodriza.plan import Planned
+from nodriza.host.host import Host
+from nodriza.plan.plan import Planned
 from nodriza.resources import Command, Directory, File, Link, Package
 from nodriza.resources.base import Resource, gap_between
 

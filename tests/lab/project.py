@@ -20,7 +20,8 @@ import yaml
 
 from nodriza import lab
 from nodriza.inventory import Cluster, load_cluster
-from nodriza.lab import nspawn, state, wiring
+from nodriza.lab import state, wiring
+from nodriza.lab.containers import nspawn
 from tests.running import running
 
 ROOT = Path(__file__).parents[2]

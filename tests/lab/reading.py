@@ -18,7 +18,7 @@ from typing import Any
 
 from nodriza.agent.transaction import KEPT
 from nodriza.inventory import Node
-from nodriza.plan import plan_node
+from nodriza.plan.plan import plan_node
 from nodriza.resources import Service
 from tests.lab.project import Project
 

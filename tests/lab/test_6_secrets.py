@@ -43,7 +43,7 @@ CORES = (
 # A role of the operator's that goes wrong in ways that say as much as possible.
 TELLS = '''
 from nodriza.resources import Command, File
-from nodriza.secret import secret
+from nodriza.vault.token import secret
 
 
 def tells(node, cluster):

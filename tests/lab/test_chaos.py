@@ -26,8 +26,8 @@ from typing import Any
 
 import pytest
 
-from nodriza.deploy import read, release_id, requirements
-from nodriza.source import Source
+from nodriza.change.deploy import read, release_id, requirements
+from nodriza.source.tree import Source
 from tests.lab.accidents import WAYS, Way
 from tests.lab.conftest import ACCIDENTS
 from tests.lab.project import Project, wait_for

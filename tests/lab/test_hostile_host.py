@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from nodriza.logs import DEADLINE
+from nodriza.watch.logs import DEADLINE
 from tests.lab import liar
 from tests.lab.project import FAB, Project, Result
 

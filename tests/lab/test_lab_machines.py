@@ -20,7 +20,8 @@ import pytest
 from nodriza import lab
 from nodriza.errors import LabError
 from nodriza.inventory.sections.lab import LabConfig
-from nodriza.lab import image, network, nspawn, state
+from nodriza.lab import network, state
+from nodriza.lab.containers import image, nspawn
 
 pytestmark = pytest.mark.lab
 

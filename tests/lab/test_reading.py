@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from nodriza.inventory import Node
-from nodriza.plan import plan_node
+from nodriza.plan.plan import plan_node
 from nodriza.resources import File
 from tests.lab.project import Project, wait_for
 from tests.lab.reading import services, unread

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from nodriza import provision as module
-from nodriza.app_variables import tried_with
+from nodriza.change import provision as module
+from nodriza.change.provision import provision
 from nodriza.inventory import load_cluster
-from nodriza.provision import provision
+from nodriza.release.variables import tried_with
 from nodriza.resources import Preflight, Trial
 from tests.unit.conftest import ROOT
 
@@ -65,8 +65,8 @@ def test_variable__has_the_line_of_the_inventory(tmp_path, monkeypatch):
 
 
 def test_check__asks_a_release_with_the_variables_that_come_with_it(three_node):
-    from nodriza.deploy import build_plan
-    from nodriza.release import Release
+    from nodriza.change.deploy import build_plan
+    from nodriza.release.release import Release
 
     resources = [p.resource for p in build_plan(three_node, Release("new", venv="e")).resources]
     (one,) = [each for each in resources if isinstance(each, Preflight)]

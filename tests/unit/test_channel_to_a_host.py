@@ -14,7 +14,8 @@ import pytest
 
 from nodriza.errors import ConnectionFailed, HostRefused
 from nodriza.resources import Command, File, to_data
-from nodriza.ssh import channel, commands, pack
+from nodriza.ssh import agent_archive as pack
+from nodriza.ssh import channel, commands
 from tests.unit.sshd import Sshd, logged_in
 
 ME = {"owner": Path.home().owner(), "group": Path.home().group()}

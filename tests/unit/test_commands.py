@@ -174,7 +174,7 @@ def test_render__writes_every_file_with_tokens_for_secrets(tmp_path):
 def test_own_role_and_template__win_over_the_shipped_ones(project):
     (project / "roles").mkdir()
     (project / "roles" / "redis.py").write_text(
-        "from nodriza.render import template\n"
+        "from nodriza.plan.render import template\n"
         "def redis(node, cluster):\n"
         "    yield template('redis/own.conf.j2', to='/etc/own.conf')\n"
     )

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from nodriza.events import NotAnEvent
 from nodriza.ssh import conversation
 from nodriza.ssh.conversation import Conversation, Records
+from nodriza.ssh.events import NotAnEvent
 
 PLAN = [{"id": "file:/a"}, {"id": "service:web"}]
 START = {

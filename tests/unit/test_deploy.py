@@ -6,11 +6,11 @@ import hashlib
 import json
 import os
 
-from nodriza.deploy import build_plan, release_id
-from nodriza.git import EXECUTABLE, FILE, LINK
-from nodriza.release import Release
-from nodriza.requirements import Requirements
-from nodriza.source import read_source
+from nodriza.change.deploy import build_plan, release_id
+from nodriza.release.release import Release
+from nodriza.source.git import EXECUTABLE, FILE, LINK
+from nodriza.source.requirements import Requirements
+from nodriza.source.tree import read_source
 
 NEEDS = Requirements("requirements.txt", "one", "uv")
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from nodriza import dns as cluster_dns
 from nodriza.inventory import load_cluster
+from nodriza.watch import dns as cluster_dns
 
 TEXT = """\
 cluster: shop

@@ -14,9 +14,9 @@ import yaml
 
 import nodriza.role
 from nodriza import resources
+from nodriza.change.switch import followers
 from nodriza.inventory import load_cluster
-from nodriza.plan import plan_node
-from nodriza.switch import followers
+from nodriza.plan.plan import plan_node
 from tests.pages import blocks
 from tests.unit.conftest import ROOT
 

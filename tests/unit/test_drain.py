@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from nodriza.drain import Rotation
+from nodriza.change.drain import Rotation
 from nodriza.errors import HostRefused
-from nodriza.result import NodeResult
+from nodriza.report.result import NodeResult
 
 
 def rotation(cluster, said, monkeypatch, *, failed=False):
@@ -16,7 +16,7 @@ def rotation(cluster, said, monkeypatch, *, failed=False):
 
     monkeypatch.setattr(Rotation, "run", run)
     monkeypatch.setattr(Rotation, "ask", lambda self, nodes: {})
-    monkeypatch.setattr("nodriza.drain.refuse_last", lambda others: None)
+    monkeypatch.setattr("nodriza.change.drain.refuse_last", lambda others: None)
     return Rotation(cluster, lambda: None, said.append)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import xml.etree.ElementTree as ET
 
-from nodriza import drift as engine
 from nodriza.errors import ConnectionFailed
-from nodriza.result import NodeResult
+from nodriza.report.result import NodeResult
 from nodriza.smoke.run import junit
+from nodriza.watch import drift as engine
 
 OK = {"event": "resource", "id": "service:nginx", "status": "ok", "gap": {}, "words": ""}
 FILE = {

@@ -12,10 +12,11 @@ import pytest
 from nodriza import files
 from nodriza.errors import NodrizaError
 from nodriza.files import exclusively, locked, remove, write_whole
-from nodriza.inventory.rotating import Rotating
-from nodriza.lab import disk, state
+from nodriza.lab import state
+from nodriza.lab.containers import disk
 from nodriza.ssh.hostkeys import pin
-from nodriza.vault import Vault
+from nodriza.vault.rotating import Rotating
+from nodriza.vault.store import Vault
 
 STRANGER = 65534
 

@@ -8,13 +8,13 @@ import subprocess
 
 import pytest
 
-from nodriza import history as engine
-from nodriza.agent.line import EventStream
-from nodriza.agent.redact import HIDDEN, Redactor
 from nodriza.errors import ConnectionFailed, HostRefused, TargetError
-from nodriza.result import NodeResult
-from nodriza.revision import revision
+from nodriza.host.line import EventStream
+from nodriza.host.redact import HIDDEN, Redactor
+from nodriza.report.result import NodeResult
+from nodriza.rollout.revision import revision
 from nodriza.ssh.conversation import Conversation
+from nodriza.watch import history as engine
 
 WELL = {"changed": 2, "failed": 0, "skipped": 0}
 

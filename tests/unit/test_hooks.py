@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from nodriza import hooks
+from nodriza.change import hooks
+from nodriza.change.switch import Switch
 from nodriza.errors import SecretError, UnknownSecret
-from nodriza.release import Release
-from nodriza.switch import Switch
+from nodriza.release.release import Release
 from tests.unit.roles.made import remake
 
 

@@ -8,7 +8,9 @@ import pytest
 
 from nodriza.errors import LabError
 from nodriza.inventory import load_cluster
-from nodriza.lab import kvm, silence, virtual
+from nodriza.lab import silence
+from nodriza.lab.virtual import kvm
+from nodriza.lab.virtual import lab as virtual
 from tests.unit.conftest import ROOT
 
 SPEAKS = "echo 'Linux version 6.1.0'"

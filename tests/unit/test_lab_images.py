@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from nodriza.lab import disk, image
+from nodriza.lab.containers import disk, image
 
 DAY = 86400
 

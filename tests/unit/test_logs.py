@@ -8,13 +8,13 @@ import time
 
 import pytest
 
-from nodriza import logs as engine
 from nodriza.errors import TargetError
-from nodriza.log_entries import Entry, Reader
-from nodriza.logs import Wish
-from nodriza.plan import Plan, Planned, plan_node
+from nodriza.plan.plan import Plan, Planned, plan_node
 from nodriza.resources import Service
 from nodriza.ssh.commands import Ended
+from nodriza.watch import logs as engine
+from nodriza.watch.log_entries import Entry, Reader
+from nodriza.watch.logs import Wish
 from tests.unit import test_commands
 from tests.unit.typed import typed
 

@@ -134,7 +134,7 @@ def verdicts(tmp_path_factory) -> dict[Fault, Verdict]:
 def test_copy__is_what_its_tests_import(tmp_path):
     """All of it: a fault in a role would else be planted where nobody looks."""
     copy = plant._copy(ROOT, tmp_path / "copy")
-    names = ("nodriza", "nodriza.roles", "nodriza.fabfile", "nodriza.agent.host", "tests")
+    names = ("nodriza", "nodriza.roles", "nodriza.fabfile", "nodriza.host.host", "tests")
     code = "".join(f"import {name}; print({name}.__file__)\n" for name in names)
     done = subprocess.run(
         [sys.executable, "-c", code],

@@ -8,10 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from nodriza import dns as cluster_dns
-from nodriza import nodes
-from nodriza.agent.host import Host
-from nodriza.drain import Rotation, refuse_last, refuse_others, zone_plan
+from nodriza.change import nodes
+from nodriza.change.drain import Rotation, refuse_last, refuse_others, zone_plan
 from nodriza.errors import (
     ConnectionFailed,
     HostRefused,
@@ -20,11 +18,13 @@ from nodriza.errors import (
     NodrizaError,
     TargetError,
 )
+from nodriza.host.host import Host
 from nodriza.inventory import load_cluster
 from nodriza.inventory.edit import remove_node
-from nodriza.plan import plan_node
+from nodriza.plan.plan import plan_node
+from nodriza.report.result import NodeResult
 from nodriza.resources import Absent, Health, Service, Zone
-from nodriza.result import NodeResult
+from nodriza.watch import dns as cluster_dns
 
 TEXT = """\
 # Our cluster.

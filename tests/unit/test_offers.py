@@ -6,15 +6,15 @@ import re
 
 import pytest
 
+from nodriza.change.provision import plan_all
 from nodriza.errors import RoleError, TemplateError
 from nodriza.inventory import load_cluster
-from nodriza.offers import doors, links, server, told, users
-from nodriza.provision import plan_all
+from nodriza.plan.offers import doors, links, server, told, users
 from nodriza.resources import File, Health, Package, Peers
 from nodriza.smoke import Site
 from nodriza.smoke.checks import private_ports
 from nodriza.smoke.run import all_checks
-from nodriza.topology import draw
+from nodriza.watch.topology import draw
 from tests.unit.conftest import ROOT
 from tests.unit.roles.test_tls import with_tls
 
@@ -302,7 +302,7 @@ def munin(node, cluster):
 
 def test_roles__are_asked_once_for_all_plans_of_a_cluster(own):
     """Asked anew for each node, plans of a thousand nodes take minutes."""
-    from nodriza.plan import role_names
+    from nodriza.plan.plan import role_names
 
     cluster = own(munin=COUNTED, kinds=KINDS.replace("needs: [munin]", ""))
     plan_all(cluster, cluster.nodes)

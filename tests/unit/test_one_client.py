@@ -30,9 +30,9 @@ KNOWN = {
     "nodriza/ssh/ssh_config.py": {"the program ssh"},
     # The machines of labs; that each is asked for a known key is looked at below.
     "nodriza/lab/ssh.py": {"the program ssh"},
-    "nodriza/lab/logins.py": {"StrictHostKeyChecking"},
-    "nodriza/lab/lab.py": {"StrictHostKeyChecking"},
-    "nodriza/lab/virtual.py": {"StrictHostKeyChecking"},
+    "nodriza/lab/virtual/logins.py": {"StrictHostKeyChecking"},
+    "nodriza/lab/containers/lab.py": {"StrictHostKeyChecking"},
+    "nodriza/lab/virtual/lab.py": {"StrictHostKeyChecking"},
 }
 
 

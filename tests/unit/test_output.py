@@ -37,7 +37,7 @@ prepare()
 from nodriza import status
 from nodriza.errors import ConnectionFailed
 from nodriza.inventory import load_cluster
-from nodriza.result import NodeResult
+from nodriza.report.result import NodeResult
 from nodriza.resources import Health
 
 state = {
@@ -64,7 +64,7 @@ REPORT = """
 from fabfile.output import prepare
 prepare()
 from nodriza.report import make_report
-from nodriza.result import NodeResult
+from nodriza.report.result import NodeResult
 from nodriza.resources import Health
 
 report = make_report("live", diff=True)

@@ -19,11 +19,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodriza.agent.host import Host
 from nodriza.agent.main import keep_agent
 from nodriza.errors import ConnectionFailed
+from nodriza.host.host import Host
 from nodriza.resources import Command, File, to_data
-from nodriza.ssh import channel, pack
+from nodriza.ssh import agent_archive as pack
+from nodriza.ssh import channel
 from nodriza.ssh.conversation import Conversation
 
 # What a login or a boot may have set on a host; each of them changes what some program does.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from nodriza.agent.redact import Redactor
-from nodriza.pem import private_key
-from nodriza.vault import Vault
-from nodriza.vault_edit import edit
+from nodriza.host.redact import Redactor
+from nodriza.vault.edit import edit
+from nodriza.vault.pem import private_key
+from nodriza.vault.store import Vault
 from tests.unit.roles.test_tls import make_pair
 
 KEY = make_pair()[1]

@@ -10,8 +10,8 @@ import sys
 import pytest
 
 from nodriza.errors import NodrizaError, RoleError, TemplateError
-from nodriza.plan import find_role, make_plan, plan_node, with_origin
-from nodriza.render import Renderer, template
+from nodriza.plan.plan import find_role, make_plan, plan_node, with_origin
+from nodriza.plan.render import Renderer, template
 from nodriza.resources import File, Package, Service
 from tests.unit.conftest import ROOT
 
@@ -31,7 +31,7 @@ def test_every_node__gets_a_plan_without_a_host(three_node):
 def test_plan__is_the_same_bytes_whatever_the_hash_seed():
     program = (
         "import json; from pathlib import Path;"
-        "from nodriza.inventory import load_cluster; from nodriza.plan import plan_node;"
+        "from nodriza.inventory import load_cluster; from nodriza.plan.plan import plan_node;"
         f"c = load_cluster(Path('{ROOT}/inventories/three-node.yml'));"
         "print(json.dumps([plan_node(n, c).to_data() for n in c.nodes]))"
     )

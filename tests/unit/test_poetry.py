@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nodriza.errors import SourceError
-from nodriza.poetry import pinned
+from nodriza.source.poetry import pinned
 
 STANDARD = (
     '[project]\nname = "shop"\nversion = "1"\nrequires-python = ">=3.11"\n'

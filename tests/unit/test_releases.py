@@ -6,10 +6,10 @@ import dataclasses
 
 import pytest
 
-from nodriza.deploy import build_plan
+from nodriza.change.deploy import build_plan
 from nodriza.errors import TargetError
-from nodriza.release import Release
-from nodriza.releases import Releases, farewell, of
+from nodriza.release.record import Releases, farewell, of
+from nodriza.release.release import Release
 from nodriza.resources import Sealed
 
 

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from nodriza.render import Renderer, template
+from nodriza.plan.render import Renderer, template
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_folder_that_others_can_write_to__is_not_used(cache, content, which):
 def test_home_of_another_user__gets_nothing(cache, content, monkeypatch):
     """Root's files there would be in that user's way."""
     uid = os.geteuid()
-    monkeypatch.setattr("nodriza.render.os.geteuid", lambda: uid + 1)
+    monkeypatch.setattr("nodriza.plan.render.os.geteuid", lambda: uid + 1)
     assert content("{{ node.name }}\n") == "server-1\n"
     assert list(cache.iterdir()) == []
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from nodriza.errors import SourceError
-from nodriza.requirements import ORDER, kind_of, read_requirements
-from nodriza.source import read_source
+from nodriza.source.requirements import ORDER, kind_of, read_requirements
+from nodriza.source.tree import read_source
 
 LOCK = 'version = 1\n[[package]]\nname = "shop"\nsource = { %s = "." }\n'
 PACKAGE = '[project]\nname = "shop"\nversion = "1"\n[build-system]\nrequires = ["hatchling"]\n'

@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from nodriza import rollout
-from nodriza.ask import Silent
 from nodriza.ending import stopped_by_ctrl_c
 from nodriza.errors import ConnectionFailed, HostKeyError, HostRefused
 from nodriza.inventory import Cluster
-from nodriza.plan import Plan, Planned
+from nodriza.plan.plan import Plan, Planned
+from nodriza.report.result import NodeResult
 from nodriza.resources import File
-from nodriza.result import NodeResult
-from nodriza.rollout import Run, exit_code, roll_out
+from nodriza.rollout import run as rollout
+from nodriza.rollout.query import Silent
+from nodriza.rollout.run import Run, exit_code, roll_out
 
 Hear = Callable[[dict[str, Any]], Any]
 RESOURCE = {"event": "resource", "id": "file:/a", "gap": {}, "diff": "", "seconds": 0.0}
@@ -238,7 +238,7 @@ HOLDER = {"who": "ana", "from": "laptop", "since": "03:00"}
 @pytest.fixture
 def taken_for(hosts, monkeypatch):
     """The central is taken so many times, and then free; gives the times when it was asked."""
-    monkeypatch.setattr("nodriza.taken.AGAIN", 0.01)
+    monkeypatch.setattr("nodriza.rollout.taken.AGAIN", 0.01)
 
     def prepare(times: int) -> list[float]:
         asked: list[float] = []

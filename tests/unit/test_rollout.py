@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from nodriza.errors import HostRefused, Interrupted
-from nodriza.result import NodeResult
-from nodriza.rollout import _cut_short
+from nodriza.report.result import NodeResult
+from nodriza.rollout.run import _cut_short
 
 SKIPPED = [{"status": "skipped", "words": "its turn did not come"}]
 

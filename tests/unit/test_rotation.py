@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from nodriza.change.rotation import Rotation, Step, shown
 from nodriza.errors import InventoryError, SecretError
-from nodriza.inventory.rotating import Rotating
-from nodriza.rotation import Rotation, Step, shown
-from nodriza.secret import OTHER, Secret, names_in, secret
-from nodriza.vault import Vault
+from nodriza.vault.rotating import Rotating
+from nodriza.vault.store import Vault
+from nodriza.vault.token import OTHER, Secret, names_in, secret
 from tests.unit.conftest import ROOT
 
 

@@ -8,7 +8,7 @@ import jinja2
 import pytest
 
 from nodriza.errors import SecretError
-from nodriza.secret import Secret, names_in, secret
+from nodriza.vault.token import Secret, names_in, secret
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ import time
 
 import pytest
 
-from nodriza.agent.host import Host, HostError
-from nodriza.agent.line import HERE, Controller, EventStream
-from nodriza.agent.redact import Redactor
+from nodriza.host.host import Host, HostError
+from nodriza.host.line import HERE, Controller, EventStream
+from nodriza.host.redact import Redactor
 from nodriza.resources import Upload
-from nodriza.source import read_source
+from nodriza.source.tree import read_source
 from nodriza.ssh import sender
 from nodriza.ssh.sender import Sender
 from tests.memory import Peak
@@ -129,7 +129,7 @@ def test_source_that_the_host_gives_up_on__is_not_sent_to_its_end(both, monkeypa
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("nodriza.agent.tree.new_file", full)
+        patch.setattr("nodriza.host.tree.new_file", full)
         with pytest.raises(OSError, match="No space"):
             both.bring()
     sent = both.channel.sent

@@ -52,7 +52,7 @@ def test_open_connection__is_tried_all_the_time(sshd, node, three_node, monkeypa
 def test_controller_that_stood_still__reads_the_answer_before_it_gives_up(monkeypatch):
     """As a laptop's virtual machine after a snapshot: the answer lies there unread."""
     clock = SimpleNamespace(monotonic=lambda: time.monotonic() + jump)
-    monkeypatch.setattr("nodriza.agent.awake.time", clock)
+    monkeypatch.setattr("nodriza.host.awake.time", clock)
     jump = 0
     closed: list[bool] = []
     answered = threading.Event()

@@ -8,8 +8,8 @@ import subprocess
 import pytest
 
 from nodriza.errors import SourceError
-from nodriza.git import EXECUTABLE, LINK
-from nodriza.source import is_secretive, read_source
+from nodriza.source.git import EXECUTABLE, LINK
+from nodriza.source.tree import is_secretive, read_source
 
 ME = ("-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "protocol.file.allow=always")
 

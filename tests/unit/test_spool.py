@@ -7,10 +7,10 @@ import subprocess
 
 import pytest
 
-from nodriza import spool
 from nodriza.errors import SourceError
-from nodriza.source import read_source
-from nodriza.spool import Spool
+from nodriza.source import spool
+from nodriza.source.spool import Spool
+from nodriza.source.tree import read_source
 from tests.memory import Peak
 
 

@@ -9,13 +9,13 @@ import time
 import pytest
 from rich.console import Console
 
-from nodriza import status
 from nodriza.agent import answers
-from nodriza.agent.host import Host
 from nodriza.errors import ConnectionFailed
-from nodriza.look import healthy
+from nodriza.host.host import Host
+from nodriza.report.result import NodeResult
 from nodriza.resources import Health
-from nodriza.result import NodeResult
+from nodriza.watch import status
+from nodriza.watch.health import healthy
 
 STATE = {
     "links": {"/opt/videoteca/current": "/srv/videoteca/releases/abc"},

@@ -6,16 +6,16 @@ import dataclasses
 
 import pytest
 
-from nodriza.ask import Silent
-from nodriza.deploy import build_plan
+from nodriza.change.deploy import build_plan
+from nodriza.change.switch import Stragglers, Switch, as_recorded, followers
 from nodriza.errors import ConnectionFailed, HostRefused, Interrupted
-from nodriza.plan import Plan, Planned
-from nodriza.release import Release
-from nodriza.releases import of, question
-from nodriza.render import Renderer
+from nodriza.plan.plan import Plan, Planned
+from nodriza.plan.render import Renderer
+from nodriza.release.record import of, question
+from nodriza.release.release import Release
+from nodriza.report.result import NodeResult
 from nodriza.resources import Environment, Health, OldReleases, Service, Trial
-from nodriza.result import NodeResult
-from nodriza.switch import Stragglers, Switch, as_recorded, followers
+from nodriza.rollout.query import Silent
 
 SEAL = {"tree": "a" * 64, "sha256": "b" * 64, "size": 9, "number": 3}
 LINK = "link:/opt/videoteca/current"
@@ -321,7 +321,7 @@ def test_central_that_does_not_answer__is_told_and_the_run_has_done_its_work(
     def read(*_, **__):
         raise HostRefused("it has another key")
 
-    monkeypatch.setattr("nodriza.switch.read", read)
+    monkeypatch.setattr("nodriza.change.switch.read", read)
     report = Silent()
     told = []
     report.event = lambda node, event: told.append((node, event["words"]))

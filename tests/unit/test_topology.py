@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from nodriza.inventory import Cluster, load_cluster
-from nodriza.plan import plan_node
+from nodriza.plan.plan import plan_node
 from nodriza.resources import Peers
-from nodriza.text_width import cut, width
-from nodriza.topology import draw
+from nodriza.watch.text_width import cut, width
+from nodriza.watch.topology import draw
 from tests.unit.conftest import ROOT
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from nodriza.errors import ConnectionFailed, HostRefused, TargetError
-from nodriza.result import NodeResult
-from nodriza.turns import Turns, how_many, refuse_bad_serial
+from nodriza.report.result import NodeResult
+from nodriza.rollout.turns import Turns, how_many, refuse_bad_serial
 
 WELL, ILL = NodeResult("a"), NodeResult("a", error=HostRefused("no"))
 

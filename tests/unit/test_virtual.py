@@ -13,8 +13,9 @@ import pytest
 
 from nodriza.errors import LabError
 from nodriza.inventory import load_cluster
-from nodriza.lab import driver_of, virtual
-from nodriza.lab.vagrant import Vagrant
+from nodriza.lab import driver_of
+from nodriza.lab.virtual import lab as virtual
+from nodriza.lab.virtual.vagrant import Vagrant
 from nodriza.ssh.hops import to_node
 from tests.unit.conftest import ROOT
 

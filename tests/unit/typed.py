@@ -19,23 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import nodriza.fabfile
-
 # What the commands load when they run, loaded here once.
-import nodriza.deploy
-import nodriza.dns
-import nodriza.history
-import nodriza.lab
-import nodriza.logs
-import nodriza.nodes
-import nodriza.provision
-import nodriza.releases
-import nodriza.report
-import nodriza.smoke
-import nodriza.ssh.accept
-import nodriza.status
-import nodriza.topology
-import nodriza.vault  # noqa: F401
 
 
 class Typed(NamedTuple):

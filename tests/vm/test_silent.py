@@ -11,9 +11,11 @@ import pytest
 
 from nodriza.errors import LabError
 from nodriza.inventory import load_cluster
-from nodriza.lab import kvm, network, silence, virtual
+from nodriza.lab import network, silence
 from nodriza.lab.programs import run
-from nodriza.lab.vagrant import Vagrant
+from nodriza.lab.virtual import kvm
+from nodriza.lab.virtual import lab as virtual
+from nodriza.lab.virtual.vagrant import Vagrant
 
 BOX = "nodriza/blank"
 INVENTORY = """\

@@ -9,10 +9,10 @@ from pydantic import Field
 
 from nodriza.inventory import text
 from nodriza.inventory.base import Section
-from nodriza.inventory.wording import did_you_mean
+from nodriza.inventory.yaml.pydantic_errors import did_you_mean
 
 if TYPE_CHECKING:
-    from nodriza.inventory.draft import Draft
+    from nodriza.inventory.yaml.partial import Draft
 
 Driver = Literal["nspawn", "vagrant"]
 Debian = Literal["bookworm", "trixie"]

@@ -12,7 +12,7 @@ from nodriza.inventory import text
 from nodriza.inventory.base import Section
 
 if TYPE_CHECKING:
-    from nodriza.inventory.draft import Draft
+    from nodriza.inventory.yaml.partial import Draft
 
 
 class Networks(Section):

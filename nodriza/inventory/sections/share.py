@@ -12,7 +12,7 @@ from nodriza.inventory.base import Section, whole
 from nodriza.inventory.sections.app import AppSettings
 
 if TYPE_CHECKING:
-    from nodriza.inventory.draft import Draft
+    from nodriza.inventory.yaml.partial import Draft
 
 Engine = Literal["nfs", "glusterfs"]
 

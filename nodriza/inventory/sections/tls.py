@@ -12,11 +12,11 @@ from nodriza.inventory.base import Section, whole
 from nodriza.inventory.disk import is_there, near_path
 
 if TYPE_CHECKING:
-    from nodriza.inventory.draft import Draft
+    from nodriza.inventory.yaml.partial import Draft
 
 
 class TlsSettings(Section):
-    """How the children speak HTTPS, as written; see ``roles/tls.py`` and ``nodriza.tls``."""
+    """How the children speak HTTPS, as written; see ``roles/tls.py`` and ``nodriza.change.certificate``."""
 
     mode: Literal["none", "files", "acme"] = Field(
         default="none",

@@ -5,7 +5,7 @@ from tests.mutants.fault import Fault
 FAULTS = (
     Fault(
         "the mark of being away is written before the debt",
-        "nodriza/agent/gate.py:Gate._leave",
+        "nodriza/agent/rolling.py:Gate._leave",
         """\
         self.journal.owe(health.id, "run", None, since)
         if not away:
@@ -133,7 +133,7 @@ FAULTS = (
     ),
     Fault(
         "a temporary file of a killed run is in the way",
-        "nodriza/agent/host.py:Host.write",
+        "nodriza/host/host.py:Host.write",
         """\
 _unlink(new)
             flags""",
@@ -142,7 +142,7 @@ _unlink(new)
     ),
     Fault(
         "a tree is unpacked in its place",
-        "nodriza/agent/tree.py:made_whole",
+        "nodriza/host/tree.py:made_whole",
         """\
         host.mkdir(new)
 """,
@@ -175,14 +175,14 @@ _unlink(new)
     ),
     Fault(
         "a node that a run took out of rotation is not brought back at its end",
-        "nodriza/agent/gate.py:Gate.end",
+        "nodriza/agent/rolling.py:Gate.end",
         "health.come_back(self.host)",
         "pass",
         ("agent/test_gate.py",),
     ),
     Fault(
         "a program goes down with a line that broke",
-        "nodriza/agent/program.py:run",
+        "nodriza/host/program.py:run",
         "start_new_session=True,",
         "start_new_session=False,",
         ("agent/test_host.py",),
@@ -196,14 +196,14 @@ _unlink(new)
     ),
     Fault(
         "what must not be cut short is ended by the next run",
-        "nodriza/agent/transient.py:free",
+        "nodriza/host/transient.py:free",
         "if not patient:",
         "if True:",
         ("agent/test_transient.py",),
     ),
     Fault(
         "what a killed run left runs beside the next",
-        "nodriza/agent/transient.py:run",
+        "nodriza/host/transient.py:run",
         "free(host, unit.name, patient=timeout is None)",
         "pass",
         ("agent/test_transient.py",),
@@ -217,7 +217,7 @@ _unlink(new)
     ),
     Fault(
         "a program that takes long gives no sign of life",
-        "nodriza/agent/program.py:_read",
+        "nodriza/host/program.py:_read",
         "alive()\n",
         "pass\n",
         ("agent/test_program.py",),

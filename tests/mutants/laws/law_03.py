@@ -5,28 +5,28 @@ from tests.mutants.fault import Fault
 FAULTS = (
     Fault(
         "a file is not flushed before it is renamed",
-        "nodriza/agent/host.py:Host.write",
+        "nodriza/host/host.py:Host.write",
         "os.fsync(file.fileno())",
         "pass",
         ("agent/test_power_cut.py",),
     ),
     Fault(
         "a folder is not flushed after a name in it has changed",
-        "nodriza/agent/host.py:Host._changing",
+        "nodriza/host/host.py:Host._changing",
         "os.fsync(fd)",
         "pass",
         ("agent/test_power_cut.py",),
     ),
     Fault(
         "what Python still buffers is not flushed",
-        "nodriza/agent/host.py:Host.write",
+        "nodriza/host/host.py:Host.write",
         "file.flush()",
         "pass",
         ("agent/test_power_cut.py",),
     ),
     Fault(
         "a file gets its mode after it was flushed",
-        "nodriza/agent/host.py:Host.write",
+        "nodriza/host/host.py:Host.write",
         """\
                     self._own(file.fileno(), owner, group, mode)
                     file.flush()
@@ -41,21 +41,21 @@ FAULTS = (
     ),
     Fault(
         "others may read a file while it is written",
-        "nodriza/agent/host.py:Host.write",
+        "nodriza/host/host.py:Host.write",
         "os.open(new, flags, 0o600)",
         "os.open(new, flags, 0o644)",
         ("agent/test_host.py",),
     ),
     Fault(
         "others may enter a folder before it has its mode",
-        "nodriza/agent/host.py:Host.mkdir",
+        "nodriza/host/host.py:Host.mkdir",
         "os.mkdir(real, 0o700)",
         "os.mkdir(real, 0o755)",
         ("agent/test_host.py",),
     ),
     Fault(
         "the mode comes before the owner",
-        "nodriza/agent/host.py:Host._own",
+        "nodriza/host/host.py:Host._own",
         """\
         if os.geteuid() == 0:
             os.fchown(fd, _number_of(owner, user=True), _number_of(group, user=False))
@@ -70,21 +70,21 @@ FAULTS = (
     ),
     Fault(
         "a file is written in its place",
-        "nodriza/agent/host.py:Host.write",
+        "nodriza/host/host.py:Host.write",
         "os.rename(new, real)",
         "open(real, 'wb').write(data); _unlink(new)",
         ("agent/test_host.py",),
     ),
     Fault(
         "a link is away while it is switched",
-        "nodriza/agent/host.py:Host.symlink",
+        "nodriza/host/host.py:Host.symlink",
         "os.rename(new, real)",
         "_unlink(real); os.rename(new, real)",
         ("agent/test_host.py",),
     ),
     Fault(
         "a write that failed leaves its temporary file",
-        "nodriza/agent/host.py:Host.write",
+        "nodriza/host/host.py:Host.write",
         """\
             except BaseException:
                 _unlink(new)""",

@@ -19,7 +19,7 @@ FAULTS = (
     ),
     Fault(
         "a failure does not name the role's line",
-        "nodriza/rollout.py:_node",
+        "nodriza/rollout/run.py:_node",
         'event["origin"] = plan.origin(event["id"])',
         'event["origin"] = ""',
         ("test_roll_out.py",),
@@ -54,14 +54,14 @@ FAULTS = (
     ),
     Fault(
         "a program's words are left out of its failure",
-        "nodriza/agent/host.py:CommandFailed.__init__",
+        "nodriza/host/host.py:CommandFailed.__init__",
         '"\\n".join(words[-20:])',
         '""',
         ("agent/test_host.py",),
     ),
     Fault(
         "a program is not named in its failure",
-        "nodriza/agent/host.py:CommandFailed.__init__",
+        "nodriza/host/host.py:CommandFailed.__init__",
         "{' '.join(result.argv)}: ",
         "",
         ("agent/test_host.py",),
@@ -75,14 +75,14 @@ FAULTS = (
     ),
     Fault(
         "a refusal of the kernel has no hint",
-        "nodriza/agent/words.py:told",
+        "nodriza/host/os_errors.py:told",
         "hint = HINTS.get(error.errno)",
         "hint = None",
         ("agent/test_host.py",),
     ),
     Fault(
         "a trap is not named",
-        "nodriza/agent/folder.py:_trusted_target",
+        "nodriza/host/path.py:_trusted_target",
         'f"{path} is a link that {_user(link.st_uid)} could make: root does not follow it"',
         '"no"',
         ("agent/test_folder.py",),

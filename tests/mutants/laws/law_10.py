@@ -74,7 +74,7 @@ FAULTS = (
     ),
     Fault(
         "a changed unit file is not noticed",
-        "nodriza/agent/host.py:Host._changing",
+        "nodriza/host/host.py:Host._changing",
         "self.units_changed |= path.startswith(UNITS)",
         "pass",
         ("resources/test_service.py",),

@@ -34,7 +34,7 @@ FAULTS = (
     ),
     Fault(
         "where nobody knows what serves, nothing is taken from it",
-        "nodriza/agent/verdict.py:hit",
+        "nodriza/host/verdict.py:hit",
         "        return breaks\n",
         "        return []\n",
         (
@@ -93,21 +93,21 @@ FAULTS = (
     ),
     Fault(
         "a release is tried with variables that it will not have",
-        "nodriza/app_variables.py:switched_with",
+        "nodriza/release/variables.py:switched_with",
         "in tried_with(cluster, taken, files):",
         "in taken:",
         ("test_switch.py",),
     ),
     Fault(
         "a deploy leaves the variables as they are",
-        "nodriza/app_variables.py:switched_with",
+        "nodriza/release/variables.py:switched_with",
         "yield from files",
         "pass",
         ("test_switch.py",),
     ),
     Fault(
         "a release that needs a new variable is built without it",
-        "nodriza/deploy.py:build_plan",
+        "nodriza/change/deploy.py:build_plan",
         "itertools.chain(files, tried_with(",
         "itertools.chain(tried_with(",
         ("test_switch.py",),
@@ -128,14 +128,14 @@ FAULTS = (
     ),
     Fault(
         "a provision restarts the application with variables that nobody has tried",
-        "nodriza/provision.py:provision",
+        "nodriza/change/provision.py:provision",
         "tried_first(cluster, plan), whole",
         "plan, whole",
         ("test_app_variables.py",),
     ),
     Fault(
         "variables are tried after they have come",
-        "nodriza/app_variables.py:tried_first",
+        "nodriza/release/variables.py:tried_first",
         """\
             resources.append(Planned(_to_try(cluster, serves, text), each.origin))
         resources.append(each)

@@ -8,14 +8,14 @@ from tests.mutants.fault import Fault
 FAULTS = (
     Fault(
         "an agent that a host kept is run without its checksum",
-        "nodriza/ssh/pack.py",
+        "nodriza/ssh/agent_archive.py",
         'new = zlib.crc32(data).to_bytes(4, "big") != crc or not data',
         "new = not data",
         ("test_pack.py",),
     ),
     Fault(
         "an empty file is taken for an agent",
-        "nodriza/ssh/pack.py",
+        "nodriza/ssh/agent_archive.py",
         'new = zlib.crc32(data).to_bytes(4, "big") != crc or not data',
         'new = zlib.crc32(data).to_bytes(4, "big") != crc',
         ("test_pack.py",),
@@ -57,14 +57,14 @@ FAULTS = (
     ),
     Fault(
         "a node waits for ever for a controller that is gone",
-        "nodriza/agent/line.py:Controller.ask",
+        "nodriza/host/line.py:Controller.ask",
         "if self._silence.seconds() > ABSENT:",
         "if False:",
         ("agent/test_line.py",),
     ),
     Fault(
         "minutes in which a virtual machine stood still count as the other end's silence",
-        "nodriza/agent/awake.py:Awake.seconds",
+        "nodriza/host/awake.py:Awake.seconds",
         "min(now - self._asked, self.longest)",
         "now - self._asked",
         ("agent/test_awake.py",),
@@ -78,14 +78,14 @@ FAULTS = (
     ),
     Fault(
         "the end of the controller does not end the run",
-        "nodriza/agent/line.py:Controller._listen",
+        "nodriza/host/line.py:Controller._listen",
         "self.stopping.set()",
         "pass",
         ("agent/test_line.py",),
     ),
     Fault(
         "a broken line does not end the run",
-        "nodriza/agent/line.py:EventStream.emit",
+        "nodriza/host/line.py:EventStream.emit",
         "self.broken = True",
         "pass",
         ("agent/test_line.py",),
@@ -99,7 +99,7 @@ FAULTS = (
     ),
     Fault(
         "an agent reads all that the controller sends into its memory",
-        "nodriza/agent/line.py:Controller.fetch",
+        "nodriza/host/line.py:Controller.fetch",
         "queue.Queue(WAITING)",
         "queue.Queue()",
         ("agent/test_line.py",),
@@ -288,14 +288,14 @@ FAULTS = (
     ),
     Fault(
         "an event may be longer than the controller takes",
-        "nodriza/agent/line.py:EventStream.emit",
+        "nodriza/host/line.py:EventStream.emit",
         "if len(record) > RECORD:",
         "if False:",
         ("agent/test_program.py",),
     ),
     Fault(
         "a failure's words have no bound on the line",
-        "nodriza/agent/line.py:EventStream.emit",
+        "nodriza/host/line.py:EventStream.emit",
         'if len(safe.get(name, "")) > most:',
         "if False:",
         ("agent/test_program.py",),

@@ -23,7 +23,7 @@ and False
     ),
     Fault(
         "two commands write a vault at once",
-        "nodriza/vault.py:Vault.change",
+        "nodriza/vault/store.py:Vault.change",
         "with exclusively(self.path):",
         "if True:",
         ("vault/test_store.py",),
@@ -51,14 +51,14 @@ and False
     ),
     Fault(
         "an edit overwrites what somebody else has changed meanwhile",
-        "nodriza/vault.py:Vault.replace",
+        "nodriza/vault/store.py:Vault.replace",
         "if now != before:",
         "if False:",
         ("vault/test_edit.py",),
     ),
     Fault(
         "a second key is written over one that was made meanwhile",
-        "nodriza/vault_key.py:Key._make",
+        "nodriza/vault/key.py:Key._make",
         "os.link(new, self.path)",
         "new.replace(self.path)",
         ("vault/test_key.py",),

@@ -137,7 +137,7 @@ FAULTS = (
     ),
     Fault(
         "a provision is no whole plan",
-        "nodriza/provision.py:provision",
+        "nodriza/change/provision.py:provision",
         "whole=True",
         "whole=False",
         ("test_app_variables.py",),

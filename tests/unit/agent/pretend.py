@@ -10,7 +10,7 @@ import json
 import os
 from pathlib import Path
 
-from nodriza.agent.host import TEMPORARY, Host, Result
+from nodriza.host.host import TEMPORARY, Host, Result
 
 
 class PretendHost(Host):
@@ -80,7 +80,7 @@ class PretendHost(Host):
         return super().run(argv, **kwargs)
 
     def _answer(self, argv, exit, err):
-        from nodriza.agent.host import CommandFailed
+        from nodriza.host.host import CommandFailed
 
         result = Result(argv, exit, "", err if exit else "")
         if exit:

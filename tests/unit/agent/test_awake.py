@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from nodriza.agent import program
-from nodriza.agent.awake import Awake
+from nodriza.host import program
+from nodriza.host.awake import Awake
 
 
 class Clock:
@@ -18,7 +18,7 @@ class Clock:
     def __init__(self, monkeypatch):
         self.jump = 0
         clock = SimpleNamespace(monotonic=lambda: time.monotonic() + self.jump)
-        monkeypatch.setattr("nodriza.agent.awake.time", clock)
+        monkeypatch.setattr("nodriza.host.awake.time", clock)
 
 
 @pytest.fixture

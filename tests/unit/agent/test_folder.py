@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
-from nodriza.agent.folder import Trap, reached
-from nodriza.agent.host import Host, HostError
+from nodriza.host.host import Host, HostError
+from nodriza.host.path import Trap, reached
 from nodriza.resources import Directory, Upload
 
 root_only = os.geteuid() == 0
@@ -93,7 +93,7 @@ def test_link_of_somebody_else_in_our_own_folder__is_not_followed(tree, monkeypa
             return seen
         return os.stat_result([NOBODY if at == 4 else field for at, field in enumerate(seen)])
 
-    monkeypatch.setattr("nodriza.agent.folder.os.lstat", somebody_s)
+    monkeypatch.setattr("nodriza.host.path.os.lstat", somebody_s)
     with (
         pytest.raises(Trap, match="/secret/conf is a link that"),
         reached(str(tree), "/secret/conf/x"),
@@ -111,7 +111,7 @@ def test_our_own_link_in_a_folder_that_others_write_to__is_not_followed(tree, mo
 
 def test_link_that_comes_while_we_look__is_not_followed(tree, monkeypatch):
     (tree / "open" / "conf").symlink_to("/secret")
-    monkeypatch.setattr("nodriza.agent.folder._is_link", lambda *_: False)
+    monkeypatch.setattr("nodriza.host.path._is_link", lambda *_: False)
     with pytest.raises(OSError, match="conf") as refused, reached(str(tree), "/open/conf/x"):
         pass
     assert refused.value.errno in (errno.ELOOP, errno.ENOTDIR)
@@ -126,7 +126,7 @@ def shared(tree, monkeypatch):
         text=True,
         check=True,
     )
-    monkeypatch.setattr("nodriza.agent.folder.NETWORK", frozenset({found.stdout.strip()}))
+    monkeypatch.setattr("nodriza.host.path.NETWORK", frozenset({found.stdout.strip()}))
     return tree
 
 
@@ -172,7 +172,7 @@ def test_directory_on_a_share_that_became_a_link__is_refused_in_words(shared):
 
 def test_mount_that_is_not_listed__is_taken_for_a_share(tree, monkeypatch):
     """Detached meanwhile, or out of the reach of a chroot."""
-    monkeypatch.setattr("nodriza.agent.folder.MOUNTS", os.devnull)
+    monkeypatch.setattr("nodriza.host.path.MOUNTS", os.devnull)
     (tree / "secret" / "conf").symlink_to("/open")
     with pytest.raises(Trap, match="on a share"), reached(str(tree), "/secret/conf/x"):
         pass

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from nodriza.agent import program
-from nodriza.agent.host import TEMPORARY, CommandFailed, Host, HostError
-from nodriza.agent.words import told
+from nodriza.host import program
+from nodriza.host.host import TEMPORARY, CommandFailed, Host, HostError
+from nodriza.host.os_errors import told
 
 ME = {"owner": Path.home().owner(), "group": Path.home().group()}
 NOBODY = 65534
@@ -120,7 +120,7 @@ def test_write__is_not_led_astray_by_a_link_in_the_place_of_its_temporary_file(
     """Laid in the instant between taking an old one away and making the new one."""
     (tmp_path / "other").write_text("precious")
     monkeypatch.setattr(
-        "nodriza.agent.host._unlink", lambda path: os.path.lexists(path) or os.symlink("o", path)
+        "nodriza.host.host._unlink", lambda path: os.path.lexists(path) or os.symlink("o", path)
     )
     os.symlink("other", tmp_path / "o")
     with pytest.raises(OSError, match="exists"):

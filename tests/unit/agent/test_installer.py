@@ -2,7 +2,7 @@
 
 import pytest
 
-from nodriza.agent.installer import reason
+from nodriza.host.installer import reason
 
 DEAD = """\
 WARNING: Retrying (Retry(total=0, connect=None, read=None, redirect=None, status=None)) after \

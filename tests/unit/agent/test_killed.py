@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from nodriza.agent.converge import Converge
-from nodriza.agent.host import HostError
 from nodriza.agent.journal import Journal
+from nodriza.host.host import HostError
 from nodriza.resources import (
     Command,
     Directory,

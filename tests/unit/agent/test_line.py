@@ -13,9 +13,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from nodriza.agent.host import HostError, Stopped
-from nodriza.agent.line import DATA, HERE, TURN, Controller, EventStream
-from nodriza.agent.redact import Redactor
+from nodriza.host.host import HostError, Stopped
+from nodriza.host.line import DATA, HERE, TURN, Controller, EventStream
+from nodriza.host.redact import Redactor
 
 
 class Talk:
@@ -63,7 +63,7 @@ def test_turn__comes_with_its_byte(talk):
 
 
 def test_second_turn__is_not_the_first_one_again(talk, monkeypatch):
-    monkeypatch.setattr("nodriza.agent.line.ABSENT", 0.3)
+    monkeypatch.setattr("nodriza.host.line.ABSENT", 0.3)
     talk.say_soon(TURN)
     assert talk.controller.ask(False)
     assert not talk.controller.ask(True)
@@ -71,7 +71,7 @@ def test_second_turn__is_not_the_first_one_again(talk, monkeypatch):
 
 def test_controller_that_is_silent__is_not_waited_for(talk, monkeypatch):
     """A laptop that sleeps holds no host."""
-    monkeypatch.setattr("nodriza.agent.line.ABSENT", 0.2)
+    monkeypatch.setattr("nodriza.host.line.ABSENT", 0.2)
     assert not talk.controller.ask(False)
     assert "no sign of the controller" in talk.events()[-1]["words"]
     assert not talk.controller.wants_no_more(), "what is begun may end"
@@ -80,7 +80,7 @@ def test_controller_that_is_silent__is_not_waited_for(talk, monkeypatch):
 def test_machine_that_stood_still__has_not_heard_what_came_meanwhile(talk, monkeypatch):
     """A snapshot or a migration takes minutes, and the controller's signs wait in the pipe."""
     clock = SimpleNamespace(monotonic=lambda: time.monotonic() + jump)
-    monkeypatch.setattr("nodriza.agent.awake.time", clock)
+    monkeypatch.setattr("nodriza.host.awake.time", clock)
     jump = 0
     threading.Timer(0.7, os.write, (talk.end, TURN)).start()
 
@@ -94,7 +94,7 @@ def test_machine_that_stood_still__has_not_heard_what_came_meanwhile(talk, monke
 
 
 def test_controller_that_is_there__is_waited_for(talk, monkeypatch):
-    monkeypatch.setattr("nodriza.agent.line.ABSENT", 1)
+    monkeypatch.setattr("nodriza.host.line.ABSENT", 1)
     for quarter in range(1, 6):
         threading.Timer(quarter / 4, os.write, (talk.end, HERE)).start()
     threading.Timer(1.5, os.write, (talk.end, TURN)).start()
@@ -150,7 +150,7 @@ def test_source_that_nobody_takes_any_more__does_not_keep_a_stop_out(talk):
 
 @pytest.mark.parametrize("how", ["stopped", "silent", "damaged"])
 def test_source_that_does_not_come__is_told(talk, monkeypatch, how):
-    monkeypatch.setattr("nodriza.agent.line.ABSENT", 0.3 if how == "silent" else 90)
+    monkeypatch.setattr("nodriza.host.line.ABSENT", 0.3 if how == "silent" else 90)
     if how == "stopped":
         threading.Timer(0.1, talk.controller.stopping.set).start()
     elif how == "damaged":
@@ -254,7 +254,7 @@ def test_agent_that_has_something_in_hand__stays_until_the_controller_leaves(tal
 
 def test_controller_of_which_nothing_is_heard__is_stayed_for_no_longer(talk, monkeypatch):
     """A laptop that sleeps must not keep its colleagues from deploying."""
-    monkeypatch.setattr("nodriza.agent.line.ABSENT", 0.1)
+    monkeypatch.setattr("nodriza.host.line.ABSENT", 0.1)
     stays = threading.Thread(target=talk.controller.stay)
     stays.start()
     stays.join(5)

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from nodriza.agent import main as module
-from nodriza.agent.host import Host, HostError
 from nodriza.agent.journal import Journal
-from nodriza.agent.line import EventStream
-from nodriza.agent.redact import Redactor
+from nodriza.host.host import Host, HostError
+from nodriza.host.line import EventStream
+from nodriza.host.redact import Redactor
 from nodriza.resources import File, to_data
 
 ME = {"owner": Path.home().owner(), "group": Path.home().group()}

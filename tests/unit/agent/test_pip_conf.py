@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from nodriza.agent.host import Host, HostError
-from nodriza.agent.pip_conf import environment_file, variables
+from nodriza.host.host import Host, HostError
+from nodriza.host.pip_conf import environment_file, variables
 from nodriza.resources.command import parse_environment
 
 

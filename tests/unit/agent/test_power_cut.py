@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from nodriza.agent.converge import Converge
-from nodriza.agent.host import Host
 from nodriza.agent.journal import Journal
+from nodriza.host.host import Host
 from nodriza.resources import Command, Directory, File, Link, Service
 from tests.unit.agent.disk import Disk
 from tests.unit.agent.pretend import PretendHost

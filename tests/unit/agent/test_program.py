@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from nodriza.agent import program
 from nodriza.agent.answers import listing
-from nodriza.agent.host import Host, HostError
 from nodriza.agent.journal import Journal
-from nodriza.agent.line import LONGEST, RECORD, EventStream
-from nodriza.agent.redact import Redactor
-from nodriza.agent.system import os_release
+from nodriza.host import program
+from nodriza.host.host import Host, HostError
+from nodriza.host.line import LONGEST, RECORD, EventStream
+from nodriza.host.redact import Redactor
+from nodriza.host.system import os_release
 from tests.memory import Peak
 
 ENV = {"PATH": os.environ["PATH"]}

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodriza.agent.redact import HIDDEN, Redactor, escaped, hide_old_values, holds_secrets
+from nodriza.host.redact import HIDDEN, Redactor, escaped, hide_old_values, holds_secrets
 
 VALUES = st.text("abcXYZ0189", min_size=8, max_size=20)
 TEXTS = st.text(max_size=80)

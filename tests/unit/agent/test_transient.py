@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from nodriza.agent import transient
-from nodriza.agent.host import CommandFailed, Host, HostError, Result
-from nodriza.agent.transient import Unit
+from nodriza.host import transient
+from nodriza.host.host import CommandFailed, Host, HostError, Result
+from nodriza.host.transient import Unit
 
 SHOP = Unit(
     "nodriza-shop-check",

@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from nodriza.agent import tree
-from nodriza.agent.host import Host, HostError
+from nodriza.host import tree
+from nodriza.host.host import Host, HostError
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from nodriza.agent import units
-from nodriza.agent.host import Host, Result
+from nodriza.host import units
+from nodriza.host.host import Host, Result
 from nodriza.resources import File, Service
 from tests.unit.agent.one_run import ME, Run, conf
 
@@ -35,7 +35,7 @@ def _quick(monkeypatch):
 @pytest.fixture
 def _impatient(monkeypatch):
     """Nothing settles in time."""
-    monkeypatch.setattr("nodriza.agent.units.settled.__defaults__", (0,))
+    monkeypatch.setattr("nodriza.host.units.settled.__defaults__", (0,))
     monkeypatch.setattr(units, "ARRIVE", 0)
 
 

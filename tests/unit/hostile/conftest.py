@@ -32,7 +32,7 @@ def lying(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def lie(speech: Speech, **options: Any) -> None:
         ways = Ways(speech, **options)
-        monkeypatch.setattr("nodriza.rollout.Connections", lambda _: ways)
+        monkeypatch.setattr("nodriza.rollout.run.Connections", lambda _: ways)
         monkeypatch.setattr("nodriza.ssh.commands.connect", lambda node, _: ways.take(node))
 
     return lie

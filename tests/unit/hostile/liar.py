@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from nodriza.ssh import pack
+from nodriza.ssh import agent_archive as pack
 
 Speech = Callable[[dict[str, Any]], Iterable[bytes]]
 """From a request to what is said on stdout."""

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nodriza.errors import NodrizaError
-from nodriza.events import NotAnEvent, read
 from nodriza.ssh.channel import exchange
+from nodriza.ssh.events import NotAnEvent, read
 from tests.unit.hostile import liar
 from tests.unit.hostile.conftest import shown
 from tests.unit.hostile.liar import (

@@ -18,13 +18,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from nodriza import drift, history, releases, status
-from nodriza.drain import out_of_rotation
+from nodriza.change.drain import out_of_rotation
+from nodriza.change.provision import plan_all
 from nodriza.inventory import Cluster
-from nodriza.look import look
-from nodriza.provision import plan_all
+from nodriza.release import record as releases
 from nodriza.report import make_report
-from nodriza.rollout import Run, roll_out
+from nodriza.rollout.run import Run, roll_out
+from nodriza.watch import drift, history, status
+from nodriza.watch.health import look
 from tests.unit.hostile import liar
 from tests.unit.hostile.conftest import HONEST, LIAR, shown
 from tests.unit.hostile.liar import (

@@ -22,16 +22,16 @@ import pytest
 from hypothesis import HealthCheck, assume, event, example, given, settings
 from hypothesis import strategies as st
 
-from nodriza.agent.host import Host, Result
 from nodriza.errors import InventoryError, RoleError
+from nodriza.host.host import Host, Result
 from nodriza.inventory import load_cluster
 from nodriza.inventory.schema import schema
-from nodriza.plan import plan_node
-from nodriza.render import Renderer
+from nodriza.plan.plan import plan_node
+from nodriza.plan.render import Renderer
 from nodriza.resources import Database, DatabaseUser, File, Mount, Package
 from nodriza.resources.command import parse_environment
 from nodriza.resources.mount import MountEntry, with_entry
-from nodriza.secret import ESCAPED
+from nodriza.vault.token import ESCAPED
 from tests.unit.hostile.shapes import shape, sql
 
 HARMLESS = {

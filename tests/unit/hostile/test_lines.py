@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nodriza import logs
 from nodriza.inventory import Cluster
-from nodriza.log_entries import Reader
-from nodriza.plan import Plan
+from nodriza.plan.plan import Plan
 from nodriza.ssh.commands import Everywhere
+from nodriza.watch import logs
+from nodriza.watch.log_entries import Reader
 from tests.unit.hostile.conftest import HONEST, LIAR, shown
 from tests.unit.hostile.liar import (
     Connection,

@@ -11,7 +11,7 @@ from nodriza.errors import ConnectionFailed
 from nodriza.report import Report, make_report
 from nodriza.report.clean import Output
 from nodriza.report.live import LiveReport
-from nodriza.result import NodeResult
+from nodriza.report.result import NodeResult
 
 VALUE = "hunter2hunter2"
 

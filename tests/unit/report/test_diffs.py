@@ -9,7 +9,7 @@ import pytest
 
 from nodriza.report import make_report
 from nodriza.report.diffs import Diffs
-from nodriza.result import NodeResult
+from nodriza.report.result import NodeResult
 
 
 def told(diffs: Diffs) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nodriza.report import make_report
-from nodriza.result import NodeResult
+from nodriza.report.result import NodeResult
 from tests.unit.report.runs import (
     NO_WAY,
     Terminal,

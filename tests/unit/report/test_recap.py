@@ -8,7 +8,7 @@ import pytest
 
 from nodriza.report import make_report
 from nodriza.report.recap import slowest
-from nodriza.result import NodeResult
+from nodriza.report.result import NodeResult
 from tests.unit.report.runs import live, plain, play, resource
 
 

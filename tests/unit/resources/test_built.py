@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from nodriza.agent.host import Host, HostError
+from nodriza.host.host import Host, HostError
 from nodriza.resources import Built
 
 OWNER = pwd.getpwuid(os.getuid()).pw_name
@@ -20,7 +20,7 @@ BUILT = Built(
 @pytest.fixture
 def host(tmp_path, monkeypatch):
     """One on which units are programs that see the copy where systemd would show it."""
-    monkeypatch.setattr("nodriza.agent.transient.free", lambda *_, **__: None)
+    monkeypatch.setattr("nodriza.host.transient.free", lambda *_, **__: None)
     host = Host(str(tmp_path))
     host.mkdirs("/source")
     host.write("/source/page.ts", "let a")
@@ -32,7 +32,7 @@ def host(tmp_path, monkeypatch):
         assert unit.hidden == ("/secret",)
         return host.run(argv, cwd=host.at(copy), env=env, check=check)
 
-    monkeypatch.setattr("nodriza.agent.transient.run", run)
+    monkeypatch.setattr("nodriza.host.transient.run", run)
     return host
 
 

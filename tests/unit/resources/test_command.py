@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodriza.agent.host import CommandFailed, Host, HostError
+from nodriza.host.host import CommandFailed, Host, HostError
 from nodriza.resources import Command, File
 from nodriza.resources.command import parse_environment
 

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import nodriza.agent.host
+import nodriza.host.host
 import nodriza.resources
-from nodriza.agent.host import Host
+from nodriza.host.host import Host
 from nodriza.resources import (
     Absent,
     Built,
@@ -129,7 +129,7 @@ def bare(tmp_path, tmp_path_factory, monkeypatch):
     """A host with nothing on it: no file, and no program but sync(1)."""
     programs = tmp_path_factory.mktemp("bin")
     (programs / "sync").symlink_to("/usr/bin/sync")
-    monkeypatch.setattr(nodriza.agent.host, "PATH", str(programs))
+    monkeypatch.setattr(nodriza.host.host, "PATH", str(programs))
     host = Host(str(tmp_path))
     host.fetch = lambda *_: iter([NO_FILES])
     return host

@@ -5,8 +5,8 @@ import tarfile
 
 import pytest
 
-from nodriza.agent import tree
-from nodriza.agent.host import Host, HostError
+from nodriza.host import tree
+from nodriza.host.host import Host, HostError
 from nodriza.resources import Copy, Intact, Sealed
 from nodriza.resources.sealed import read_seal
 
@@ -139,7 +139,7 @@ def test_seal_and_copy__are_on_the_disk_before_they_count(host, monkeypatch):
 def test_copy_and_pack_without_room__say_how_much_is_missing(host, tmp_path, monkeypatch):
     copy = sealed(host)
     (tmp_path / "share/abc.tar").unlink()
-    monkeypatch.setattr("nodriza.agent.room.RESERVE", 1 << 60)
+    monkeypatch.setattr("nodriza.host.room.RESERVE", 1 << 60)
     for one, disk in ((copy, "/own"), (SEALED, "/share")):
         with pytest.raises(HostError, match=rf"MB are needed on the disk of {disk}, and \d+ MB"):
             one.vet(host)
@@ -248,7 +248,7 @@ def test_file_system_without_an_exchange__gets_two_renames(host, monkeypatch):
     copy = sealed(host)
     fix(host, copy)
     host.write("/own/abc/app/file", "other")
-    monkeypatch.setattr("nodriza.agent.host._exchanged", lambda *_: False)
+    monkeypatch.setattr("nodriza.host.host._exchanged", lambda *_: False)
     fix(host, copy)
     assert host.list("/own") == [".abc.1.nodriza-old", "abc"]
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from nodriza.agent.host import CommandFailed, Host
+from nodriza.host.host import CommandFailed, Host
 from nodriza.resources import Database, DatabaseAccess, DatabaseUser, gap_between
 from nodriza.resources.database import ask, identifier, string, tell
 from nodriza.resources.database_user import hashed, pattern

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from nodriza.agent import tree
-from nodriza.agent.host import Host, HostError
+from nodriza.host import tree
+from nodriza.host.host import Host, HostError
 from nodriza.resources import Copy, Environment, Package, Venv, gap_between
 
 TAG = sys.implementation.cache_tag
@@ -73,8 +73,8 @@ def host(tmp_path, monkeypatch, installed):
             host.rename(seen, new)
             host.rename(f"{seen}.below", seen)
 
-    monkeypatch.setattr("nodriza.agent.transient.run", run)
-    monkeypatch.setattr("nodriza.agent.transient.free", lambda *_, **__: None)
+    monkeypatch.setattr("nodriza.host.transient.run", run)
+    monkeypatch.setattr("nodriza.host.transient.free", lambda *_, **__: None)
     return host
 
 
@@ -142,9 +142,9 @@ def test_first_environment__that_can_not_be_made_leaves_nothing(host):
 
 @pytest.mark.parametrize("before", [True, False], ids=["before", "meanwhile"])
 def test_environment_of_its_own__without_room_leaves_nothing(host, monkeypatch, before):
-    monkeypatch.setattr("nodriza.agent.room.RESERVE", 1 << 60)
+    monkeypatch.setattr("nodriza.host.room.RESERVE", 1 << 60)
     if before:
-        monkeypatch.setattr("nodriza.agent.transient.run", None)  # nothing is begun
+        monkeypatch.setattr("nodriza.host.transient.run", None)  # nothing is begun
     else:
         monkeypatch.setattr(Venv, "vet", lambda *_: None)
     with pytest.raises(HostError, match="no room for /venvs/e"):

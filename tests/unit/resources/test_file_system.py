@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from nodriza.agent.host import Host, HostError
+from nodriza.host.host import Host, HostError
 from nodriza.resources import FileSystem, gap_between
 from nodriza.resources.mount import Mount, resolved
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nodriza.agent.host import CommandFailed, Host, HostError, Result
+from nodriza.host.host import CommandFailed, Host, HostError, Result
 from nodriza.resources import GlusterVolume, gap_between
 
 VOLUME = GlusterVolume(

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from nodriza.agent import tree
-from nodriza.agent.host import Host, HostError
+from nodriza.host import tree
+from nodriza.host.host import Host, HostError
 from nodriza.resources import Intact, Interpreter, Venv
 
 TAG = sys.implementation.cache_tag

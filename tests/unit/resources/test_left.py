@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from nodriza.agent.host import Host, Result
 from nodriza.agent.left import Left
+from nodriza.host.host import Host, Result
 from nodriza.resources import (
     Absent,
     Command,

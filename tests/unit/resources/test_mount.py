@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodriza.agent.host import Host
+from nodriza.host.host import Host
 from nodriza.resources import Mount, gap_between
 from nodriza.resources.mount import MountEntry, find_entry, unit_name, with_entry
 

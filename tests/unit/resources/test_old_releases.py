@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nodriza.agent import answers
-from nodriza.agent.host import Host
+from nodriza.host.host import Host
 from nodriza.resources import OldReleases
 
 MANY = OldReleases("/releases", kept=("b", "c"), current="/current", venvs="/venvs")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from nodriza.agent.host import Host
+from nodriza.host.host import Host
 from nodriza.resources import NfsExport, Peers
 from nodriza.resources.peers import _links
 

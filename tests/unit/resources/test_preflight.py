@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from nodriza import release
-from nodriza.agent import verdict
-from nodriza.agent.host import Host, HostError
+from nodriza.host import verdict
+from nodriza.host.host import Host, HostError
+from nodriza.release import release
 from nodriza.resources import Migrations, Preflight
 
 STRONG = "k9!xw2" * 10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nodriza.agent.host import CommandFailed, Host, HostError, Result
+from nodriza.host.host import CommandFailed, Host, HostError, Result
 from nodriza.resources import Database, DatabaseUser, Package
 
 

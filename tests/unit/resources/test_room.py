@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from nodriza.agent.host import Host, HostError
+from nodriza.host.host import Host, HostError
 from nodriza.resources import Venv
 
 

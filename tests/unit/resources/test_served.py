@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from nodriza.agent.host import Host
+from nodriza.host.host import Host
 from nodriza.resources import Served
 from nodriza.resources.served import MOST, read_record
 

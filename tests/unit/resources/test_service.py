@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nodriza.agent.host import Host, HostError, Result
+from nodriza.host.host import Host, HostError, Result
 from nodriza.resources import Service, gap_between
 
 PORTMAPPER = Service("rpcbind.socket", masked=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nodriza.agent.host import Host, HostError, Result
+from nodriza.host.host import Host, HostError, Result
 from nodriza.resources import Static
 
 ME = pwd.getpwuid(os.geteuid()).pw_name
@@ -42,8 +42,8 @@ def collects(monkeypatch):
             also(static)
             return done
 
-        monkeypatch.setattr("nodriza.agent.transient.run", run)
-        monkeypatch.setattr("nodriza.agent.transient.free", lambda *_, **__: None)
+        monkeypatch.setattr("nodriza.host.transient.run", run)
+        monkeypatch.setattr("nodriza.host.transient.free", lambda *_, **__: None)
 
     return say
 

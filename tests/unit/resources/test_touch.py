@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from nodriza.agent.host import Host
+from nodriza.host.host import Host
 from nodriza.resources import File, Touch
 
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from nodriza.agent.host import Host, HostError, Result
+from nodriza.host.host import Host, HostError, Result
 from nodriza.resources import Trial
 
 SITE = """

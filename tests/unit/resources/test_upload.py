@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nodriza.agent import tree
-from nodriza.agent.host import Host, HostError
+from nodriza.host import tree
+from nodriza.host.host import Host, HostError
 from nodriza.resources import Upload
 
 FILE, PROGRAM, LINK = "100644", "100755", "120000"
@@ -283,10 +283,10 @@ def test_upload__is_on_the_disk_before_it_has_its_name(host, monkeypatch):
 
 def test_upload_without_room__says_how_much_is_missing_and_asks_for_nothing(host, monkeypatch):
     here = files(a="text")
-    monkeypatch.setattr("nodriza.agent.room.RESERVE", 1 << 60)
+    monkeypatch.setattr("nodriza.host.room.RESERVE", 1 << 60)
     with pytest.raises(HostError, match=r"no room for /srv/app: \d+ MB are needed on the disk of"):
         here.upload.vet(host)
-    monkeypatch.setattr("nodriza.agent.room.RESERVE", 0)
+    monkeypatch.setattr("nodriza.host.room.RESERVE", 0)
     with pytest.raises(HostError, match="inodes"):
         Upload("/srv/app/x", "0" * 64, files=1 << 40, size=-(1 << 60)).vet(host)
     assert host.list("/srv") == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nodriza.agent.host import CommandFailed, Host
+from nodriza.host.host import CommandFailed, Host
 from nodriza.resources import User, gap_between
 
 FILES = {

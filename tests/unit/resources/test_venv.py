@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nodriza.agent.host import Host, HostError
+from nodriza.host.host import Host, HostError
 from nodriza.resources import Venv
 from nodriza.resources.venv import PINNED, WHEELS
 
@@ -315,8 +315,8 @@ def test_index__of_the_host_is_told_to_uv_in_a_file_that_root_reads(host, uv, mo
         assert not any("secret" in word for word in (*argv, *env.values()))
         return host.run(argv, cwd=host.at(cwd), env=env, check=check)
 
-    monkeypatch.setattr("nodriza.agent.transient.run", run)
-    monkeypatch.setattr("nodriza.agent.transient.free", lambda *_, **__: None)
+    monkeypatch.setattr("nodriza.host.transient.run", run)
+    monkeypatch.setattr("nodriza.host.transient.free", lambda *_, **__: None)
     host.mkdirs("/etc")
     host.mkdirs("/run")
     host.write("/etc/pip.conf", "[global]\nindex-url = https://me:secret@a.example/simple\n")

@@ -11,8 +11,8 @@ import dns.zone
 import pytest
 
 from nodriza.agent.converge import Converge
-from nodriza.agent.host import Host, HostError
 from nodriza.agent.journal import Journal
+from nodriza.host.host import Host, HostError
 from nodriza.resources import Service, Zone, gap_between
 from nodriza.resources.zone import SERIAL
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 
-from nodriza.plan import Plan, plan_node
+from nodriza.plan.plan import Plan, plan_node
 from nodriza.resources import File
 
 

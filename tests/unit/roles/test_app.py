@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nodriza.agent.host import Host
-from nodriza.render import Renderer, Template
+from nodriza.host.host import Host
+from nodriza.plan.render import Renderer, Template
 from nodriza.resources import Mount, Package
 from nodriza.resources.command import parse_environment
 from tests.unit.roles.made import content, remake, resources, role

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from nodriza.dns import as_octodns, as_zone_file
 from nodriza.resources import Package, Zone
+from nodriza.watch.dns import as_octodns, as_zone_file
 from tests.unit.roles.made import content, remake, resources, settings
 
 CONF = "/etc/nsd/nsd.conf"

@@ -9,9 +9,9 @@ import jinja2.meta
 import pytest
 
 from nodriza.agent.transaction import FIELDS
-from nodriza.render import Template
-from nodriza.requirements import Requirements
+from nodriza.plan.render import Template
 from nodriza.resources import Directory, File, Link, Service, Upload
+from nodriza.source.requirements import Requirements
 from tests.unit.conftest import ROOT
 from tests.unit.roles.made import remake, resources, role
 from tests.unit.roles.test_tls import with_tls

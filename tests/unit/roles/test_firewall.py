@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from nodriza.render import Renderer, Template
+from nodriza.plan.render import Renderer, Template
 from nodriza.resources import Package
 from tests.unit.roles.made import content, remake, resources, role, settings
 

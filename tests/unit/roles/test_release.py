@@ -8,8 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from nodriza.release import Release
-from nodriza.requirements import Requirements
+from nodriza.release.release import Release
 from nodriza.resources import (
     Built,
     Command,
@@ -25,6 +24,7 @@ from nodriza.resources import (
     Upload,
     Venv,
 )
+from nodriza.source.requirements import Requirements
 from tests.unit.roles.made import remake, resources, role
 
 SEAL = {"tree": "a" * 64, "sha256": "b" * 64, "size": 9, "number": 3}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nodriza.plan import plan_node
+from nodriza.plan.plan import plan_node
 from nodriza.resources import File, Mount, Service
 from tests.unit.roles.made import content, resources, settings
 from tests.unit.roles.test_tls import with_tls

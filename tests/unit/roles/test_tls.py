@@ -11,14 +11,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from nodriza.change.certificate import refuse_bad_pair
 from nodriza.errors import InventoryError
 from nodriza.inventory import load_cluster
 from nodriza.inventory.roles import default_roles
-from nodriza.plan import plan_node
+from nodriza.plan.plan import plan_node
 from nodriza.resources import Command, File, Service
 from nodriza.resources.command import parse_environment
-from nodriza.tls import refuse_bad_pair
-from nodriza.vault import Vault
+from nodriza.vault.store import Vault
 from tests.unit.roles.made import content, remake, resources, settings
 
 DOMAIN = "videoteca.test"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nodriza.vault import Vault
+from nodriza.vault.store import Vault
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nodriza.errors import SecretError
-from nodriza.vault import Vault
-from nodriza.vault_edit import _line, edit, parse
+from nodriza.vault.edit import _line, edit, parse
+from nodriza.vault.store import Vault
 
 
 @settings(max_examples=200)

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from pyrage import x25519
 
-from nodriza import vault_key
 from nodriza.errors import SecretError
 from nodriza.files import write_whole
-from nodriza.vault import Vault
-from nodriza.vault_key import Key
+from nodriza.vault import key as vault_key
+from nodriza.vault.key import Key
+from nodriza.vault.store import Vault
 from tests.unit.vault.conftest import colleague
 
 

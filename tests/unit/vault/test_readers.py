@@ -11,8 +11,8 @@ import pytest
 from pyrage import decrypt, encrypt, x25519
 
 from nodriza.errors import SecretError
-from nodriza.vault import Vault
-from nodriza.vault_edit import edit
+from nodriza.vault.edit import edit
+from nodriza.vault.store import Vault
 from tests.unit.vault.conftest import colleague
 
 

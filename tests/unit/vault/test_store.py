@@ -13,8 +13,8 @@ import pytest
 from pyrage import decrypt, x25519
 
 from nodriza.errors import NodrizaError, SecretError
-from nodriza.vault import Vault
-from nodriza.vault_edit import edit
+from nodriza.vault.edit import edit
+from nodriza.vault.store import Vault
 
 
 def test_ensure__makes_what_is_missing_and_keeps_what_is_there(vault: Vault) -> None:
@@ -198,7 +198,7 @@ def test_vault_that_was_opened__leaves_no_core_file() -> None:
     program = """
 import resource, sys
 from pathlib import Path
-from nodriza.vault import Vault
+from nodriza.vault.store import Vault
 allowed = resource.getrlimit(resource.RLIMIT_CORE)[1]
 resource.setrlimit(resource.RLIMIT_CORE, (allowed, allowed))
 Vault(Path(sys.argv[1]) / "x.secrets.age", Path(sys.argv[1]) / "key").ensure(["redis"])

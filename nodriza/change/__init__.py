@@ -1,0 +1,1 @@
+"""Commands that change nodes: provision, deploy, nodes that come and go, rotation."""

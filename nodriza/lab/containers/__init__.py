@@ -1,0 +1,1 @@
+"""Labs of systemd-nspawn containers."""

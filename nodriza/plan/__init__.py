@@ -1,0 +1,1 @@
+"""From an inventory and its roles to plans: plain data, made without any host."""

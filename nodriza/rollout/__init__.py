@@ -1,0 +1,1 @@
+"""Plans to nodes: who may change when, what hosts are asked, what comes of it."""

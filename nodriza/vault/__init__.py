@@ -1,0 +1,1 @@
+"""Secrets: their names in plans, their values, the file that keeps them, and who can open it."""

@@ -1,0 +1,101 @@
+"""How every node is, asked in one parallel pass: what runs, what is wrong, who is drained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from nodriza.plan.plan import Plan, plan_node
+from nodriza.plan.render import Renderer
+from nodriza.release.record import question
+from nodriza.resources import Health, Mount, Package, Service
+from nodriza.rollout.query import ask
+from nodriza.ssh.facts import END
+
+if TYPE_CHECKING:
+    from nodriza.inventory import Cluster, Node
+    from nodriza.report.result import NodeResult
+
+CLOCK = 2.0  # seconds; below, it is the network and not the clock
+SOON = 21  # days; a certificate that is to be renewed should have been by then
+
+
+def look(
+    cluster: Cluster, nodes: Sequence[Node], *, sudo_password: str | None = None
+) -> dict[str, NodeResult]:
+    """The state of each node's services and mounts, and its facts; changes nothing."""
+    renderer = Renderer.of(cluster)
+    plans = [_only_what_runs(plan_node(node, cluster, renderer)) for node in nodes]
+    certificates = [cluster.tls.pair] if cluster.tls.on else []
+    about = {"links": [cluster.app.current], "certificates": certificates, "marks": [Health.AWAY]}
+    questions = {"state": about, **question(cluster)}
+    return ask(cluster, plans, questions, sudo_password=sudo_password)
+
+
+def healthy(result: NodeResult) -> bool:
+    """Everything that should run does, and nothing is owed."""
+    return not (result.error or list(wrong(result)))
+
+
+def wrong(result: NodeResult) -> Iterator[str]:
+    """What is not as it should be on a node that answered."""
+    state = result.state
+    yield from (event["id"] for event in result.resources if event["status"] != "ok")
+    yield from (f"{id} is owed a restart" for id in state["owed"])
+    yield from _ill(result)
+    for path, used in state["mounts"].items():
+        if isinstance(used, dict):
+            yield f"{path}: {used['error']}"
+    for path, days in certificates(result).items():
+        if days < SOON:
+            yield f"{path} ends in {days} days" if days >= 0 else f"{path} ended {-days} days ago"
+    if abs(lag(result)) > CLOCK:
+        yield f"the clock is {lag(result):+.0f} s off"
+
+
+def out_of_rotation(result: NodeResult) -> str:
+    """Why visitors are not sent to a child; nothing when they are."""
+    if result.error:
+        return result.error.what
+    return drained(result) or next(_ill(result), "")
+
+
+def drained(result: NodeResult) -> str:
+    """Who keeps the node out of rotation, in words; nothing when nobody does."""
+    return f"drained ({', '.join(by)})" if (by := away(result)) else ""
+
+
+def away(result: NodeResult) -> list[str]:
+    """Who keeps the node out of rotation: ``operator``, ``run``; mostly nobody."""
+    by: list[str] = [] if result.error else result.state["marks"][Health.AWAY]
+    return by
+
+
+def lag(result: NodeResult) -> float:
+    """Seconds by which the node's clock is ahead of this computer's."""
+    return result.state["clock"] - result.received
+
+
+def certificates(result: NodeResult) -> dict[str, int]:
+    """Path to the whole days until it ends; those that are there."""
+    ends = result.state["certificates"]
+    return {path: _days_until(end) for path, end in ends.items() if end}
+
+
+def _only_what_runs(plan: Plan) -> Plan:
+    """No secret is in what is left, so a status needs none."""
+    kept = (Service, Mount, Package, Health)
+    return Plan(plan.node, tuple(p for p in plan.resources if isinstance(p.resource, kept)))
+
+
+def _ill(result: NodeResult) -> Iterator[str]:
+    for answer in result.state["health"].values():
+        status, words = (0, answer["error"]) if isinstance(answer, dict) else answer
+        if status not in (200, 404):  # 404: nothing was ever deployed here
+            yield f"does not serve: {status or 'no answer:'} {words}"
+
+
+def _days_until(end: str) -> int:
+    when = datetime.strptime(end, END).replace(tzinfo=timezone.utc)
+    return (when - datetime.now(timezone.utc)).days
