@@ -1,7 +1,7 @@
 """In which order nodes change: whoever does something for others comes before them.
 
-It follows from what roles offer and need (``nodriza.plan.offers``). A job that several nodes do has no
-place in it: the others go on while one of them changes.
+It follows from what roles offer and need (``nodriza.plan.offers``). A job that several nodes do
+has no place in it: the others go on while one of them changes.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Declared = Resource | Template
 BESIDE = ("OFFERS", "NEEDS", "SMOKE")
-"""What a role's file says of it beside its function (``nodriza.plan.offers``, ``nodriza.smoke``)."""
+"""What a role says beside its function (``nodriza.plan.offers``, ``nodriza.smoke``)."""
 Role = Callable[..., Iterator[Declared]]
 """Takes the node and the cluster; ``release`` takes what is released as well."""
 

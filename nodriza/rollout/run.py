@@ -1,7 +1,7 @@
 """Plans to nodes, all at the same time; one result per node.
 
-``nodriza.rollout.turns`` says who may change: those that others need first (``nodriza.order``), then few
-at a time of the nodes that serve.
+``nodriza.rollout.turns`` says who may change: those that others need first (``nodriza.order``),
+then few at a time of the nodes that serve.
 """
 
 from __future__ import annotations

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 class TlsSettings(Section):
-    """How the children speak HTTPS, as written; see ``roles/tls.py`` and ``nodriza.change.certificate``."""
+    """How the children speak HTTPS, as written.
+
+    See ``roles/tls.py`` and ``nodriza.change.certificate``.
+    """
 
     mode: Literal["none", "files", "acme"] = Field(
         default="none",
