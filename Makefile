@@ -13,7 +13,7 @@ VM := NODRIZA_BOX=nodriza/bookworm64
 # what makes file systems.
 TEST_PACKAGES := mariadb-server-core mariadb-client-core e2fsprogs
 
-.PHONY: demo demo-vm test test-long test-vm unit mutants chaos deploys bench lint format clean
+.PHONY: demo demo-vm test test-long test-vm unit mutants chaos deploys bench docs lint format clean
 
 demo: .venv/ready $(SYSTEM)
 	$(SUDO) $(FAB) demo
@@ -24,7 +24,7 @@ demo-vm: .venv/ready $(SYSTEM) $(SYSTEM)-vm
 	$(SUDO) $(FAB) vagrant lab.box
 	$(SUDO) env $(VM) $(FAB) vagrant demo
 
-test: .venv/ready $(SYSTEM) $(SYSTEM)-test lint
+test: .venv/ready $(SYSTEM) $(SYSTEM)-test lint docs
 	$(SUDO) .venv/bin/pytest -m "not long and not vm"
 	@echo "not run, but deselected above: the long lab tests (make test-long) and those on"
 	@echo "virtual machines (make test-vm)"
@@ -65,6 +65,11 @@ bench/.venv/ready: bench/requirements.txt .venv/ready
 	python3 -m venv bench/.venv
 	bench/.venv/bin/pip install --quiet --disable-pip-version-check -r bench/requirements.txt
 	touch $@
+
+# The pages of docs/ as a site, with every command's help and every key; a warning is an error.
+docs: .venv/ready
+	@rm -rf build/docs
+	@.venv/bin/python -m docs.site build/docs
 
 lint: .venv/ready
 	.venv/bin/ruff check .

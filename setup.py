@@ -60,11 +60,13 @@ setup(
             "Django>=4.2",  # its migrations are judged
             "crossplane>=0.5",
             "docutils>=0.20",
+            "furo>=2024.8.6",  # the look of the site; it brings its fonts and scripts along
             "hypothesis>=6.100",
             "jsonschema>=4.20",
             "mypy>=1.11",
             "pytest>=8.2",
             "ruff>=0.6",
+            "sphinx>=8",
             "setuptools>=70.1",  # builds the wheel, for the test of what is in it
             "types-PyYAML",
             "types-docutils",

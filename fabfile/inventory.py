@@ -1,4 +1,4 @@
-"""fab inventory.check, inventory.schema"""
+"""fab inventory.check, inventory.keys, inventory.schema"""
 
 from __future__ import annotations
 
@@ -16,6 +16,14 @@ def check(c: Context) -> None:
 
     cluster = current_cluster(c, connects=True)
     print("\n".join([*summary(cluster, plan_all(cluster, cluster.nodes)), *doubts(cluster)]))
+
+
+@command(reads=True)
+def keys(c: Context) -> None:  # noqa: ARG001
+    """Print every key of an inventory: what may stand there, its default, what it is for."""
+    from nodriza.inventory.key_docs import as_text
+
+    print(as_text(), end="")
 
 
 @command(reads=True)

@@ -268,6 +268,10 @@ RoleName = Annotated[
     str, Shape(r"[a-z][a-z0-9_]*", "must be the name of a module in roles/, such as nginx")
 ]
 """A role's module."""
+Job = Annotated[
+    str, Shape(r"[a-z][a-z0-9_]*", "must be a job that a role offers, such as database")
+]
+"""What a role offers to other nodes."""
 BoxName = Annotated[
     str,
     Shape(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+", "must be a Vagrant box, such as debian/bookworm64"),
@@ -275,7 +279,9 @@ BoxName = Annotated[
 """A Vagrant box."""
 LocalPath = Annotated[Path, AfterValidator(_with_home)]
 """A file on the machine where fab runs."""
-Folder = Annotated[str, Field(min_length=1), AfterValidator(_with_home)]
+Folder = Annotated[
+    str, Field(min_length=1, json_schema_extra={"format": "path"}), AfterValidator(_with_home)
+]
 """A folder on the machine where fab runs, kept as written."""
 Items = BeforeValidator(_items)
 """A YAML list, and nothing that only looks like one, kept as a tuple."""

@@ -58,7 +58,7 @@ class KnownVariables(BaseModel):
         default=1, description="Tasks of a video node at once."
     )
     """celery, and mysql counts its connections with it"""
-    needs: Annotated[tuple[text.RoleName, ...], text.Items] = Field(
+    needs: Annotated[tuple[text.Job, ...], text.Items] = Field(
         default=(), description="Jobs of other nodes that it uses besides, such as [database]."
     )
     """firewall"""

@@ -10,7 +10,6 @@ from pathlib import Path
 import docutils.core
 import docutils.utils
 import pytest
-import yaml
 
 import nodriza.role
 from nodriza import resources
@@ -46,6 +45,8 @@ def test_page__names_only_files_that_are_there(page: Path):
     for name in re.findall(r"``([\w-]+\.rst)``", text):
         folders = (ROOT, ROOT / "docs")
         assert any((folder / name).exists() for folder in folders) or name == "README.rst"
+    for name in re.findall(r"<([\w./-]+\.rst)>`_", text):
+        assert (page.parent / name).exists(), f"{page.name} leads to {name}"
 
 
 def test_every_role__has_a_row():
@@ -83,14 +84,6 @@ def test_every_command__is_in_the_readme_by_name_or_family():
     inventories = {path.stem for path in (ROOT / "inventories").glob("*.yml")}
     for name in set(commands) - inventories:
         assert f"fab {name.split('.')[0]}" in text or f"make {name}" in text, name
-
-
-def test_every_key_of_an_inventory__is_in_its_table():
-    text = read("docs/inventory.rst")
-    for key, value in yaml.safe_load(read("inventories/production.example.yml")).items():
-        assert f"``{key}``" in text, key
-        if key in ("app", "tls", "ssh", "share"):
-            assert not [name for name in value if f"``{name}``" not in text]
 
 
 def test_make_targets_of_the_documents__are_there():

@@ -24,7 +24,7 @@ from tests.unit.typed import typed
 project = test_commands.project
 
 COMMANDS = all_commands()
-NEEDS_NO_INVENTORY = {"inventory.schema"}
+NEEDS_NO_INVENTORY = {"inventory.keys", "inventory.schema"}
 AT_A_TERMINAL = {"secrets.edit"}
 """It says so before it reads anything."""
 OTHERS = {"run": ["line"], "rollback": ["run"]}
