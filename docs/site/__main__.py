@@ -26,11 +26,11 @@ def gather(source: Path) -> None:
 
 def build(source: Path, folder: Path) -> int:
     """Exit code: 0 for a site without a warning."""
-    settings = ("-c", str(Path(__file__).parent), "-d", str(source / ".doctrees"))
     # -n: a reference that leads nowhere is a warning, and -W: a warning is an error.
-    return build_main(
-        ["-q", "-n", "-W", "--keep-going", "-E", *settings, str(source), str(folder)]
-    )
+    strictly = ("-q", "-E", "-n", "-W", "--keep-going")
+    settings = ("-c", str(Path(__file__).parent), "-d", str(source / ".doctrees"))
+    code: int = build_main([*strictly, *settings, str(source), str(folder)])
+    return code
 
 
 def main(folder: Path) -> int:
