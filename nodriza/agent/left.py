@@ -6,7 +6,6 @@ a rollback, and followed by the services that read it as any other change is.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from dataclasses import dataclass
 from typing import (
@@ -17,12 +16,14 @@ from typing import (
     List,
     Optional,
     Sequence,
+    Set,
     Tuple,
     Type,
 )
 
 from nodriza import resources as nouns
 from nodriza.agent.memory import Entry, Found, Memory
+from nodriza.agent.transaction import following
 from nodriza.host.host import Host, HostError
 from nodriza.host.os_errors import told
 from nodriza.resources.base import Resource, State
@@ -102,10 +103,11 @@ def find(host: Host, memory: Memory, plan: Sequence[Resource]) -> Found:
         elif why is not None:
             lefts.append(left)
             beside.add(left.name)
-    followed, at = _followed(plan, {left.id: gone[left.id] for left in lefts})
-    ids_of = [left.id for left in lefts]
+    left_by = {left.id: gone[left.id]["followers"] for left in lefts}
+    plan = following(plan, left_by)
+    at = _place_in(plan, {id for followers in left_by.values() for id in followers})
     asked = [id for id in shared if gone[id]["made"]]  # only one cluster did
-    return Found([*followed[:at], *lefts, *followed[at:]], ids_of, at, kept, asked)
+    return Found([*plan[:at], *lefts, *plan[at:]], left_by, at, kept, asked)
 
 
 def _why_not(host: Host, left: Left, entry: Entry) -> Optional[str]:
@@ -141,25 +143,7 @@ def _holds(path: str, ids: Iterable[str]) -> bool:
     return path.startswith("/") and any(f":{path.rstrip('/')}/" in id for id in ids)
 
 
-def _followed(plan: Sequence[Resource], entries: Dict[str, Entry]) -> Tuple[List[Resource], int]:
-    """The plan, in which what read the entries follows them, and the place where they go.
-
-    That is after the packages, which take long, and before the first of these followers.
-    """
-    more: Dict[str, Dict[str, List[str]]] = {}
-    for id, entry in entries.items():
-        for follower, field in entry["followers"].items():
-            more.setdefault(follower, {}).setdefault(field, []).append(id)
-    found = [
-        dataclasses.replace(
-            each,
-            **{
-                field: (*getattr(each, field), *ids)
-                for field, ids in more.get(each.id, {}).items()
-                if hasattr(each, field)
-            },
-        )
-        for each in plan
-    ]
+def _place_in(plan: Sequence[Resource], followers: Set[str]) -> int:
+    """After the packages, which take long, and before the first that read something of it."""
     after = max((at for at, each in enumerate(plan, 1) if isinstance(each, Package)), default=0)
-    return found, min([after, *(at for at, each in enumerate(plan) if each.id in more)])
+    return min([after, *(at for at, each in enumerate(plan) if each.id in followers)])

@@ -115,11 +115,12 @@ def _serve(
         from nodriza.agent.left import find  # noqa: PLC0415  most runs take nothing away
 
         found = find(host, memory, resources)
+        journal.record["left"] = found.left  # for who puts the files back
     line.emit(
         {
             "event": "start",
             "resources": len(found.plan),
-            "left": found.left,
+            "left": list(found.left or ()),
             "at": found.at,
             "python": sys.version.split()[0],
             "check": check,

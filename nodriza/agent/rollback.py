@@ -10,7 +10,7 @@ import dataclasses
 from typing import Any, Dict, Iterator, List, Sequence, Set
 
 from nodriza.agent.journal import Journal
-from nodriza.agent.transaction import FIELDS, KEPT
+from nodriza.agent.transaction import FIELDS, KEPT, following
 from nodriza.host.host import HostError
 from nodriza.host.redact import holds_secrets
 from nodriza.resources.absent import Absent
@@ -28,6 +28,7 @@ def rolled_back(journal: Journal, plan: Sequence[Resource], run: str) -> List[Re
     # A zone is made from who is in rotation now; and a number that shrinks is not believed.
     zones = {resource.subject for resource in plan if isinstance(resource, Zone)}
     files = list(_files(journal, [each for each in record["kept"] if each["path"] not in zones]))
+    plan = following(plan, record.get("left", {}))
     return [*files, *_followers(plan, {file.subject: file.id for file in files})]
 
 

@@ -7,7 +7,8 @@ new files. On a no, at either point, the old files return and the service runs a
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
+import dataclasses
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Set, Tuple
 
 from nodriza.agent.journal import Journal
 from nodriza.host.host import Host, HostError
@@ -71,6 +72,29 @@ class Followers:
             if changed.intersection(getattr(follower, field, ())):
                 return action
         return None
+
+
+def following(plan: Sequence[Resource], left: Dict[str, Dict[str, str]]) -> List[Resource]:
+    """The plan, in which what once read resources that it does not have follows them again.
+
+    ``left``: their ids, each with its followers' ids and the fields that name it.
+    """
+    more: Dict[str, Dict[str, Tuple[str, ...]]] = {}
+    for id, followers in left.items():
+        for follower, field in followers.items():
+            fields = more.setdefault(follower, {})
+            fields[field] = (*fields.get(field, ()), id)
+    return [
+        dataclasses.replace(
+            each,
+            **{
+                field: (*getattr(each, field), *ids)
+                for field, ids in more.get(each.id, {}).items()
+                if hasattr(each, field)
+            },
+        )
+        for each in plan
+    ]
 
 
 def unless_started(due: Optional[str], now: State, gap: Gap) -> Optional[str]:

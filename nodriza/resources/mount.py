@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from nodriza.host.host import HostError
-from nodriza.resources.base import Resource, State, Value
+from nodriza.resources.base import CHANGED, Resource, State, Value
 
 if TYPE_CHECKING:
+    from nodriza.agent.left import Left
     from nodriza.host.host import Host
 
 FSTAB = "/etc/fstab"
@@ -37,7 +38,6 @@ class Mount(Resource):
     options: Tuple[str, ...] = ()
     automount: bool = True
     FROM_ANOTHER: ClassVar[bool] = True
-    STAYS: ClassVar[str] = "its files stay"
 
     def wanted(self) -> State:
         """The fstab line's options (the kernel adds its own), and that it is in use."""
@@ -114,18 +114,32 @@ class Mount(Resource):
         automount = self.automount and _can_automount(host)
         options = [*self._options(), *([AUTOMOUNT] if automount else [])]
         entry = MountEntry(self.source, self.fstype, ",".join(options) or "defaults")
-        seen, old = host.stat(FSTAB), host.read(FSTAB) or b""
-        new = with_entry(old, self._at, entry)
-        if new != old and seen:
-            host.write(FSTAB, new, owner=seen.owner, group=seen.group, mode=seen.mode)
-        elif new != old:
-            host.write(FSTAB, new)
-        host.run(["systemctl", "daemon-reload"])
+        _write_entry(host, self._at, entry)
         unit = unit_name(self._at, "automount" if automount else "mount")
         try:
             host.run(["systemctl", "start", unit], timeout=PATIENCE)
         except HostError as error:
             host.refuse(f"{self.path} can't be mounted: {error}\n{self._journal(host)}")
+
+    def mark(self) -> str:
+        """What is mounted."""
+        return f"{self.source} {self.fstype}"
+
+    @classmethod
+    def remains(cls, host: Host, left: Left) -> Optional[str]:
+        """It goes while its line in fstab is about the same."""
+        entry = find_entry(host.read(FSTAB) or b"", posixpath.normpath(left.name))
+        if entry is None:
+            return None
+        return "" if f"{entry.source} {entry.fstype}" in left.marks else CHANGED
+
+    @classmethod
+    def take_away(cls, host: Host, left: Left) -> None:
+        """Unmounted, unless it is in use; then its line goes. All that is on it stays there."""
+        mount = cls(left.name, "", "")
+        if mount._at in _mounts(host):
+            mount._unmount(host)
+        _write_entry(host, mount._at, None)
 
     def _unmount(self, host: Host) -> None:
         # The mount first: stopping the automount would detach it, busy or not.
@@ -187,16 +201,29 @@ def find_entry(fstab: bytes, path: str) -> Optional[MountEntry]:
     return None
 
 
-def with_entry(fstab: bytes, path: str, entry: MountEntry) -> bytes:
-    """An fstab in which ``entry`` is the one about ``path``; every other byte stays."""
-    new = " ".join(_encoded(part) for part in (entry.source, path, entry.fstype, entry.options))
+def with_entry(fstab: bytes, path: str, entry: Optional[MountEntry]) -> bytes:
+    """An fstab in which ``entry``, or none, is the one about ``path``; every other byte stays."""
     rows = fstab.split(b"\n")
-    for number, row in enumerate(rows):
-        if _is_about(_fields(row), path):
-            rows[number] = f"{new} 0 0".encode("utf-8", "surrogateescape")
-            return b"\n".join(rows)
+    at = next((at for at, row in enumerate(rows) if _is_about(_fields(row), path)), None)
+    if entry is None:
+        return fstab if at is None else b"\n".join([*rows[:at], *rows[at + 1 :]])
+    new = " ".join(_encoded(part) for part in (entry.source, path, entry.fstype, entry.options))
+    if at is not None:
+        rows[at] = f"{new} 0 0".encode("utf-8", "surrogateescape")
+        return b"\n".join(rows)
     end = b"" if fstab.endswith(b"\n") or not fstab else b"\n"
     return fstab + end + f"{new} 0 0\n".encode("utf-8", "surrogateescape")
+
+
+def _write_entry(host: Host, path: str, entry: Optional[MountEntry]) -> None:
+    """And let systemd read it."""
+    seen, old = host.stat(FSTAB), host.read(FSTAB) or b""
+    new = with_entry(old, path, entry)
+    if new != old and seen:
+        host.write(FSTAB, new, owner=seen.owner, group=seen.group, mode=seen.mode)
+    elif new != old:
+        host.write(FSTAB, new)
+    host.run(["systemctl", "daemon-reload"])
 
 
 def unit_name(path: str, suffix: str) -> str:

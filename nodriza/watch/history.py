@@ -213,7 +213,9 @@ def not_undone(entry: Entry) -> Iterator[str]:
         changed = [
             id
             for id, event in record.get("resources", {}).items()
-            if event["status"] == "changed" and not id.startswith((*FILES, "service:"))
+            if event["status"] == "changed"
+            and not id.startswith(FILES)
+            and ("left" in event["gap"] or not id.startswith("service:"))
         ]
         if changed:
             shown = ", ".join(changed[:4]) + (" …" if len(changed) > 4 else "")

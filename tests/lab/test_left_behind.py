@@ -16,6 +16,7 @@ from nodriza.role import (
     Database,
     DatabaseUser,
     Directory,
+    Mount,
     Package,
     Service,
     User,
@@ -30,6 +31,7 @@ def clock(node, cluster):
     yield User("clock")
     yield Directory("/etc/clock")
     yield Directory("/etc/clock/parts")
+    yield Mount("/mnt/clock", "clock", "tmpfs", automount=False)
     conf = template("clock/clock.conf.j2", to="/etc/clock/clock.conf")
     part = template("clock/clock.conf.j2", to="/etc/clock/parts/part.conf")
     units = tuple(
@@ -66,6 +68,7 @@ GOES = [
     *reversed(UNITS),
     "file:/etc/clock/parts/part.conf",
     "file:/etc/clock/clock.conf",
+    "mount:/mnt/clock",
     "directory:/etc/clock/parts",
     "directory:/etc/clock",
 ]
@@ -74,6 +77,7 @@ ls -d /etc/clock /etc/clock/* /etc/clock/parts/* /etc/systemd/system/clock* /var
     /etc/systemd/system/*.wants/clock* 2>/dev/null
 systemctl list-units --all --no-legend --plain 'clock*' | awk '{print $1, $3}'
 ls /var/lib/nodriza/owed
+grep clock /etc/fstab /proc/mounts
 find /etc -name '*.nodriza-new'
 """
 

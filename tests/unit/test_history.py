@@ -142,10 +142,13 @@ def test_what_is_no_file__is_said_not_to_be_undone():
         id: {"status": "changed", "gap": {}, "words": ""}
         for id in ("file:/a", "package:nginx", "databaseuser:a@b", "service:nginx")
     }
+    gone = {"status": "changed", "gap": {"left": [True, False]}, "words": ""}
+    changes |= {"service:old": gone, "file:/old": gone}
     found = history(node("server-1", record("1-a", "/a", resources=changes)))
     (line,) = engine.not_undone(found.entries[0])
     assert line == (
-        "server-1: not undone: 2 resources of other kinds: package:nginx, databaseuser:a@b"
+        "server-1: not undone: 3 resources of other kinds: package:nginx, databaseuser:a@b,"
+        " service:old"
     )
 
 

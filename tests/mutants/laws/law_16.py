@@ -33,6 +33,35 @@ FAULTS = (
         ("resources/test_left.py",),
     ),
     Fault(
+        "the line of a mount that is in use goes",
+        "nodriza/resources/mount.py:Mount.take_away",
+        """\
+            mount._unmount(host)
+        _write_entry(host, mount._at, None)
+""",
+        """\
+            _write_entry(host, mount._at, None)
+            mount._unmount(host)
+""",
+        ("resources/test_mount.py",),
+    ),
+    Fault(
+        "an account that somebody else has changed is dropped",
+        "nodriza/resources/database_user.py:DatabaseUser.remains",
+        'return "" if _digest(found.state) in left.marks else CHANGED',
+        'return ""',
+        ("resources/test_database.py",),
+    ),
+    Fault(
+        "what a rollback brings back is not read",
+        "nodriza/agent/rollback.py:rolled_back",
+        """\
+    plan = following(plan, record.get("left", {}))
+""",
+        "",
+        ("agent/test_main.py",),
+    ),
+    Fault(
         "what was here before a plan is taken away",
         "nodriza/agent/left.py:_why_not",
         'return why if why is None or entry["made"] else "it was here before"',
@@ -88,9 +117,9 @@ FAULTS = (
     ),
     Fault(
         "a service that read a file is not told that it has gone",
-        "nodriza/agent/left.py:_followed",
-        "more.setdefault(follower, {}).setdefault(field, []).append(id)",
-        "pass",
+        "nodriza/agent/left.py:find",
+        "    plan = following(plan, left_by)\n",
+        "",
         LEFT,
     ),
     Fault(

@@ -79,7 +79,7 @@ def test_second_run__takes_nothing_away_and_writes_nothing(tmp_path):
     before = (tmp_path / MEMORY[1:]).stat().st_mtime_ns
     run = Whole(tmp_path, base(), "run-3")
     assert run.counts == {"ok": 4, "changed": 0, "failed": 0, "skipped": 0}
-    assert run.found.left == []
+    assert not run.found.left
     assert (tmp_path / MEMORY[1:]).stat().st_mtime_ns == before
 
 
@@ -327,7 +327,7 @@ def test_killed_before_any_step_of_the_going__the_next_run_ends_it(tmp_path):
         assert after.host.systemd["web"]["times"] > 1, f"a reload is lost at step {step}"
         assert after.journal.all_owed() == []
         last = Whole(root, base(), "run-last")
-        assert (last.counts["changed"], last.found.left) == (0, [])
+        assert (last.counts["changed"], last.found.left) == (0, {})
     assert 16 < step < 99
 
 

@@ -16,7 +16,7 @@ from nodriza.agent.journal import Journal
 from nodriza.host.host import Host, HostError
 from nodriza.host.line import EventStream
 from nodriza.host.redact import Redactor
-from nodriza.resources import File, to_data
+from nodriza.resources import Command, File, to_data
 
 ME = {"owner": Path.home().owner(), "group": Path.home().group()}
 DEBIAN = 'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n'
@@ -249,3 +249,17 @@ def test_memory_that_is_damaged__is_told(host):
     words = "plans/test.json is damaged: look at it. Nothing is taken away"
     assert words in next(e["words"] for e in events if e["event"] == "warning")
     assert host.read("/old") == b"x"
+
+
+def test_rollback_of_a_run_that_took_a_file_away__lets_it_be_read_again(host, monkeypatch):
+    """The plan of now knows nothing of it."""
+    told = []
+    monkeypatch.setattr(Command, "fix", lambda *_: told.append(host.read("/old")))
+    monkeypatch.setattr(Command, "look", lambda _, many: [{"done": True} for _ in many])
+    old = File("/old", "x", **ME)
+    serve("apply", old, Command("read", ("true",), on_change=(old,)), whole=True, run="1-a")
+    new = File("/new", "x", **ME)
+    reader = Command("read", ("true",), on_change=(new,))
+    serve("apply", new, reader, whole=True, run="2-b")
+    serve("apply", new, reader, rollback="2-b", run="3-c")
+    assert told == [b"x", None, b"x"]

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from nodriza.agent.left import Left
 from nodriza.host.host import CommandFailed, Host
 from nodriza.resources import Database, DatabaseAccess, DatabaseUser, gap_between
 from nodriza.resources.database import ask, identifier, string, tell
@@ -327,3 +328,41 @@ def test_who_may_not_log_in_any_more__loses_connections_that_are_open_too(host):
             assert time.monotonic() < deadline
             time.sleep(0.05)
         client.kill()
+
+
+def left(user):
+    return Left(user.subject, "DatabaseUser", (user.mark(),))
+
+
+def test_account_that_is_planned_no_more__goes_with_its_connections_and_no_table_does(host):
+    apply(host, Database("kept"))
+    user = DatabaseUser("gone", "localhost", "p", (("kept", "ALL"),))
+    assert DatabaseUser.remains(host, left(user)) is None
+    apply(host, user)
+    tell(host, "CREATE TABLE kept.a (b INT);")
+    assert DatabaseUser.remains(host, left(user)) == ""
+    assert "p" not in left(user).marks
+    DatabaseUser.take_away(host, left(user))
+    assert DatabaseUser.remains(host, left(user)) is None
+    assert not can_log_in(host, "gone", "p")
+    assert ask(host, "SHOW TABLES IN kept;") == [["a"]]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "ALTER USER mine@localhost IDENTIFIED BY 'other'",
+        "GRANT SELECT ON kept.* TO mine@localhost",
+    ],
+)
+def test_account_that_somebody_else_has_changed__stays(host, change):
+    user = DatabaseUser("mine", "localhost", "p")
+    apply(host, Database("kept"))
+    apply(host, user)
+    tell(host, f"{change};")
+    assert DatabaseUser.remains(host, left(user)) == "somebody else has changed it"
+
+
+def test_account__stays_unknown_where_no_server_runs(host):
+    user = DatabaseUser("a", "localhost", "p")
+    assert DatabaseUser.remains(HostWithServer("/nowhere"), left(user)) is None

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodriza.host.host import Host
+from nodriza.agent.left import Left
+from nodriza.host.host import Host, HostError, Result
 from nodriza.resources import Mount, gap_between
 from nodriza.resources.mount import MountEntry, find_entry, unit_name, with_entry
 
@@ -149,6 +150,55 @@ def test_with_entry__leaves_every_other_byte(rows):
     new = with_entry(fstab, "/m", MountEntry("s", "t", "o"))
     assert new.startswith(fstab)
     assert new[len(fstab) :].strip(b"\n") == b"s /m t o 0 0"
+
+
+def test_with_entry__that_goes_takes_its_own_line_only():
+    fstab = b"# a\n/dev/a /m2 ext4 rw 0 1\ns /m t o 0 0\n#end"
+    assert with_entry(fstab, "/m", None) == b"# a\n/dev/a /m2 ext4 rw 0 1\n#end"
+    assert with_entry(fstab, "/n", None) == fstab
+
+
+def left(mount):
+    return Left(mount.path, "Mount", (mount.mark(),))
+
+
+@pytest.mark.parametrize(
+    ("fstab", "remains"),
+    [
+        ("", None),
+        (AUTO, ""),
+        (AUTO.replace("hard", "soft"), ""),
+        (AUTO.replace("7.11:", "7.99:"), "somebody else has changed it"),
+    ],
+)
+def test_mount_that_is_planned_no_more__goes_while_its_line_is_about_the_same(
+    host, fstab, remains
+):
+    look(host, fstab=fstab, mountinfo=AUTOFS + NFS)
+    assert Mount.remains(host, left(SHARE)) == remains
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_mount_that_is_planned_no_more__is_unmounted_and_then_its_line_goes(host, busy):
+    """In this order: what is in use stays as it is, with its line."""
+    look(host, fstab=f"# mine\n{AUTO}", mountinfo=AUTOFS + NFS)
+    told = []
+
+    def run(argv, **_):
+        told.append(argv[1:])
+        if not busy and argv[1:] == ["stop", "srv-app.mount"]:
+            host.write("/proc/self/mountinfo", ROOT + AUTOFS)
+        return Result(argv, 0, "", "")
+
+    host.run = run
+    if busy:
+        with pytest.raises(HostError, match="is in use"):
+            Mount.take_away(host, left(SHARE))
+        assert AUTO.encode() in host.read("/etc/fstab")
+        return
+    Mount.take_away(host, left(SHARE))
+    assert told == [["stop", "srv-app.mount"], ["stop", "srv-app.automount"], ["daemon-reload"]]
+    assert host.read("/etc/fstab") == b"# mine\n"
 
 
 PATHS = [
