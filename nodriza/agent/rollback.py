@@ -66,7 +66,7 @@ def _files(journal: Journal, kept: Sequence[Dict[str, Any]]) -> Iterator[Resourc
 
 def _followers(plan: Sequence[Resource], ids: Dict[str, str]) -> Iterator[Resource]:
     """What follows a path of ``ids``, directly or not, now following its old content."""
-    moved: Dict[str, str] = {}
+    moved = {id: id for id in ids.values()}
     for resource in plan:
         kind = resource.id.split(":", 1)[0]
         if kind in KEPT and resource.subject in ids:

@@ -129,7 +129,7 @@ def test_child_that_is_removed__is_drained_first_and_a_person_is_told_what_is_le
         "/var/lib/nodriza-away/operator (new)",
         "service:uwsgi (not enabled, not running)",
         f"{NODE} is no more in named.yml",
-        "databaseaccess:videoteca",
+        f"databaseuser:videoteca@{ADDRESS} (not planned any more)",
         f"{NODE} gets no visitors, no files and no data any more",
         f"switch it off ({ADDRESS}), and erase its disk",
         f"fab hostkeys.accept {NODE} --replace",

@@ -49,7 +49,8 @@ class Run:
         part: bool = False,
         **options,
     ) -> None:
-        self.host = PretendHost(root, READS, options.pop("crash_at", None))
+        at = options.pop("crash_at", None)
+        self.host = options.pop("host", None) or PretendHost(root, READS, at)
         self.journal = Journal(self.host, run)
         self.events: list[dict] = []
         whole = bool(cluster) and not part

@@ -287,11 +287,14 @@ def test_memory__is_root_s_alone_and_has_no_content_in_it(tmp_path):
     assert b"hush" not in (tmp_path / MEMORY[1:]).read_bytes()
 
 
-def test_restart_that_was_due_of_what_has_gone__is_due_no_more(tmp_path):
-    Whole(tmp_path, [*base(), *clock()])
-    Journal(PretendHost(tmp_path, READS), "run-2").owe("service:clock", "restart", None, "03:00")
+@pytest.mark.parametrize("runs", [True, False])
+def test_restart_that_was_due_of_what_has_gone__is_due_no_more(tmp_path, runs):
+    """Also where somebody else has stopped the service meanwhile."""
+    host = Whole(tmp_path, [*base(), *clock()]).host
+    Journal(host, "run-2").owe("service:clock", "restart", None, "03:00")
+    host.systemd = {**host.systemd, "clock": {"running": runs, "enabled": runs, "read": "tick"}}
     run = Whole(tmp_path, base(), "run-3")
-    assert len(run.removed) == 4
+    assert len(run.removed) == 3 + runs
     assert [e for e in run.events if e["event"] == "owed"] == []
     assert run.journal.all_owed() == []
 

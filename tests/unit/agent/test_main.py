@@ -222,13 +222,16 @@ def test_whole_plan__takes_away_what_the_one_before_had_made(host):
     assert host.read("/old") is None
 
 
-def test_whole_plan_that_fails__forgets_nothing(host):
+def test_whole_plan_that_fails__forgets_nothing(host, monkeypatch):
+    def busy(*_):
+        raise HostError("it is busy")
+
     serve("apply", File("/old", "x", **ME), whole=True)
-    code, _ = serve("apply", File("/nowhere/a", "x", **ME), whole=True)
-    assert code == 1
-    _, events = serve("check", whole=True)
-    assert events[0]["left"] == []
-    serve("apply", File("/new", "x", **ME), whole=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(File, "take_away", busy)
+        assert serve("apply", File("/new", "x", **ME), whole=True)[0] == 1
+    _, events = serve("apply", File("/new", "x", **ME), whole=True)
+    assert events[0]["left"] == ["file:/old"]
     assert host.read("/old") is None
 
 
@@ -256,10 +259,10 @@ def test_rollback_of_a_run_that_took_a_file_away__lets_it_be_read_again(host, mo
     told = []
     monkeypatch.setattr(Command, "fix", lambda *_: told.append(host.read("/old")))
     monkeypatch.setattr(Command, "look", lambda _, many: [{"done": True} for _ in many])
-    old = File("/old", "x", **ME)
-    serve("apply", old, Command("read", ("true",), on_change=(old,)), whole=True, run="1-a")
-    new = File("/new", "x", **ME)
-    reader = Command("read", ("true",), on_change=(new,))
-    serve("apply", new, reader, whole=True, run="2-b")
-    serve("apply", new, reader, rollback="2-b", run="3-c")
+    old, stays = File("/old", "x", **ME), File("/stays", "x", **ME)
+    reader = Command("read", ("true",), on_change=(old, stays))
+    serve("apply", old, stays, reader, whole=True, run="1-a")
+    reader = Command("read", ("true",), on_change=(stays,))
+    serve("apply", stays, reader, whole=True, run="2-b")
+    serve("apply", stays, reader, rollback="2-b", run="3-c")
     assert told == [b"x", None, b"x"]

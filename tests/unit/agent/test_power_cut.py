@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from nodriza.agent.journal import Journal
 from nodriza.host.host import Host
 from nodriza.resources import Command, Directory, File, Link, Service
 from tests.unit.agent.disk import Disk
+from tests.unit.agent.one_run import Run
 from tests.unit.agent.pretend import PretendHost
 
 ME = {"owner": Path.home().owner(), "group": Path.home().group()}
@@ -102,7 +104,12 @@ def run(host: PretendHost, name: str, text: str) -> tuple[dict, Journal]:
     return counts, journal
 
 
-def loses_power(root: Path, step: int, names_first: bool) -> bool:
+def loses_power(
+    root: Path,
+    step: int,
+    names_first: bool,
+    change: Callable[[PretendHost], object] = lambda host: run(host, "run-cut", "b"),
+) -> bool:
     """Runs in a process of its own, and says whether it came to that step."""
     pid = os.fork()
     if pid == 0:
@@ -110,7 +117,7 @@ def loses_power(root: Path, step: int, names_first: bool) -> bool:
             host = Fragile(root, READS, step)
             host.names_first, host.disk = names_first, Disk(root)
             os.fsync = host.disk.fsync
-            run(host, "run-cut", "b")
+            change(host)
         finally:
             os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
@@ -149,4 +156,24 @@ def test_power_cut_at_any_step__leaves_whole_files_and_what_is_due(tmp_path, bef
         assert (host.read(CONF), host.systemd["web"]["read"]) == (b"b", "b")
         assert journal.all_owed() == []
         assert not [*root.rglob("*.nodriza-*")]
+    assert 16 < step < 99
+
+
+@either_way
+def test_power_cut_at_any_step_of_a_provision__what_it_had_made_is_known(tmp_path, names_first):
+    """It goes when it is planned no more, and the memory of the plan before is not lost."""
+    role = [Directory("/etc/role", **ME), File("/etc/role/a", "x", **ME), Link("/etc/role/b", "a")]
+    before = [Directory("/etc", **ME), File("/etc/old", "x", **ME)]
+
+    def made(host: PretendHost) -> Run:
+        return Run(tmp_path, [*before, *role], "run-cut", cluster="shop", host=host)
+
+    for step in range(100):
+        root = tmp_path / str(step)
+        root.mkdir()
+        Run(root, before, cluster="shop")
+        if not loses_power(root, step, names_first, made):
+            break
+        Run(root, before[:1], "run-after", cluster="shop")
+        assert os.listdir(root / "etc") == [], f"left at step {step}"
     assert 16 < step < 99
