@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from nodriza.inventory import Cluster, Node
 from nodriza.plan.offers import (
     Offer,
+    Variables,
     does,
     doors,
     neighbours,
     offered,
     public,
     server,
+    servers,
     told,
     users,
 )
@@ -78,6 +80,7 @@ __all__ = [
     "Template",
     "Touch",
     "User",
+    "Variables",
     "Zone",
     "does",
     "doors",
@@ -87,6 +90,7 @@ __all__ = [
     "public",
     "secret",
     "server",
+    "servers",
     "template",
     "told",
     "users",

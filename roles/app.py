@@ -22,6 +22,8 @@ from nodriza.role import (
     told,
 )
 
+SHOWN = False
+
 
 def OFFERS(node: Node, cluster: Cluster) -> tuple[Offer, ...]:
     """Releases are made on one node, for all of them."""

@@ -21,6 +21,8 @@ from nodriza.role import (
     template,
 )
 
+SHOWN = False
+
 
 def base(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     """Its name and its neighbours' names, the time, logs that end, security upgrades, the

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from nodriza.inventory import Cluster, Node
+from nodriza.plan import hidden
 from nodriza.plan.render import Template
 from nodriza.release.release import (
     PYTHON,
@@ -85,7 +86,7 @@ def _made(
     yield Static(
         f"{folder}/static",
         scratch=scratch,
-        **{**step(app, "collectstatic"), "writable": (scratch, *app.own_files)},
+        **{**step(cluster, "collectstatic"), "writable": (scratch, *app.own_files)},
     )
     # Refused before anything is touched that serves. No page is asked: the database does not fit
     # the release yet.
@@ -98,7 +99,7 @@ def _made(
         current=app.current,
         words="What it did before stays: MariaDB does not undo changes of tables. What is applied"
         f" says\n  fab run:{cluster.builder.name} \"runuser -u {app.user} -- sh -c '{shell}'\"",
-        **step(app, "migrate"),
+        **step(cluster, "migrate"),
     )
     for number, line in enumerate(app.hooks.before_switch, 1):
         yield Command(
@@ -108,7 +109,7 @@ def _made(
             cwd=f"{folder}/app",
             timeout=HOOK,
             words=f"app.hooks.before_switch: {line}",
-            **step(app, f"before_switch-{number}"),
+            **step(cluster, f"before_switch-{number}"),
         )
 
 
@@ -145,7 +146,7 @@ def _hooked(cluster: Cluster, tree: str, source: str, venv: str) -> tuple[Built,
             user=app.builder,
             unit=unit,
             venv=venv,
-            hidden=app.hidden_from_builder,
+            hidden=hidden.from_builder(cluster),
             cache=app.cache,
         ),
     )

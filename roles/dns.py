@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nodriza.role import Cluster, Node, Offer, Package, Resource, Service, Template, Zone, template
+from nodriza.role import (
+    Cluster,
+    Node,
+    Offer,
+    Package,
+    Resource,
+    Service,
+    Template,
+    Zone,
+    servers,
+    template,
+)
 
 CHECK = ("nsd-checkconf", "/etc/nsd/nsd.conf")
 # To resolvers, and to the other name servers of the zone.
@@ -28,7 +39,7 @@ def dns(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     The first node that has this role makes the zone, the others follow it: they are told
     of each change, and take it over the private network with a key.
     """
-    first, *others = cluster.name_servers or (node,)
+    first, *others = servers(cluster, "names") or (node,)
     conf = template(
         "dns/nsd.conf.j2",
         to="/etc/nsd/nsd.conf",
@@ -62,9 +73,9 @@ def zone(cluster: Cluster) -> Zone:
         refresh=max(ttl, 60),
         retry=max(ttl // 2, 30),
     )
-    servers = list(enumerate(cluster.name_servers, 1))
-    head += "".join(f"@ IN NS ns{number}\n" for number, _ in servers)
-    head += "".join(f"ns{number} IN A {node.web_address}\n" for number, node in servers)
+    named = list(enumerate(servers(cluster, "names"), 1))
+    head += "".join(f"@ IN NS ns{number}\n" for number, _ in named)
+    head += "".join(f"ns{number} IN A {node.web_address}\n" for number, node in named)
     head += "".join(f"{name} IN CNAME @\n" for name in within(cluster))
     return Zone(
         f"/etc/nsd/{cluster.domain}.zone",

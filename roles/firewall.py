@@ -18,6 +18,8 @@ from nodriza.role import (
     template,
 )
 
+SHOWN = False
+
 
 def firewall(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     """nftables: drops what comes in uninvited; what goes out is free.

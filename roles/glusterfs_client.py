@@ -16,6 +16,8 @@ from nodriza.role import (
     template,
 )
 
+SHOWN = False
+
 # Each with its reason; mount.glusterfs(8), systemd.mount(5).
 OPTIONS = (
     "attribute-timeout=1",  # a touched reload file, a switched release: seen after a second,

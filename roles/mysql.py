@@ -40,7 +40,17 @@ def _variables(node: Node, cluster: Cluster) -> dict[str, str]:
     }
 
 
-OFFERS = (Offer("database", ("3306",), "MariaDB", "rows", variables=_variables),)
+OFFERS = (
+    Offer(
+        "database",
+        ("3306",),
+        "MariaDB",
+        "rows",
+        variables=_variables,
+        data=("/var/lib/mysql",),
+        sockets=("/run/mysqld",),
+    ),
+)
 
 
 def mysql(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:

@@ -17,6 +17,8 @@ from nodriza.role import (
     template,
 )
 
+SHOWN = False
+
 # Each with its reason; nfs(5), systemd.mount(5). noatime and its like are not here
 # because they have no effect on NFS.
 OPTIONS = (

@@ -15,6 +15,7 @@ from nodriza.role import (
     Resource,
     Service,
     Template,
+    Variables,
     secret,
     template,
 )
@@ -66,10 +67,19 @@ def _url(instance: Instance, node: Node) -> str:
     return f"redis://{instance.name}:{password}@{node.private}:{instance.port}/0"
 
 
-OFFERS = (
-    Offer("broker", (str(QUEUE.port),), "Redis", "tasks", variables=_broker),
-    Offer("cache", (str(CACHE.port),), "Redis", "cache", variables=_cache),
-)
+def _offer(job: str, instance: Instance, carries: str, variables: Variables) -> Offer:
+    return Offer(
+        job,
+        (str(instance.port),),
+        "Redis",
+        carries,
+        variables=variables,
+        data=("/var/lib/redis",),
+        sockets=("/run/redis",),
+    )
+
+
+OFFERS = (_offer("broker", QUEUE, "tasks", _broker), _offer("cache", CACHE, "cache", _cache))
 """Each at an instance of its own: what is full of cache entries, or is cleared, can't take a task
 with it."""
 

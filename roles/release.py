@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from nodriza.inventory import Cluster, Node
 from nodriza.release.release import PYTHON, Release, copy, environment, trial
 from nodriza.resources import File, Interpreter, Link, OldReleases, Resource, Served
+from nodriza.role import does
 
 
 def release(
@@ -18,7 +19,7 @@ def release(
     ``restart_on``; ``nodriza.change.switch`` puts them into the same plan.
     """
     app = cluster.app
-    central, serves = node.builds, "nginx" in node.roles
+    central, serves = node.builds, does(node, cluster, "web")
     if central:
         # Before the link: a run that is killed between the two leaves no release that serves
         # without an entry.
@@ -31,8 +32,9 @@ def release(
     else:
         yield Interpreter(f"{app.venv_folder}/{to.venv}", python=PYTHON)
     if serves:
-        # nginx looks there for names with a hash that the release in use does not have. So a page
-        # finds its files on children that have not switched yet, and on those that went back.
+        # The web server looks there for names with a hash that the release in use does not have.
+        # So a page finds its files on children that have not switched yet, and on those that went
+        # back.
         yield Link(app.newest, f"{app.release_folder}/{newest.id}", ahead=True)
     folder = f"{app.release_folder}/{to.id}"
     if node.serves:

@@ -20,6 +20,8 @@ from nodriza.role import (
     template,
 )
 
+SHOWN = False
+
 FOLDER = "/etc/nginx/tls"
 
 # Until there is a certificate: nginx would not start without one, and without nginx nobody

@@ -27,7 +27,7 @@ PATIENCE = 240
 """Seconds for all workers of a node to begin anew; what reloads them waits at most 300."""
 
 NEEDS = ("database", "broker", "cache")
-OFFERS = (Offer("application", speaks="uwsgi"),)
+OFFERS = (Offer("application", speaks="uwsgi", sockets=("/run/uwsgi",)),)
 
 
 def touched_reload_file_reloads_uwsgi(site: Site) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from nodriza import alive
 from nodriza.errors import Interrupted, TargetError
+from nodriza.plan.offers import servers
 from nodriza.plan.plan import Plan, Planned, plan_node
 from nodriza.resources import Absent, Directory, File, Health, Service, Zone
 from nodriza.rollout.run import Run, roll_out
@@ -45,7 +46,7 @@ class Rotation:
     def drain(self, nodes: Sequence[Node]) -> Results:
         """The zone first; when no resolver believes the old one, the children themselves."""
         refuse_others(self.cluster, nodes, "drain")
-        if not self.cluster.name_servers:  # the first one would say no itself
+        if not servers(self.cluster, "names"):  # the first one would say no itself
             others = [child for child in self.cluster.children if child not in nodes]
             refuse_last(self.ask(others))
         results = self._zone(nodes, out=True)
@@ -70,7 +71,7 @@ class Rotation:
 
     def _say_who_still_comes(self, nodes: Sequence[Node], results: Results, *, out: bool) -> None:
         """Where the site's name is somebody else's to serve, the rest is the operator's to do."""
-        if not self.cluster.name_servers and nodes and not bad(results):
+        if not servers(self.cluster, "names") and nodes and not bad(results):
             self.say("\n".join(elsewhere(self.cluster, nodes, out=out)))
 
     def _zone(self, nodes: Sequence[Node], *, out: bool) -> Results:
@@ -126,9 +127,9 @@ def elsewhere(cluster: Cluster, nodes: Sequence[Node], *, out: bool) -> list[str
 
 def zone_plan(cluster: Cluster, out: Names = (), back: Names = ()) -> Plan | None:
     """The zone and what reads it, on the first name server; ``None`` where there is none."""
-    if not cluster.name_servers:
+    if not servers(cluster, "names"):
         return None
-    first = cluster.name_servers[0]
+    first = servers(cluster, "names")[0]
     zones, follow = [], []
     for planned in plan_node(first, cluster).resources:
         it = planned.resource

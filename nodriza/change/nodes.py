@@ -11,7 +11,7 @@ from nodriza.errors import ConnectionFailed, TargetError
 from nodriza.inventory import Cluster, Node
 from nodriza.inventory.edit import add_node, next_address, remove_node
 from nodriza.inventory.kinds import GROWING, KINDS
-from nodriza.plan.offers import neighbours
+from nodriza.plan.offers import neighbours, servers
 from nodriza.plan.plan import Plan, Planned, plan_node
 from nodriza.resources import Absent, Command, Health, Mount, Service
 from nodriza.resources.mount import unit_name
@@ -65,7 +65,7 @@ def remove(
     left = remove_node(cluster.path, node.name)
     rotation.say(f"{node.name} is no more in {cluster.path.name}")
     served = {each.name for each in neighbours(node, cluster)}
-    know_it = {*served, left.builder.name, *(server.name for server in left.name_servers)}
+    know_it = {*served, left.builder.name, *(each.name for each in servers(left, "names"))}
     return provision(left, [each for each in left.nodes if each.name in know_it])
 
 
@@ -105,6 +105,6 @@ def farewell(node: Node, cluster: Cluster) -> Iterator[str]:
     yield f"{node.name} gets no visitors, no files and no data any more. To do:"
     yield f"  switch it off ({node.ssh.host or node.private}), and erase its disk: it has secrets"
     yield "  it knew the passwords: fab secrets.rotate, unless you know where it has been"
-    if not cluster.name_servers and node.serves:
+    if not servers(cluster, "names") and node.serves:
         yield f"  take {node.web_address} out of the DNS records of {cluster.domain}"
     yield f"  another host that gets its name: fab hostkeys.accept {node.name} --replace"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nodriza.change.drain import newcomers
 from nodriza.change.switch import Stragglers
+from nodriza.plan.offers import does
 from nodriza.plan.plan import Plan, plan_node
 from nodriza.plan.render import Renderer
 from nodriza.release.record import question
@@ -41,7 +42,7 @@ def provision(
     ``options`` are fields of ``Run``. A check works with throw-away values for secrets
     that do not exist yet, and keeps none of them.
     """
-    if any("tls" in node.roles for node in nodes):
+    if cluster.tls.mode == "files" and any(does(node, cluster, "web") for node in nodes):
         from nodriza.change.certificate import refuse_bad_pair  # noqa: PLC0415  slow to load
 
         refuse_bad_pair(cluster, vault)

@@ -179,5 +179,5 @@ def children_answer(cluster: Cluster) -> None:
                 f"{child.name} does not serve: {said}",
                 where=child.name,
                 kept="the nodes are as they are, the rotation stays at this step",
-                do=f"fab status; journalctl -u uwsgi on {child.name}",
+                do=f"fab status; fab logs:{child.name}",
             )

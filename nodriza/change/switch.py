@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nodriza.errors import Interrupted, NodrizaError
+from nodriza.plan.offers import users
 from nodriza.plan.plan import Declared, Plan, Planned, declared, make_plan, plan_node
 from nodriza.plan.render import Renderer
 from nodriza.release.record import Releases, of, read
@@ -201,7 +202,8 @@ def as_recorded(
 ) -> list[Planned]:
     """What the release that serves looks like on a node; nothing where nothing was deployed."""
     to = there.get(there.current)
-    if "app" not in node.roles or not (to and to.tree and to.environment):
+    runs = node.builds or node in users(cluster, "releases")
+    if not (runs and to and to.tree and to.environment):
         return []
     plan = release_plan(cluster, node, renderer, to, "deploy", there)
     link = f"link:{cluster.app.current}"
@@ -280,7 +282,7 @@ class Stragglers:
 
 def _others(cluster: Cluster) -> list[Node]:
     """Those that run the application; a name server may be nothing else."""
-    return [node for node in cluster.nodes if not node.builds and "app" in node.roles]
+    return [node for node in users(cluster, "releases") if not node.builds]
 
 
 def _changes(result: NodeResult, id: str) -> int:

@@ -55,20 +55,6 @@ class App(AppSettings):
         return (self.media, self.home)
 
     @property
-    def out_of_reach(self) -> tuple[str, ...]:
-        """What other people's code does not see: the engine's records and
-        keys, and the folders of the databases.
-        """
-        return ("/var/lib/nodriza", "/var/lib/mysql", "/var/lib/redis")
-
-    @property
-    def hidden_from_builder(self) -> tuple[str, ...]:
-        """The same, and what the application may see: its variables, its files, its servers."""
-        servers = ("/run/mysqld", "/run/redis", "/run/uwsgi", self.socket)
-        own = (f"/etc/{self.name}", self.media, *servers)
-        return (*self.out_of_reach, *own)
-
-    @property
     def root(self) -> str:
         """The share's folder of this application, the same on every node."""
         return f"/srv/{self.name}"
@@ -159,7 +145,7 @@ class App(AppSettings):
 
     @property
     def socket(self) -> str:
-        """Where uwsgi takes requests from nginx."""
+        """Where the application server takes requests from the web server."""
         return f"/run/{self.name}.sock"
 
     @property

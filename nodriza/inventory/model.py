@@ -192,11 +192,6 @@ class Cluster(Sections):
         """The nodes that serve users."""
         return self._serving
 
-    @property
-    def name_servers(self) -> tuple[Node, ...]:
-        """The nodes with the role dns; the first makes the zone."""
-        return tuple(node for node in self.nodes if "dns" in node.roles)
-
     def accepted(self, name: str) -> tuple[Secret, ...]:
         """The values of a secret that a server takes: the one in use comes first.
 

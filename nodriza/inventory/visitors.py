@@ -28,7 +28,7 @@ def _check_aliases(draft: Draft) -> None:
         elif alias in seen and alias != DEFAULT:  # which stands for one that is wrong
             why = f"{alias} stands here twice"
         elif domain and re.fullmatch(rf"ns[0-9]+\.{re.escape(domain)}", alias):
-            why = "is what the role dns calls a name server of the zone"
+            why = "is what the zone calls one of its name servers"
         if why:
             draft.document.complain(("aliases", index), why)
         seen.add(alias)
@@ -46,4 +46,4 @@ def _check_uploads(draft: Draft) -> None:
         )
     for index, prefix in enumerate(app.uploads):
         if re.match("/(static|media|healthz)(/|$)", prefix):
-            document.complain(("app", "uploads", index), f"nginx serves {prefix} itself")
+            document.complain(("app", "uploads", index), f"the web server serves {prefix} itself")

@@ -40,6 +40,10 @@ class Offer:
     ``variables``: from the node that does it and the cluster to what the application is told,
     ready for the inside of double quotes. A job with variables is done by one node only.
 
+    ``data``: folders with what it keeps. The application's code, which may run on the same node,
+    does not see them. ``sockets``: where it also answers on its node. The code that builds an
+    environment does not see these either.
+
     ``speaks``: how it is spoken to, where those who do need to know: an application server "uwsgi"
     or "http", as it is without a word. Each is a file in ``templates/nginx``.
     """
@@ -53,6 +57,8 @@ class Offer:
     limited: bool = False
     protocols: tuple[str, ...] = ("tcp",)
     speaks: str = ""
+    data: tuple[str, ...] = ()
+    sockets: tuple[str, ...] = ()
 
 
 class Door(NamedTuple):
@@ -167,6 +173,11 @@ def server(cluster: Cluster, job: str) -> Node:
     return links(cluster).one(job)[0]
 
 
+def servers(cluster: Cluster, job: str) -> tuple[Node, ...]:
+    """The nodes that do a job which several may do, in the order of the inventory."""
+    return tuple(node for node in cluster.nodes if does(node, cluster, job))
+
+
 def users(cluster: Cluster, job: str) -> tuple[Node, ...]:
     """The nodes that need it, in the order of the inventory."""
     return tuple(links(cluster).users.get(job, ()))
@@ -242,12 +253,20 @@ def told(node: Node, cluster: Cluster) -> list[Told]:
     return list(found.values())
 
 
+def offers_of_all_roles(node: Node, cluster: Cluster) -> list[tuple[str, Offer]]:
+    """What every role that there is would offer on a node. Imports them all: not for each plan."""
+    return [
+        (name, offer)
+        for name in known_roles(cluster.path)
+        for offer in said(name, "OFFERS", Offer, node, cluster)
+    ]
+
+
 def _refuse_unmet(job: str, role: str, node: Node, cluster: Cluster) -> None:
     """Imports every role that there is, which only a mistake is worth."""
     all_ = {
         (name, offer.job): list(offer.variables(node, cluster)) if offer.variables else []
-        for name in known_roles(cluster.path)
-        for offer in said(name, "OFFERS", Offer, node, cluster)
+        for name, offer in offers_of_all_roles(node, cluster)
     }
     could = sorted(name for name, its in all_ if its == job)
     variables = [each for (_, its), names in all_.items() if its == job for each in names]

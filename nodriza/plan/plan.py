@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
 
 Declared = Resource | Template
-BESIDE = ("OFFERS", "NEEDS", "SMOKE")
-"""What a role says beside its function (``nodriza.plan.offers``, ``nodriza.smoke``)."""
+BESIDE = ("OFFERS", "NEEDS", "SMOKE", "SHOWN")
+"""What a role says beside its function (``nodriza.plan.offers``, ``nodriza.smoke``,
+``nodriza.watch.topology``)."""
 Role = Callable[..., Iterator[Declared]]
 """Takes the node and the cluster; ``release`` takes what is released as well."""
 
@@ -167,6 +168,11 @@ def role_names(name: str, cluster: Cluster) -> Mapping[str, Any]:
     if stat.S_ISREG(seen.st_mode) and own != f"{ROOT}/roles/{name}.py":
         return _own_role(own, name, seen.st_mtime_ns)
     return _shipped_role(name)
+
+
+def has_own(name: str, cluster: Cluster) -> bool:
+    """Whether a role is the repository's, and not a shipped one."""
+    return not str(role_names(name, cluster)["__file__"]).startswith(f"{ROOT}/roles/")
 
 
 @functools.cache

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nodriza.plan import hidden
 from nodriza.resources import Copy, Environment, File, Intact, Preflight, Trial, Venv
 from nodriza.resources.built import MARKER as BUILT
 from nodriza.resources.environment import RECIPE
@@ -16,7 +17,7 @@ from nodriza.resources.venv import MARKER as INSTALLED
 from nodriza.resources.venv import PINNED
 
 if TYPE_CHECKING:
-    from nodriza.inventory import App, Cluster
+    from nodriza.inventory import Cluster
     from nodriza.source.requirements import Requirements
     from nodriza.ssh.facts import Seal
 
@@ -115,7 +116,7 @@ def apart(cluster: Cluster, folder: str, venv_id: str) -> tuple[Venv, Venv]:
         user=app.builder,
         pip=False,
         python=PYTHON,
-        hidden=app.hidden_from_builder,
+        hidden=hidden.from_builder(cluster),
         cache=app.cache,
         unit=f"nodriza-{app.name}-uv",
     )
@@ -167,7 +168,7 @@ def trial(cluster: Cluster, folder: str, *asked: tuple[str, int]) -> Trial:
         scheme="https" if cluster.tls.on else "http",
         asked=asked,
         debug=app.debug,
-        **step(app, "trial"),
+        **step(cluster, "trial"),
     )
 
 
@@ -187,20 +188,21 @@ def preflight(cluster: Cluster, folder: str, *, breaking: bool, again: bool = Fa
         debug=app.debug,
         breaking=breaking,
         again=again,
-        **step(app, "preflight"),
+        **step(cluster, "preflight"),
     )
 
 
-def step(app: App, name: str) -> dict[str, Any]:
+def step(cluster: Cluster, name: str) -> dict[str, Any]:
     """The fields of a noun that runs the application as its workers run: its user, its variables,
     and out of reach of the rest; in a transient unit that ends with all that it started.
     """
+    app = cluster.app
     return {
         "user": app.user,
         "env_file": app.environment_file,
         "unit": f"nodriza-{app.name}-{name}",
         "writable": app.own_files,
-        "hidden": app.out_of_reach,
+        "hidden": hidden.from_application(cluster),
     }
 
 

@@ -83,7 +83,8 @@ class Static(Resource):
             tree.take(host, self.scratch)
             _, links = tree.names(host, self.scratch)
             if links:
-                host.refuse(f"{links[0]} among the static files is a link: nginx follows none")
+                words = "is a link, and the web server follows none"
+                host.refuse(f"{links[0]} among the static files {words}")
             with tree.made_whole(host, self.path, used=self._release) as new:
                 copy = ["cp", "--recursive", "--preserve=mode,timestamps", "--no-target-directory"]
                 host.run([*copy, host.at(self.scratch), host.at(new)], timeout=COLLECTING)

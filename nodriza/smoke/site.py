@@ -232,7 +232,7 @@ class Site:
             raise Failed(
                 f"an answer from {origin(self.cluster, child.address)}{path}",
                 f"{type(error).__name__}: {foreign.reason(error)}",
-                f"fab status; journalctl -u nginx on {child.name}{self._look_for_certificate}",
+                f"fab status; fab logs:{child.name}{self._look_for_certificate}",
             ) from None
         cleaned = [(name, foreign.line(value)) for name, value in answer.headers.multi_items()]
         return Response(answer.status_code, httpx.Headers(cleaned), content)

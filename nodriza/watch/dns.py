@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -17,12 +16,14 @@ import dns.rdatatype
 import dns.resolver
 
 from nodriza import foreign
-from nodriza.errors import TargetError
+from nodriza.errors import RoleError, TargetError
 from nodriza.inventory import resolve_target
+from nodriza.plan.offers import links, offers_of_all_roles, servers
+from nodriza.plan.plan import declared, has_own, where_said
+from nodriza.resources import Zone
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster
-    from nodriza.resources import Zone
 
 PATIENCE = 5  # seconds for an answer
 _OURS = re.compile(r"\$|@ IN A |\S+ IN CNAME ")
@@ -43,16 +44,32 @@ def drained(cluster: Cluster, target: str) -> list[str]:
 
 
 def zone_of(cluster: Cluster) -> Zone:
-    """What the role dns makes of the cluster, whether or not a node has it."""
-    zone: Zone = importlib.import_module("nodriza.roles.dns").zone(cluster)
-    return zone
+    """What a role that offers "names" makes of the cluster, on a node that has it or might.
+
+    ``RoleError`` where it makes no zone.
+    """
+    node = next(iter(servers(cluster, "names")), cluster.nodes[0])
+    offers = links(cluster).offers[node.name]
+    if not any(offer.job == "names" for _, offer in offers):
+        offers = offers_of_all_roles(node, cluster)
+    roles = [role for role, offer in offers if offer.job == "names"]
+    # Of several that nobody has, the repository's own is meant.
+    role = min(roles, key=lambda name: not has_own(name, cluster))
+    for item, _ in declared(role, node, cluster):
+        if isinstance(item, Zone):
+            return item
+    raise RoleError(
+        f'the role {role} offers "names" and yields no Zone',
+        where=where_said(role, "OFFERS", cluster),
+        kept="nothing was done",
+    )
 
 
 def as_zone_file(cluster: Cluster, without: Sequence[str]) -> str:
-    """RFC 1035. Where no node has the role dns, only the records: the rest is the provider's."""
+    """RFC 1035. Only the records where no node answers for the name: the provider has the rest."""
     text = zone_of(cluster).text(int(time.time()), without)
     notes = "".join(f"; {words}\n" for words in elsewhere(cluster))
-    if cluster.name_servers:
+    if servers(cluster, "names"):
         return text + notes
     lines = text.splitlines(keepends=True)
     return "".join(line for line in lines if _OURS.match(line)) + notes
@@ -98,7 +115,7 @@ def check(cluster: Cluster, resolvers: Sequence[str]) -> Iterator[tuple[bool, st
     """
     children = {child.web_address: child.name for child in cluster.children}
     expected, measure = set(children), ""
-    for node in cluster.name_servers:
+    for node in servers(cluster, "names"):
         found, ttl, words = _ask(cluster.domain, node.web_address, recursive=False)
         strangers = sorted(found - set(children))
         missing = [name for at, name in children.items() if at not in found]
@@ -129,7 +146,7 @@ def _check_alias(
     alias: str, cluster: Cluster, resolvers: Sequence[str], expected: set[str]
 ) -> Iterator[tuple[bool, str]]:
     """The same addresses as the site's, from whom its name may be asked."""
-    ours = cluster.name_servers if _in_zone(alias, cluster) else ()
+    ours = servers(cluster, "names") if _in_zone(alias, cluster) else ()
     asked = [(node.name, node.web_address, False) for node in ours]
     asked += [(resolver, resolver, True) for resolver in resolvers]
     for who, address, recursive in asked:

@@ -16,6 +16,7 @@ import jinja2
 from nodriza.change.provision import plan_all
 from nodriza.inventory.kinds import KINDS
 from nodriza.plan.offers import links
+from nodriza.plan.plan import role_names
 from nodriza.resources import Peers
 from nodriza.watch.text_width import cut
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from nodriza.plan.plan import Plan
 
 Words = dict[str, tuple[str, str]]
-PLUMBING = {"base", "firewall", "app", "tls", "nfs_client", "glusterfs_client"}
 SHOWN = 7
 """Nodes of a kind that are drawn, at most; of more, the first ones and the last one."""
 
@@ -140,7 +140,7 @@ def _boxes(cluster: Cluster, words: Words, plans: dict[str, Plan]) -> tuple[list
         else:
             peers = _peers(plans[each.name])
             answers = "; ".join(f"{_named(p, words)[0]} {', '.join(p.ports)}" for p in peers)
-            boxes.append(Box(x, kind, each, _words(each.roles, words), answers))
+            boxes.append(Box(x, kind, each, _words(_shown(each.roles, cluster), words), answers))
     return boxes, width
 
 
@@ -170,8 +170,10 @@ def _below(cluster: Cluster, plans: dict[str, Plan], width: int, words: Words) -
         wide = left * part // sum(parts)
         peers = _peers(plans[node.name])
         answering = {peer.name.partition("-")[0] for peer in peers}
-        others = _words((role for role in node.roles if role not in answering), words)
-        found.append(Below(x, wide, node, _chips(cluster, peers, x, wide, words), others))
+        others = [role for role in _shown(node.roles, cluster) if role not in answering]
+        found.append(
+            Below(x, wide, node, _chips(cluster, peers, x, wide, words), _words(others, words))
+        )
         x += wide + GAP
     return found
 
@@ -200,9 +202,14 @@ def _users(cluster: Cluster, users: Sequence[Node]) -> str:
     return ", ".join(words)
 
 
+def _shown(roles: Sequence[str], cluster: Cluster) -> list[str]:
+    """Without those that say of themselves that people need not see them: ``SHOWN = False``."""
+    return [role for role in roles if role_names(role, cluster).get("SHOWN", True)]
+
+
 def _words(roles: Iterable[str], words: Words) -> str:
     """What visitors meet first comes first; in a list of roles it is the last."""
-    names = [words.get(role, (role, ""))[0] for role in roles if role not in PLUMBING]
+    names = [words.get(role, (role, ""))[0] for role in roles]
     return ", ".join(reversed(names))
 
 

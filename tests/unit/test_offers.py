@@ -9,11 +9,15 @@ import pytest
 from nodriza.change.provision import plan_all
 from nodriza.errors import RoleError, TemplateError
 from nodriza.inventory import load_cluster
-from nodriza.plan.offers import doors, links, server, told, users
+from nodriza.plan import hidden
+from nodriza.plan.offers import doors, links, server, servers, told, users
+from nodriza.plan.plan import declared
+from nodriza.release.release import Release
 from nodriza.resources import File, Health, Package, Peers
 from nodriza.smoke import Site
 from nodriza.smoke.checks import private_ports
 from nodriza.smoke.run import all_checks
+from nodriza.watch.dns import as_zone_file, zone_of
 from nodriza.watch.topology import draw
 from tests.unit.conftest import ROOT
 from tests.unit.roles.test_tls import with_tls
@@ -217,6 +221,89 @@ def test_own_role_upon_a_shipped_one__offers_and_needs_the_same(own):
     assert "tcp dport { 80 } accept" in rules
     silent = own(nginx=f"OFFERS = ()\n{shipped}")
     assert not [o for _, o in links(silent).offers["server-2"] if o.job == "web"]
+
+
+NAMED = """
+kinds:
+  central: {{roles: [default, dns]}}
+"""
+ZONE = '''
+"""dns: another name server."""
+from nodriza.role import Offer, Zone
+
+OFFERS = (Offer("names", ("53",), "DNS", public=True, protocols=("tcp", "udp")),)
+
+def dns(node, cluster):
+    """The zone of somebody who has other secondaries."""
+    children = tuple((child.name, child.web_address) for child in cluster.children)
+    head = "$TTL 7\\n@ IN NS ns.elsewhere.test.\\n"
+    yield Zone("/etc/bind/zone", head, children, health="", name="")
+'''
+
+
+@pytest.mark.parametrize("kinds", [NAMED, ""])
+def test_own_name_server__makes_the_zone_that_is_printed(own, kinds):
+    cluster = own(kinds=kinds, dns=ZONE)
+    assert zone_of(cluster).path == "/etc/bind/zone"
+    assert ("ns.elsewhere.test" in as_zone_file(cluster, [])) == bool(kinds)
+    assert [node.name for node in servers(cluster, "names")] == (["server-1"] if kinds else [])
+
+
+def test_own_name_server_of_another_name__is_meant_where_no_node_has_any(own):
+    cluster = own(kinds="", named=ZONE.replace("def dns", "def named"))
+    assert zone_of(cluster).path == "/etc/bind/zone"
+
+
+def test_own_name_server__that_makes_no_zone_is_told_with_its_line(own):
+    cluster = own(dns=ZONE.split("    children")[0] + "    yield from ()\n")
+    with pytest.raises(RoleError, match=r'dns offers "names" and yields no Zone') as told_:
+        zone_of(cluster)
+    assert "roles/dns.py:5" in str(told_.value)
+
+
+def test_data_of_an_own_database__is_out_of_reach_of_the_application_s_code(own):
+    its = POSTGRESQL.replace(
+        "variables=variables", 'variables=variables, data=("/var/lib/pg",), sockets=("/run/pg",)'
+    )
+    cluster = own(database="postgresql", postgresql=its)
+    seen = hidden.from_application(cluster)
+    assert set(seen) == {"/var/lib/nodriza", "/var/lib/redis", "/var/lib/pg"}
+    built = {*hidden.from_builder(cluster)} - {*seen}
+    assert built == {
+        "/run/pg",
+        "/run/redis",
+        "/run/uwsgi",
+        "/run/videoteca.sock",
+        "/etc/videoteca",
+        "/srv/videoteca/media",
+    }
+
+
+def test_role_that_is_not_for_people_to_see__is_left_out_of_the_picture(own):
+    kinds = KINDS.replace("    variables: {{needs: [munin]}}\n", "")
+    assert "munin" in draw(own(kinds=kinds))
+    text = draw(own(kinds=kinds, munin=f"{MUNIN}\nSHOWN = False\n"))
+    assert "munin" not in text
+    assert "firewall" not in text
+
+
+def test_release__comes_with_its_newest_files_to_whoever_serves_the_web(own):
+    """By the job, whatever serves it: nginx is a role among others."""
+    caddy = '''
+from nodriza.role import Offer, Package
+
+OFFERS = (Offer("web", ("80",), public=True),)
+
+def caddy(node, cluster):
+    """Another web server."""
+    yield Package("caddy")
+'''
+    cluster = own(kinds=KINDS.replace("nginx", "caddy"), caddy=caddy)
+    to = Release("aaa", served=1.0, venv="bbb")
+    items = [item for item, _ in declared(
+        "release", cluster.node("server-2"), cluster, to, "deploy", ("aaa",), to
+    )]  # fmt: skip
+    assert f"link:{cluster.app.newest}" in [item.id for item in items]
 
 
 def test_need_that_nobody_offers__is_told_with_its_line_and_the_near_word(own):

@@ -237,7 +237,7 @@ FAULTS = (
     Fault(
         "the project's build commands see secrets",
         "roles/build.py:_hooked",
-        "app.hidden_from_builder",
+        "hidden.from_builder(cluster)",
         "()",
         ("roles/test_release.py",),
     ),
@@ -285,8 +285,8 @@ FAULTS = (
     ),
     Fault(
         "requirements are built beside the application's secrets",
-        "nodriza/inventory/app.py:App.hidden_from_builder",
-        'f"/etc/{self.name}", ',
+        "nodriza/plan/hidden.py:from_builder",
+        'f"/etc/{app.name}", ',
         "",
         ("roles/test_release.py",),
     ),

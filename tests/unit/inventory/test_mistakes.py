@@ -125,7 +125,7 @@ def test_mistakes__in_a_node(mistakes, node, at, said):
     [
         ("aliases: [shop.example.org]", "shop", "aliases/1: is the domain itself"),
         ("aliases: [a.test, b.test, a.test]", "a.test]", "aliases/3: a.test stands here twice"),
-        ("aliases: [ns1.shop.example.org]", "ns1", "aliases/1: is what the role dns calls"),
+        ("aliases: [ns1.shop.example.org]", "ns1", "aliases/1: is what the zone calls"),
         ("aliases: ['*.example.org']", "'*", "aliases/1: must be a host name in small letters"),
         ("aliases: www.example.org", "www", "aliases: must be a list"),
         ("proxies: [192.0.2.9/28]", "192", "proxies/1: is an address in a network; the network"),
@@ -164,8 +164,12 @@ def test_mistakes__in_names_proxies_limits_and_labs(mistakes, line, at, said):
         ("uploads: [upload/]", "upload/", "app/uploads/1: must be the beginning of an address"),
         ("uploads: [//upload/]", "//", "app/uploads/1: must be the beginning of an address"),
         ("uploads: ['/a b']", "'/a", "app/uploads/1: must be the beginning of an address"),
-        ("uploads: [/media/new/]", "/media", "app/uploads/1: nginx serves /media/new/ itself"),
-        ("uploads: [/static]", "/static", "app/uploads/1: nginx serves /static itself"),
+        (
+            "uploads: [/media/new/]",
+            "/media",
+            "app/uploads/1: the web server serves /media/new/ itself",
+        ),
+        ("uploads: [/static]", "/static", "app/uploads/1: the web server serves /static itself"),
     ],
 )
 def test_mistakes__in_uploads(mistakes, line, at, said):

@@ -22,7 +22,14 @@ MODULES = sorted(
 DEPLOY = ("build", "release")  # plans of their own
 ROLES = [name for name in MODULES if name not in DEPLOY]
 PURE = {"__future__", "collections.abc", "dataclasses", "hashlib", "json", "re", "typing"}
-ENGINE = {f"nodriza.{n}" for n in ("inventory", "release", "render", "requirements", "resources")}
+ENGINE = {
+    "nodriza.inventory",
+    "nodriza.plan",
+    "nodriza.plan.render",
+    "nodriza.release.release",
+    "nodriza.resources",
+    "nodriza.source.requirements",
+}
 """For the plans of a deploy, which nobody else writes."""
 
 
