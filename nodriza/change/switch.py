@@ -20,7 +20,16 @@ from nodriza.plan.render import Renderer
 from nodriza.release.record import Releases, of, read
 from nodriza.release.release import Release, intact
 from nodriza.release.variables import environment_files, switched_with
-from nodriza.resources import Copy, Environment, File, Health, OldReleases, Service
+from nodriza.resources import (
+    Copy,
+    Environment,
+    File,
+    Health,
+    Intact,
+    OldReleases,
+    Resource,
+    Service,
+)
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
@@ -208,14 +217,25 @@ def as_recorded(
     plan = release_plan(cluster, node, renderer, to, "deploy", there)
     link = f"link:{cluster.app.current}"
     own = [
-        planned
+        dataclasses.replace(planned, resource=_thorough(planned.resource))
         for planned in plan.resources
         if isinstance(planned.resource, (Copy, Environment)) or planned.resource.id == link
     ]
     if not node.builds:
         return own
     made = intact(cluster, to.id, to.venv)
-    return [*own, *(Planned(each, "fab drift") for each in made)]
+    return [*own, *(Planned(_thorough(each), "fab drift") for each in made)]
+
+
+def _thorough(resource: Resource) -> Resource:
+    """It reads each file of its tree, whatever its stamp is."""
+    if isinstance(resource, Environment):
+        return dataclasses.replace(
+            resource, copy=dataclasses.replace(resource.copy, thorough=True)
+        )
+    if isinstance(resource, (Copy, Intact)):
+        return dataclasses.replace(resource, thorough=True)
+    return resource
 
 
 class Stragglers:

@@ -6,9 +6,11 @@ import hashlib
 import itertools
 import os
 import stat
+import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, BinaryIO, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
+from nodriza.host import stamps
 from nodriza.host.host import ASIDE, TEMPORARY
 
 if TYPE_CHECKING:
@@ -76,7 +78,26 @@ def flush(host: Host, path: str) -> None:
     host.run(["sync", "--file-system", host.at(path)], timeout=FLUSHING)
 
 
-def digest(host: Host, path: str) -> Optional[str]:
+def digest(host: Host, path: str, *, thorough: bool = False) -> Optional[str]:
+    """That of its ``content``, or ``None``. ``thorough``: each file is read.
+
+    Else a file counts as it was when it was last read and has not been changed since
+    (``nodriza.host.stamps``).
+    """
+    found = content(host, path, {} if thorough else stamps.read(host, path))
+    return found and found.digest
+
+
+class Content(NamedTuple):
+    """What a tree holds. ``files``: of each one its stamp when it was read."""
+
+    digest: str
+    files: Dict[str, stamps.Stamp]
+
+
+def content(
+    host: Host, path: str, known: Optional[Dict[str, stamps.Stamp]] = None
+) -> Optional[Content]:
     """The SHA-256 of a directory: names, kinds, who may execute, contents, where links point.
 
     Owners and times are no part of it. ``None`` where no directory is. Two trees with the same
@@ -86,10 +107,11 @@ def digest(host: Host, path: str) -> Optional[str]:
     if not os.path.isdir(root) or os.path.islink(root):
         return None
     found = hashlib.sha256()
-    for name, kind, what in _walk(os.fsencode(root), b""):
+    reading = _Reading(known or {})
+    for name, kind, what in reading.walk(os.fsencode(root), b""):
         for part in (name, kind, what):
             found.update(b"%d:%s" % (len(part), part))
-    return found.hexdigest()
+    return Content(found.hexdigest(), reading.files)
 
 
 def extent(host: Host, path: str) -> Tuple[int, int]:
@@ -158,29 +180,45 @@ def _to_root(path: bytes) -> None:
         os.lchown(path, 0, 0)
 
 
-def _walk(root: bytes, inside: bytes) -> Iterator[Tuple[bytes, bytes, bytes]]:
-    with os.scandir(os.path.join(root, inside)) as entries:
-        ordered = sorted(entries, key=lambda entry: entry.name)
-    for entry in ordered:
-        name = os.path.join(inside, entry.name)
-        if entry.is_symlink():
-            yield name, b"link", os.readlink(entry.path)
-        elif entry.is_dir():
-            yield name, b"folder", b""
-            yield from _walk(root, name)
-        else:
-            yield name, *_file(entry.path)
+class _Reading:
+    """One look at a tree; ``known`` are stamps of files that were read before."""
+
+    def __init__(self, known: Dict[str, stamps.Stamp]) -> None:
+        self.known = known
+        self.files: Dict[str, stamps.Stamp] = {}
+        self._began = time.time_ns()
+
+    def walk(self, root: bytes, inside: bytes) -> Iterator[Tuple[bytes, bytes, bytes]]:
+        with os.scandir(os.path.join(root, inside)) as entries:
+            ordered = sorted(entries, key=lambda entry: entry.name)
+        for entry in ordered:
+            name = os.path.join(inside, entry.name)
+            if entry.is_symlink():
+                yield name, b"link", os.readlink(entry.path)
+            elif entry.is_dir():
+                yield name, b"folder", b""
+                yield from self.walk(root, name)
+            else:
+                yield name, *self._file(entry, os.fsdecode(name))
+
+    def _file(self, entry: os.DirEntry[bytes], name: str) -> Tuple[bytes, bytes]:
+        before = self.known.get(name)
+        if before and stamps.of(entry.stat(follow_symlinks=False)) == before[:-1]:
+            self.files[name] = before
+            return _kind(before[0]), bytes.fromhex(before[-1])
+        # A pipe in the place of a file would wait for a writer.
+        fd = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(fd, "rb", buffering=0) as file:
+            seen = os.fstat(fd)
+            if not stat.S_ISREG(seen.st_mode):
+                return b"other", b""
+            found = hashlib.sha256()
+            while piece := file.read(1024 * 1024):
+                found.update(piece)
+        if stamps.is_old(seen, self._began):
+            self.files[name] = (*stamps.of(seen), found.hexdigest())
+        return _kind(seen.st_mode), found.digest()
 
 
-def _file(path: bytes) -> Tuple[bytes, bytes]:
-    # A pipe in the place of a file would wait for a writer.
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(fd, "rb", buffering=0) as file:
-        seen = os.fstat(fd)
-        if not stat.S_ISREG(seen.st_mode):
-            return b"other", b""
-        content = hashlib.sha256()
-        while piece := file.read(1024 * 1024):
-            content.update(piece)
-        kind = b"program" if seen.st_mode & 0o111 else b"file"
-        return kind, content.digest()
+def _kind(mode: int) -> bytes:
+    return b"program" if mode & 0o111 else b"file"

@@ -61,6 +61,7 @@ def copy(cluster: Cluster, folder: str, name: str, pack: str, seal: Seal | None)
         pack=cluster.app.pack(pack),
         sha256=seal["sha256"] if seal else "",
         size=seal["size"] if seal else 0,
+        user=cluster.app.user,
     )
 
 

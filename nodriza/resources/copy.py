@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, List, Sequence
+from typing import TYPE_CHECKING, ClassVar, List, Optional, Sequence
 
-from nodriza.host import tree
-from nodriza.host.host import TEMPORARY
+from nodriza.host import stamps, tree
+from nodriza.host.host import TEMPORARY, HostError
 from nodriza.host.room import refuse_full
 from nodriza.resources.base import Resource, State
 
@@ -23,7 +23,8 @@ class Copy(Resource):
 
     The pack lies where others can write. So it is first copied to the node's own disk,
     ``size`` bytes and no more, and not unpacked unless its SHA-256 is ``sha256``. All of it is
-    root's: complete, or not there.
+    root's: complete, or not there. ``user`` is who wrote the pack; the one who made it is made to
+    read it where it is another one. ``thorough`` as for ``tree.digest``.
     """
 
     path: str
@@ -31,6 +32,8 @@ class Copy(Resource):
     pack: str = ""
     sha256: str = ""
     size: int = 0
+    user: Optional[str] = None
+    thorough: bool = False
 
     FROM_ANOTHER: ClassVar[bool] = True
 
@@ -45,8 +48,8 @@ class Copy(Resource):
 
     @classmethod
     def look(cls, host: Host, many: Sequence[Copy]) -> List[State]:
-        """Reads every file: a copy that somebody has changed is none."""
-        found = [tree.digest(host, one.path) for one in many]
+        """A copy that somebody has changed is none."""
+        found = [tree.digest(host, one.path, thorough=one.thorough) for one in many]
         return [None if each is None else {"tree": each} for each in found]
 
     def vet(self, host: Host) -> None:
@@ -59,12 +62,23 @@ class Copy(Resource):
         pack = f"{folder}/{TEMPORARY.format(name + '.tar')}"
         with tree.made_whole(host, self.path, used=self.path) as new:
             try:
-                host.copy(self.pack, pack, sha256=self.sha256, size=self.size)
+                self._fetch(host, pack)
                 argv = ["tar", "--extract", "--file", host.at(pack), "--directory", host.at(new)]
                 options = ["--strip-components=1", "--no-same-owner", "--preserve-permissions"]
                 host.run([*argv, *options], timeout=UNPACKING)
             finally:
                 host.remove(pack)
-            if tree.digest(host, new) != self.tree:
+            content = tree.content(host, new)
+            if content is None or content.digest != self.tree:
                 host.refuse(f"{self.pack} holds something else than {self.path} shall be")
             host.own(new, "root", "root", "0755")
+        stamps.write(host, self.path, content.files)
+
+    def _fetch(self, host: Host, to: str) -> None:
+        try:
+            host.copy(self.pack, to, sha256=self.sha256, size=self.size)
+        except HostError:
+            if self.user:  # who made it looks at its times, and then reads it
+                argv = ["touch", "--no-create", "--no-dereference", "--", host.at(self.pack)]
+                host.run(argv, user=self.user, check=False)
+            raise

@@ -61,7 +61,7 @@ class Environment(Resource):
 
     @classmethod
     def look(cls, host: Host, many: Sequence[Environment]) -> List[State]:
-        """Reads every file, and asks the Python."""
+        """Looks at every file, and asks the Python."""
         return [one._look(host) for one in many]
 
     def _look(self, host: Host) -> State:
@@ -69,7 +69,7 @@ class Environment(Resource):
         if self._is_copy(own):
             (there,) = Copy.look(host, [self.copy])
             return there and {"intact": not gap_between(self.copy, there)}
-        found = tree.digest(host, self.path)
+        found = tree.digest(host, self.path, thorough=self.copy.thorough)
         if found is None:
             return None
         seal = read_seal(host, self.seal)

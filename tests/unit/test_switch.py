@@ -252,6 +252,16 @@ def test_release_on_the_share_that_was_made_anew__is_begun_anew_with_once(three_
     assert not made.ahead, "it waits for the node's turn"
 
 
+def test_drift__reads_each_file_of_what_a_deploy_looks_at_the_times_of(three_node):
+    app = three_node.app.model_copy(update={"releases": "local"})
+    local = three_node.model_copy(update={"app": app})
+    there = of(facts(current="old")["releases"])
+    for name, number in (("server-1", 2), ("server-2", 2)):
+        recorded = as_recorded(local, local.node(name), Renderer.of(local), there)
+        found = [getattr(each.resource, "copy", each.resource) for each in recorded]
+        assert [one.thorough for one in found if hasattr(one, "thorough")] == [True] * number
+
+
 def test_what_nobody_works_in_any_more__goes_once_the_services_have_begun_anew(switch):
     app = switch.cluster.app.model_copy(update={"releases": "local"})
     local = switch.cluster.model_copy(update={"app": app})

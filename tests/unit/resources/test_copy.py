@@ -1,11 +1,16 @@
 """A tree that was made on one node arrives on another as it was, or not at all."""
 
+import dataclasses
+import hashlib
 import os
+import pwd
 import tarfile
+import time
+from pathlib import Path
 
 import pytest
 
-from nodriza.host import tree
+from nodriza.host import stamps, tree
 from nodriza.host.host import Host, HostError
 from nodriza.resources import Copy, Intact, Sealed
 from nodriza.resources.sealed import read_seal
@@ -145,6 +150,39 @@ def test_copy_and_pack_without_room__say_how_much_is_missing(host, tmp_path, mon
             one.vet(host)
 
 
+def test_pack_that_a_node_finds_to_be_another_one__is_read_again_by_who_made_it(host, tmp_path):
+    """Its times say that nobody has changed it: by them alone it would never be mended."""
+    copy = dataclasses.replace(sealed(host), user=pwd.getpwuid(os.geteuid()).pw_name)
+    pack = tmp_path / "share/abc.tar"
+    data, there = pack.read_bytes(), pack.stat()
+    pack.write_bytes(data[:-1] + b"x")
+    os.utime(pack, ns=(there.st_atime_ns, there.st_mtime_ns))
+    stamps.write(host, SEALED.pack, {"": (*stamps.of(pack.stat()), copy.sha256)})
+    assert look(host, SEALED) == SEALED.wanted(), "deceived"
+    with pytest.raises(HostError, match="not what it was"):
+        copy.fix(host, None)
+    assert look(host, SEALED) == {"sealed": True, "packed": False}
+    fix(host, SEALED)
+    fix(host, copy)
+
+
+def test_pack_that_nobody_has_changed__is_not_read(host, monkeypatch):
+    sealed(host)
+    monkeypatch.setattr(host, "run", None)
+    assert look(host, SEALED) == SEALED.wanted()
+
+
+def test_pack_that_could_not_be_written_whole__is_none(host, tmp_path, monkeypatch):
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "tar").write_text("#!/bin/sh\necho half; exit 2\n")
+    (programs / "tar").chmod(0o755)
+    monkeypatch.setattr("nodriza.host.host.PATH", f"{programs}:{os.environ['PATH']}")
+    with pytest.raises(HostError):
+        SEALED.fix(host, None)
+    assert look(host, SEALED) == {"sealed": False, "packed": False}
+
+
 def test_pack_that_is_gone_or_changed__is_made_again(host, tmp_path):
     sealed(host)
     (tmp_path / "share/abc.tar").write_bytes(b"x")
@@ -257,6 +295,82 @@ def test_tree__is_sealed_without_what_a_killed_run_left_in_it(host):
     host.mkdirs("/made/abc/.app.nodriza-new")
     sealed(host)
     assert host.list("/made/abc") == ["app", "venv"]
+
+
+def rest(host, folder):
+    """Its files are no longer so young that the next change could have the same time."""
+    newest = max(os.lstat(at).st_ctime_ns for at in Path(host.at(folder)).rglob("*"))
+    while time.time_ns() < newest + stamps.RACY:
+        time.sleep(0.01)
+
+
+def read_files(monkeypatch):
+    """The files that are read from now on."""
+    read, real = [], os.open
+    monkeypatch.setattr(
+        os,
+        "open",
+        lambda path, *more, **other: (
+            read.append(os.path.basename(os.fsdecode(path))),
+            real(path, *more, **other),
+        )[1],
+    )
+    return read
+
+
+def test_file_that_was_not_changed_since_it_was_read__is_not_read_again(host, monkeypatch):
+    rest(host, "/made")
+    sealed(host)
+    whole = tree.digest(host, "/made/abc", thorough=True)
+    read = read_files(monkeypatch)
+    assert tree.digest(host, "/made/abc") == whole
+    assert not {"file", "program"} & {*read}
+    assert tree.digest(host, "/made/abc", thorough=True) == whole
+    assert {"file", "program"} < {*read}
+
+
+def test_file_whose_times_were_put_back__is_read(host, tmp_path):
+    rest(host, "/made")
+    sealed(host)
+    file = tmp_path / "made/abc/app/file"
+    there, whole = file.stat(), tree.digest(host, "/made/abc")
+    file.write_text("evil")
+    os.utime(file, ns=(there.st_atime_ns, there.st_mtime_ns))
+    assert (file.stat().st_size, file.stat().st_mtime_ns) == (4, there.st_mtime_ns)
+    assert tree.digest(host, "/made/abc") != whole
+
+
+def test_file_that_was_just_written__is_read_again_next_time(host, monkeypatch):
+    """A second change within the same tick of the kernel's clock would show in no time."""
+    now = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now)
+    host.write("/made/abc/app/file", "text")
+    sealed(host)
+    assert "app/file" not in stamps.read(host, "/made/abc")
+
+
+def test_stamps__that_nobody_can_read_are_none_and_those_of_trees_that_are_gone_go(host):
+    rest(host, "/made")
+    sealed(host)
+    (place,) = [name for name in host.list(stamps.FOLDER) if name.endswith("abc")]
+    host.write(f"{stamps.FOLDER}/{place}", "[half")
+    assert stamps.read(host, "/made/abc") == {}
+    host.remove("/made/abc")
+    stamps.write(host, "/share", {})
+    assert host.list(stamps.FOLDER) == ["%2Fshare", "%2Fshare%2Fabc.tar"]
+
+
+def test_drift__reads_each_file(host, tmp_path):
+    """As root can deceive the stamps."""
+    copy = sealed(host)
+    fix(host, copy)
+    host.write("/own/abc/app/file", "evil")
+    rest(host, "/own")
+    evil = tree.content(host, "/own/abc").files
+    known = {**evil, "app/file": (*evil["app/file"][:-1], hashlib.sha256(b"text").hexdigest())}
+    stamps.write(host, "/own/abc", known)
+    assert look(host, copy) == copy.wanted()
+    assert look(host, dataclasses.replace(copy, thorough=True)) != copy.wanted()
 
 
 def test_digest__is_none_where_no_directory_is(host):
