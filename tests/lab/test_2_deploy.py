@@ -141,6 +141,26 @@ def test_release_whose_every_request_fails__reaches_no_visitor(
     assert "each request fails" in result.said
 
 
+@pytest.mark.parametrize("how", ["raise RuntimeError('not here')", "os.kill(os.getpid(), 11)"])
+def test_release_that_imports_everywhere_but_in_uwsgi__leaves_the_old_release_serving(
+    deployed: Project, source: Path, how: str
+) -> None:
+    """Its first worker ends, and the one in its place has the release before."""
+    with (source / "videoteca/wsgi.py").open("a") as file:
+        file.write(
+            f"import os\ntry:\n    import uwsgi\nexcept ImportError:\n    pass\nelse:\n    {how}\n"
+        )
+    before = current(deployed)
+    with Visitor(deployed.cluster) as visitor:
+        result = deployed.fab("deploy")
+    assert result.exit == 1, result.said
+    assert visitor.bad == []
+    assert visitor.answers > 20
+    assert f"serves /opt/videoteca/releases/{before}, and current is" in result.said
+    assert {deployed.on(node, LINK).strip() for node in NODES} == {before}
+    assert releases(deployed) == {before}
+
+
 def test_page_that_is_not_as_expected_after_the_switch__takes_the_release_back_from_all(
     deployed: Project, source: Path
 ) -> None:

@@ -246,6 +246,27 @@ FAULTS = (
         ("test_switch.py",),
     ),
     Fault(
+        "a worker that is ended while it imports leaves no mark",
+        "templates/uwsgi/release.py.j2",
+        "    remember(release, trying())\n",
+        "",
+        ("roles/test_worker.py",),
+    ),
+    Fault(
+        "a worker that can't import takes all others along",
+        "templates/uwsgi/release.py.j2",
+        "os._exit(1)  # threads",
+        "raise  # threads",
+        ("roles/test_worker.py",),
+    ),
+    Fault(
+        "a release that could not be imported once is never tried again",
+        "templates/uwsgi/release.py.j2",
+        "os.unlink(trying())  # whoever",
+        "pass  # whoever",
+        ("roles/test_worker.py",),
+    ),
+    Fault(
         "strangers are told which release serves",
         "templates/app/release.py.j2",
         'if is_near(environ.get("REMOTE_ADDR", "")):',
