@@ -267,5 +267,6 @@ def test_module__travels_with_the_standard_library_and_python_3_9(path):
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0
             imported.add(node.module)
-    ours = {name for name in imported if name.startswith(("nodriza.resources", "nodriza.agent"))}
+    travels = ("nodriza.resources", "nodriza.agent", "nodriza.host")
+    ours = {name for name in imported if name.startswith(travels)}
     assert {name.split(".")[0] for name in imported - ours} <= STANDARD
