@@ -6,6 +6,7 @@
                          replaced what since then; written before the first file changes
     runs/<run>/          the old files of a run, and run.json: who, when, what changed;
                          begun before the first change, so a killed run has one as well
+    plans/               what each cluster has made here (nodriza.agent.memory)
     last.json            the last run, which may have changed nothing
     lock                 who is at work (locked with flock(2), so a dead run holds nothing)
     releases.lock        whose deploy is under way on this node or on others, in the same way
@@ -191,7 +192,7 @@ class Journal:
     def _sweep(self) -> None:
         """What a run that was killed was just writing down."""
         newest = [f"{self.home}/runs/{name}" for name in self.host.list(f"{self.home}/runs")[-1:]]
-        for folder in (self.home, f"{self.home}/owed", *newest):
+        for folder in (self.home, f"{self.home}/owed", f"{self.home}/plans", *newest):
             for name in self.host.list(folder):
                 if is_temporary(name):
                     self.host.remove(f"{folder}/{name}")

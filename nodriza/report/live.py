@@ -123,7 +123,7 @@ class LiveReport:
         mark, style = _MARKS[event["status"]]
         note = words.details(event) if event["status"] == "changed" else words.first_line(event)
         text = event["id"] + (f" ({note})" if note else "")
-        said = words.status(event, check)
+        said = words.status(event, check=check)
         if said not in ("changed", "failed"):
             text = f"{said} {text}"
         self._above(node, mark, style, text)

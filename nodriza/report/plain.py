@@ -74,7 +74,7 @@ class PlainReport:
             self.out.line("".join(text for _, text in pieces).rstrip())
 
     def _resource(self, node: str, event: Resource) -> None:
-        status = words.status(event, self._check.get(node, False))
+        status = words.status(event, check=self._check.get(node, False))
         changed = event["status"] == "changed"
         note = words.details(event) if changed else words.first_line(event)
         name = event["id"]

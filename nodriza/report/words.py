@@ -25,7 +25,7 @@ _AT_WORK = {
 }
 
 
-def status(event: Resource, check: bool) -> str:
+def status(event: Resource | Remembered, *, check: bool = False) -> str:
     """The status as a person reads it."""
     word = event["status"]
     if word != "changed":

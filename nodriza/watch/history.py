@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nodriza.change.provision import plan_all
 from nodriza.errors import HostRefused, NodrizaError, TargetError
 from nodriza.plan.plan import Plan
-from nodriza.report.words import count, details, first_line
+from nodriza.report.words import count, details, first_line, status
 from nodriza.rollout.query import ask
 from nodriza.rollout.run import Run, roll_out
 
@@ -116,7 +116,7 @@ def story(entry: Entry) -> Iterator[str]:
         yield f"{node}: {outcome(each)}"
         for id, event in each.get("resources", {}).items():
             words = details(event) if event["status"] == "changed" else first_line(event)
-            yield f"  {event['status']:<7}  {id}" + (f" ({words})" if words else "")
+            yield f"  {status(event):<7}  {id}" + (f" ({words})" if words else "")
         for kept in each["kept"]:
             before = "was not there" if kept["type"] == "nothing" else f"{kept['type']} kept"
             yield f"  before   {kept['path']}: {before}"

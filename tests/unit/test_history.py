@@ -66,11 +66,13 @@ def test_story__tells_every_change_and_what_was_kept():
     changes = {
         "file:/a": {"status": "changed", "gap": {"mode": ["0644", "0600"]}, "words": ""},
         "service:web": {"status": "failed", "gap": {}, "words": "it says no"},
+        "file:/old": {"status": "changed", "gap": {"left": [True, False]}, "words": ""},
     }
     found = history(node("server-1", record("2-b", "/a", resources=changes)))
     text = "\n".join(engine.story(found.entries[0]))
     assert "  changed  file:/a (mode 0644 → 0600)" in text
     assert "  failed   service:web (it says no)" in text
+    assert "  removed  file:/old (not planned any more)" in text
     assert "/a: file kept" in text
 
 

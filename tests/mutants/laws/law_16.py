@@ -95,6 +95,13 @@ FAULTS = (
         LEFT,
     ),
     Fault(
+        "what a deploy has made is missed by the next whole plan",
+        "nodriza/agent/memory.py:Memory.note",
+        "if entry is None and self.whole:",
+        "if entry is None:",
+        LEFT,
+    ),
+    Fault(
         "a run that failed forgets what the one before had made",
         "nodriza/agent/main.py:_serve",
         'if request["whole"] and not (counts["failed"] or counts["skipped"]):',

@@ -279,6 +279,15 @@ def test_memory_of_another_cluster_that_is_damaged__lets_nothing_go_and_nothing_
     assert len(Whole(tmp_path, base(), "run-3").removed) == 4
 
 
+def test_more_clusters_than_anybody_has_on_a_host__let_nothing_go(tmp_path):
+    Whole(tmp_path, [*base(), *clock()])
+    for number in range(20):
+        (tmp_path / f"var/lib/nodriza/plans/{number}.json").write_text("{}")
+    run = Whole(tmp_path, base(), "run-2")
+    assert run.removed == []
+    assert "more than 20 clusters" in run.memory.broken
+
+
 def test_memory__is_root_s_alone_and_has_no_content_in_it(tmp_path):
     Whole(tmp_path, base("hush"))
     seen = (tmp_path / MEMORY[1:]).stat()
@@ -329,6 +338,7 @@ def test_killed_before_any_step_of_the_going__the_next_run_ends_it(tmp_path):
         assert not after.host.systemd["clock"]["running"]
         assert after.host.systemd["web"]["times"] > 1, f"a reload is lost at step {step}"
         assert after.journal.all_owed() == []
+        assert not [*root.rglob("*.nodriza-*")], f"half-written at step {step}"
         last = Whole(root, base(), "run-last")
         assert (last.counts["changed"], last.found.left) == (0, {})
     assert 16 < step < 99
@@ -351,4 +361,5 @@ def test_killed_before_any_step_of_the_making__what_was_made_is_known(tmp_path, 
         assert files(root) == {"web", "web/web.conf"}, f"left at step {step}"
         assert not after.host.systemd.get("clock", {}).get("running"), f"runs at step {step}"
         assert after.found.kept == {}, f"kept at step {step}"
+        assert not [*root.rglob("*.nodriza-*")], f"half-written at step {step}"
     assert 10 < step < 99
