@@ -19,6 +19,7 @@ from nodriza.role import (
     does,
     secret,
     template,
+    users,
 )
 
 MEMORY_SHARE = 0.4
@@ -49,6 +50,7 @@ OFFERS = (
         variables=_variables,
         data=("/var/lib/mysql",),
         sockets=("/run/mysqld",),
+        drivers=("mysqlclient", "pymysql", "mysql-connector-python"),
     ),
 )
 
@@ -85,7 +87,8 @@ def mysql(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     )
     yield Database(app.name)
     password, *also = cluster.accepted("mysql_app")
-    for other in cluster.nodes:
+    own = users(cluster, "database")
+    for other in own:
         yield DatabaseUser(
             app.name,
             host=other.private,
@@ -93,7 +96,7 @@ def mysql(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
             also=tuple(also),
             grants=((app.name, "ALL"),),
         )
-    yield DatabaseAccess(app.name, hosts=cluster.private_addresses)
+    yield DatabaseAccess(app.name, hosts=tuple(each.private for each in own))
 
 
 def _time_zones() -> Iterator[Resource | Template]:

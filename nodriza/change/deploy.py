@@ -12,6 +12,7 @@ import hashlib
 import itertools
 from typing import TYPE_CHECKING, Any
 
+from nodriza.change.drivers import refuse_unspoken
 from nodriza.change.switch import Switch, followers
 from nodriza.plan.plan import Plan, declared, make_plan, plan_node
 from nodriza.plan.render import Renderer
@@ -36,8 +37,10 @@ def read(cluster: Cluster, ref: str = "") -> Source:
 
 
 def requirements(cluster: Cluster, source: Source) -> Requirements:
-    """What would be installed beside it."""
-    return read_requirements(source, cluster.app.requirements, cluster.app.installer)
+    """What would be installed beside it; ``SourceError`` if that can't speak to the database."""
+    needs = read_requirements(source, cluster.app.requirements, cluster.app.installer)
+    refuse_unspoken(cluster, source, needs.file)
+    return needs
 
 
 def deploy(

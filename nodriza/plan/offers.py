@@ -44,6 +44,8 @@ class Offer:
     does not see them. ``sockets``: where it also answers on its node. The code that builds an
     environment does not see these either.
 
+    ``drivers``: distributions of Python of which the application has one to speak to it.
+
     ``speaks``: how it is spoken to, where those who do need to know: an application server "uwsgi"
     or "http", as it is without a word. Each is a file in ``templates/nginx``.
     """
@@ -59,6 +61,7 @@ class Offer:
     speaks: str = ""
     data: tuple[str, ...] = ()
     sockets: tuple[str, ...] = ()
+    drivers: tuple[str, ...] = ()
 
 
 class Door(NamedTuple):

@@ -79,10 +79,10 @@ def read_requirements(source: Source, name: str | None, installer: Installer) ->
         what = f"{file} can't be read by {installer}"
         raise SourceError(what, kept="nothing was sent", do=way)
     kind = kind_of(file)
-    text, pinned = "".join(_lines(source, file, set())), ""
+    text, pinned = _text(source, file), ""
     if kind in (UV_LOCK, POETRY):
         # Which groups are installed, and what is built how, stands beside it.
-        beside = "".join(_lines(source, _beside(file), set()))
+        beside = _text(source, _beside(file))
         pinned = poetry.pinned(text, beside, file) if kind == POETRY else ""
         text += beside
     whole = pinned or text
@@ -147,8 +147,22 @@ def _missing(source: Source, name: str | None) -> SourceError:
     )
 
 
-def _lines(source: Source, name: str, seen: set[str]) -> Iterator[str]:
-    """A file with its ``-r`` and ``-c`` files in place, where it is one of pip's format."""
+def _text(source: Source, name: str) -> str:
+    return "".join(line for _, _, line in lines_of(source, name))
+
+
+def lines_of(
+    source: Source, name: str, include: str = "-r|-c|--requirement|--constraint"
+) -> Iterator[tuple[str, int, str]]:
+    """Each line of a file with its place, and those of the files that it includes in their place
+    where it is one of pip's format.
+    """
+    yield from _lines(source, name, re.compile(rf"\s*(?:{include})[\s=]*(\S+)"), set())
+
+
+def _lines(
+    source: Source, name: str, include: re.Pattern[str], seen: set[str]
+) -> Iterator[tuple[str, int, str]]:
     if name in seen:
         return
     seen.add(name)
@@ -159,10 +173,10 @@ def _lines(source: Source, name: str, seen: set[str]) -> Iterator[str]:
             kept="nothing was sent",
             do=f"git add {name}, or name it in app.include",
         )
-    for line in text.splitlines(keepends=True):
-        included = re.match(r"\s*(?:-r|-c|--requirement|--constraint)[\s=]*(\S+)", line)
+    for number, line in enumerate(text.splitlines(keepends=True), 1):
+        included = include.match(line)
         if included and "://" not in included[1] and kind_of(name) == "requirements.txt":
             below = posixpath.join(posixpath.dirname(name), included[1])
-            yield from _lines(source, posixpath.normpath(below), seen)
+            yield from _lines(source, posixpath.normpath(below), include, seen)
         else:
-            yield line
+            yield name, number, line

@@ -22,6 +22,7 @@ REASONS = {
     "nodriza/resources/database.py": "nouns that a role for MariaDB asks for",
     "nodriza/resources/database_access.py": "nouns that a role for MariaDB asks for",
     "nodriza/resources/database_user.py": "nouns that a role for MariaDB asks for",
+    "nodriza/change/drivers.py": "to which engine each of Python's drivers speaks, for a message",
     "nodriza/lab/network.py": "the network of a lab, on the operator's computer",
     "nodriza/lab/programs.py": "what a lab needs of the operator's computer",
     "nodriza/inventory/text.py": "an example, for people",

@@ -20,7 +20,7 @@ PATIENCE = 120
 """Seconds for all workers of a node to begin anew."""
 
 NEEDS = ("database", "broker", "cache")
-OFFERS = (Offer("application", speaks="http"),)
+OFFERS = (Offer("application", speaks="http", sockets=("/run/gunicorn",)),)
 
 
 def gunicorn(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:

@@ -36,7 +36,18 @@ def variables(node: Node, cluster: Cluster) -> dict[str, str]:
     }
 
 
-OFFERS = (Offer("database", ("5432",), "PostgreSQL", "rows", variables=variables),)
+OFFERS = (
+    Offer(
+        "database",
+        ("5432",),
+        "PostgreSQL",
+        "rows",
+        variables=variables,
+        data=("/var/lib/postgresql",),
+        sockets=("/run/postgresql",),
+        drivers=("psycopg", "psycopg2", "psycopg2-binary"),
+    ),
+)
 
 
 def postgresql(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
