@@ -32,7 +32,8 @@ def OFFERS(node: Node, cluster: Cluster) -> tuple[Offer, ...]:
 
 def NEEDS(node: Node, cluster: Cluster) -> tuple[str, ...]:
     """Where releases are made they are tried and migrated; all others take them from there."""
-    return ("database", "broker", "cache") if node.builds else ("releases",)
+    own = ("database", "broker", "cache") if node.builds else ("releases",)
+    return (*own, "data") if "data" in cluster.services else own
 
 
 def app(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:

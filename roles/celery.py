@@ -1,4 +1,4 @@
-"""celery: makes videos, apart from the nodes that serve them."""
+"""celery: does the application's tasks, apart from the nodes that serve."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from nodriza.role import (
     Directory,
     Node,
     Offer,
-    Package,
     Resource,
     Service,
     Template,
@@ -20,22 +19,21 @@ from nodriza.role import (
 PATIENCE = 120
 """Seconds for a new worker to take tasks; what reloads them waits at most 300."""
 
-OFFERS = (Offer("worker", name="Celery, ffmpeg"),)
+OFFERS = (Offer("tasks", name="Celery"),)
 
 
 def NEEDS(node: Node, cluster: Cluster) -> tuple[str, ...]:
-    """Without Celery a video node has ffmpeg and the share only."""
+    """Nothing, where the application has no tasks."""
     return ("database", "broker", "cache") if cluster.app.celery else ()
 
 
 def celery(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     """A worker that follows the release and its variables; the one before ends its task.
 
-    Variable ``celery_concurrency``: tasks at once. One, because ffmpeg alone keeps all
-    cores busy. An application without Celery gets ffmpeg only.
+    Variable ``celery_concurrency``: tasks at once. One on a video node, because ffmpeg alone
+    keeps all cores busy. ``celery_queues``: from which it takes them.
     """
     app = cluster.app
-    yield Package("ffmpeg")
     if not app.celery:
         return
     library = f"/usr/local/lib/{app.name}"
@@ -47,6 +45,7 @@ def celery(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         to=f"/usr/local/sbin/{app.name}-celery-worker",
         mode="0755",
         concurrency=node.variables.get("celery_concurrency", 1),
+        queues=",".join(node.variables.get("celery_queues", ())),
         ready=library,
     )
     # Read when the unit starts.

@@ -1,4 +1,4 @@
-"""mysql: MariaDB on the central node; each node may log in from its own address only."""
+"""mysql: MariaDB; each node may log in from its own address only."""
 
 from __future__ import annotations
 
@@ -58,11 +58,12 @@ OFFERS = (
 def mysql(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     """One database, and one user at as many addresses as there are nodes."""
     app = cluster.app
+    size = cluster.services["database"].memory_mb if "database" in cluster.services else None
     yield Package("mariadb-server")
     conf = template(
         "mysql/60-cluster.cnf.j2",
         to="/etc/mysql/mariadb.conf.d/60-cluster.cnf",
-        pool_mb=int(node.memory_mb * MEMORY_SHARE),
+        pool_mb=size or int(node.memory_mb * MEMORY_SHARE),
     )
     room = template(
         "mysql/61-connections.cnf.j2",
@@ -106,9 +107,9 @@ def _time_zones() -> Iterator[Resource | Template]:
     """
     name = "mariadb-time-zones"
     script = template("mysql/time-zones.sh.j2", to=f"/usr/local/sbin/{name}", mode="0755")
-    units = tuple(
-        template(f"mysql/time-zones.{kind}.j2", to=f"/etc/systemd/system/{name}.{kind}")
-        for kind in ("service", "path")
+    units = (
+        template("mysql/time-zones.service.j2", to=f"/etc/systemd/system/{name}.service"),
+        template("mysql/time-zones.path.j2", to=f"/etc/systemd/system/{name}.path"),
     )
     yield script
     yield from units
@@ -125,7 +126,7 @@ def connections(cluster: Cluster) -> int:
     """
     app = cluster.app
     children = len(cluster.children) * app.most_processes * app.threads * 2
-    workers = [each for each in cluster.nodes if does(each, cluster, "worker")]
+    workers = [each for each in cluster.nodes if does(each, cluster, "tasks")]
     tasks = sum(int(video.variables.get("celery_concurrency", 1)) + 1 for video in workers)
     operators = 20  # a deploy, a dump, a look
     return children + tasks * 2 + operators

@@ -1,4 +1,4 @@
-"""redis: the queue of Celery, and a cache, on the central node."""
+"""redis: the queue of Celery, a cache, and data that is neither; each an instance of its own."""
 
 from __future__ import annotations
 
@@ -26,17 +26,22 @@ MEMORY_SHARE = 0.05
 
 @dataclass(frozen=True)
 class Instance:
-    """A server of its own. ``policy``: what it does when its memory is full (redis.conf)."""
+    """A server of its own. ``policy``: what it does when its memory is full (redis.conf).
+
+    ``variable``: where the application is told of it; ``carries``: what it holds, for people.
+    """
 
     name: str
     unit: str
     port: int
     policy: str
+    variable: str
+    carries: str
 
     @property
     def conf(self) -> str:
         """Where its unit looks for it."""
-        return f"/etc/redis/{self.unit.replace('redis-server', 'redis').replace('@', '-')}.conf"
+        return f"/etc/redis/{self.run}.conf"
 
     @property
     def users(self) -> str:
@@ -44,44 +49,57 @@ class Instance:
         return f"/etc/redis/{self.name}.acl"
 
     @property
+    def run(self) -> str:
+        """Its folder below /run, as Debian's units name it."""
+        return self.unit.replace("redis-server", "redis").replace("@", "-")
+
+    @property
     def folder(self) -> str:
         """What it keeps over a restart."""
         return "/var/lib/redis" if "@" not in self.unit else f"/var/lib/redis/{self.name}"
 
 
-QUEUE = Instance("queue", "redis-server", 6379, "noeviction")
-CACHE = Instance("cache", "redis-server@cache", 6380, "allkeys-lru")
-"""The second one by Debian's own unit for more instances."""
+INSTANCES = {
+    "broker": Instance("queue", "redis-server", 6379, "noeviction", "CELERY_BROKER_URL", "tasks"),
+    "cache": Instance("cache", "redis-server@cache", 6380, "allkeys-lru", "CACHE_URL", "cache"),
+    "data": Instance("data", "redis-server@data", 6381, "noeviction", "REDIS_URL", "data"),
+}
+"""By their jobs; all but the first by Debian's own unit for more instances. What is full of cache
+entries, or is cleared, can't take a task with it."""
+USUAL = ("broker", "cache")
+"""On a node that has the role by hand."""
 
 
-def _broker(node: Node, cluster: Cluster) -> dict[str, str]:
-    return {"CELERY_BROKER_URL": _url(QUEUE, node)}
+def jobs(node: Node, cluster: Cluster) -> tuple[str, ...]:
+    """What the inventory wants of this node."""
+    return cluster.services_on(node, "redis") or USUAL
 
 
-def _cache(node: Node, cluster: Cluster) -> dict[str, str]:
-    return {"CACHE_URL": _url(CACHE, node)}
-
-
-def _url(instance: Instance, node: Node) -> str:
-    password = secret("redis")
-    return f"redis://{instance.name}:{password}@{node.private}:{instance.port}/0"
-
-
-def _offer(job: str, instance: Instance, carries: str, variables: Variables) -> Offer:
-    return Offer(
-        job,
-        (str(instance.port),),
-        "Redis",
-        carries,
-        variables=variables,
-        data=("/var/lib/redis",),
-        sockets=("/run/redis",),
+def OFFERS(node: Node, cluster: Cluster) -> tuple[Offer, ...]:
+    """Each job at its own port."""
+    return tuple(
+        Offer(
+            job,
+            (str(each.port),),
+            "Redis",
+            each.carries,
+            variables=_told(each),
+            data=("/var/lib/redis",),
+            sockets=("/run/redis",),
+        )
+        for job, each in INSTANCES.items()
+        if job in jobs(node, cluster)
     )
 
 
-OFFERS = (_offer("broker", QUEUE, "tasks", _broker), _offer("cache", CACHE, "cache", _cache))
-"""Each at an instance of its own: what is full of cache entries, or is cleared, can't take a task
-with it."""
+def _told(instance: Instance) -> Variables:
+    def variables(node: Node, cluster: Cluster) -> dict[str, str]:
+        password = secret("redis")
+        url = f"redis://{instance.name}:{password}@{node.private}:{instance.port}/0"
+        return {instance.variable: url}
+
+    return variables
+
 
 # Redis has no checker. This lets it read the files and serve nobody: no port, no data, a
 # socket in a folder of its own. Once that is there, it has read and understood everything.
@@ -93,7 +111,7 @@ test -S socket; status=$?; kill $! 2>/dev/null; wait; rm -r "$folder"; exit $sta
 
 
 def redis(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
-    """The queue and the cache, so that neither takes the other's memory.
+    """An instance for each job, so that none takes another's memory.
 
     Each has a user for the application, which may do nothing to the server itself, and one
     for operators and reloads. Both survive a reboot.
@@ -109,12 +127,17 @@ def redis(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     script = template("redis/users.sh.j2", to="/usr/local/sbin/redis-users", mode="0755")
     yield admin
     yield script
-    for instance in (QUEUE, CACHE):
-        yield from _instance(instance, node, (admin, script))
+    wanted = jobs(node, cluster)
+    for job in wanted:
+        size = cluster.services[job].memory_mb if job in cluster.services else None
+        memory_mb = size or max(32, int(node.memory_mb * MEMORY_SHARE))
+        yield from _instance(INSTANCES[job], node, memory_mb, (admin, script))
+    if USUAL[0] not in wanted:  # the package's own instance, which would begin at the next boot
+        yield Service(INSTANCES[USUAL[0]].unit, enabled=False, running=False)
 
 
 def _instance(
-    instance: Instance, node: Node, common: tuple[Template, ...]
+    instance: Instance, node: Node, memory_mb: int, common: tuple[Template, ...]
 ) -> Iterator[Resource | Template]:
     drop_ins = f"/etc/systemd/system/{instance.unit}.service.d"
     yield Directory(drop_ins)
@@ -126,7 +149,7 @@ def _instance(
         to=instance.conf,
         group="redis",
         mode="0640",
-        memory_mb=max(32, int(node.memory_mb * MEMORY_SHARE)),
+        memory_mb=memory_mb,
         instance=instance,
     )
     # It may read its passwords and not write them.

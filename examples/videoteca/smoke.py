@@ -86,11 +86,11 @@ def a_video_is_made_and_plays(site):
     site.wait(
         MAKING,
         lambda: now()["state"] in ("ready", "failed"),
-        f"a video node to make video {number} (celery on the video nodes; redis on the central)",
+        f"a video node to make video {number} (celery on the video nodes; the broker)",
     )
     video = now()
     # Whatever they are called.
-    makers = {node.name for node in site.cluster.nodes if does(node, site.cluster, "worker")}
+    makers = {node.name for node in site.cluster.nodes if does(node, site.cluster, "encoding")}
     if video["state"] != "ready" or video["node_made"] not in makers:
         raise site.Failed(
             expected="state ready, made by a video node",

@@ -11,6 +11,7 @@ from nodriza.errors import ConnectionFailed, TargetError
 from nodriza.inventory import Cluster, Node
 from nodriza.inventory.edit import add_node, next_address, remove_node
 from nodriza.inventory.kinds import GROWING, KINDS
+from nodriza.inventory.places import place
 from nodriza.plan.offers import neighbours, servers
 from nodriza.plan.plan import Plan, Planned, plan_node
 from nodriza.resources import Absent, Command, Health, Mount, Service
@@ -52,6 +53,14 @@ def remove(
         raise TargetError(
             f"{node.name} is the {node.kind} node: the others are nothing without it",
             kept="nothing was changed",
+        )
+    placed = [name for name, each in cluster.services.items() if each.on == node.name]
+    if placed:
+        raise TargetError(
+            f"{node.name} does what others need: {', '.join(placed)}",
+            where=place(cluster.path, "services", placed[0]),
+            kept="nothing was changed",
+            do=f"services/{placed[0]}/on: another node, and fab provision",
         )
     drained = rotation.drain([node]) if node.serves else {}
     if not _goes_on(drained, node):

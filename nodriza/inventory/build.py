@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from nodriza.inventory.app import App
+from nodriza.inventory.kinds import KINDS, ONE
 from nodriza.inventory.model import Cluster, ClusterSettings, LabOverlay, Node, Sections
 from nodriza.inventory.roles import default_roles, merged_roles
 from nodriza.inventory.sections.app import Placement
 from nodriza.inventory.sections.kinds import KindSettings
 from nodriza.inventory.sections.nodes import NodeSettings
+from nodriza.inventory.sections.services import Service
 from nodriza.inventory.sections.share import Share
 from nodriza.inventory.sections.ssh import Ssh
+from nodriza.inventory.services import ENGINES, SERVICES, Placed, engines, on_each
 from nodriza.inventory.text import absolute
 from nodriza.inventory.tls import Tls
 from nodriza.inventory.yaml.partial import Written
@@ -32,7 +35,9 @@ def build(
     share = settings.share
     if overlay and overlay.share_engine:
         share = share.model_copy(update={"engine": overlay.share_engine})
-    merge = _Merge(settings, share, base, overlay)
+    nodes = [node for node in written if node.settings]
+    services = _services(settings, share, nodes)
+    merge = _Merge(settings, services, base, overlay)
     source = absolute(settings.app.source, base).resolve()
     return Cluster(
         name=settings.cluster,
@@ -47,10 +52,28 @@ def build(
         tls=_tls(settings, base),
         ssh=merge.ssh(settings.ssh),
         variables=settings.variables,
-        nodes=tuple(merge.node(node.name, node.settings) for node in written if node.settings),
+        services=services,
+        nodes=tuple(merge.node(node.name, node.settings) for node in nodes if node.settings),
         path=path.resolve(),
         lab_overlay=overlay,
     )
+
+
+def _services(
+    settings: ClusterSettings, share: Share, nodes: Iterable[Written]
+) -> dict[str, Placed]:
+    """Each with its engine and its node; what is not placed is on the central one."""
+    central = next(node.name for node in nodes if node.kind == ONE)
+    found = {}
+    for name, about in SERVICES.items():
+        said: Service | None = getattr(settings.services, name)
+        if said is None:
+            continue
+        engine = said.engine or about.engine or {"share": share.engine, **ENGINES}[name]
+        on = "" if about.everywhere else said.on or central
+        keys = tuple(sorted(said.model_fields_set))
+        found[name] = Placed(engine=engine, on=on, memory_mb=said.memory_mb, said=keys)
+    return found
 
 
 def _placement(settings: ClusterSettings, share: Share) -> Placement:
@@ -72,21 +95,34 @@ class _Merge:
     """Cluster, kind and node in one: the nearer to the node, the stronger."""
 
     def __init__(
-        self, settings: ClusterSettings, share: Share, base: Path, overlay: LabOverlay | None
+        self,
+        settings: ClusterSettings,
+        services: dict[str, Placed],
+        base: Path,
+        overlay: LabOverlay | None,
     ) -> None:
         self.settings = settings
-        self.share = share
+        self.share = services["share"].on
+        self.services = on_each(services)
+        self.engines = engines(services)
         self.base = base
         self.overlay = overlay
         self.count: Counter[str] = Counter()
         self.logins: dict[str, Ssh] = {}
+        self.defaults: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}
+        """By kind and services: most nodes are alike."""
 
     def node(self, name: str, node: NodeSettings) -> Node:
         """One node; the nodes of a kind are counted in the order they come."""
         kind: KindSettings = getattr(self.settings.kinds, node.kind)
         self.count[node.kind] += 1
         digits = re.search(r"[0-9]+$", name)
-        defaults = default_roles(node.kind, self.share.engine, self.settings.tls.mode)
+        variables = {**KINDS[node.kind].variables, **self.settings.variables}
+        services = self.services.get(name, ())
+        defaults = self.defaults.get((node.kind, services))
+        if defaults is None:
+            defaults = default_roles(node.kind, self.engines, services, self.settings.tls.mode)
+            self.defaults[node.kind, services] = defaults
         return Node(
             name=name,
             kind=node.kind,
@@ -96,8 +132,9 @@ class _Merge:
             memory_mb=node.memory_mb,
             cpus=node.cpus,
             ssh=self.login(name, node, kind),
-            variables={**self.settings.variables, **kind.variables, **node.variables},
+            variables={**variables, **kind.variables, **node.variables},
             roles=merged_roles(defaults, self.settings.roles, kind.roles, node.roles),
+            builds=name == self.share,
         )
 
     def login(self, name: str, node: NodeSettings, kind: KindSettings) -> Ssh:

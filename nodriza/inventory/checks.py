@@ -12,9 +12,11 @@ from nodriza.inventory.application import check_application
 from nodriza.inventory.disk import is_there, near_path
 from nodriza.inventory.kinds import KINDS, ONE
 from nodriza.inventory.names import is_node_name
-from nodriza.inventory.roles import DEFAULT, known_roles
-from nodriza.inventory.sections.kinds import Roles
+from nodriza.inventory.roles import DEFAULT, ONCE, known_roles, merged_roles
+from nodriza.inventory.sections.kinds import KindSettings, Roles
 from nodriza.inventory.sections.networks import Networks
+from nodriza.inventory.sections.nodes import NodeSettings
+from nodriza.inventory.sections.services import Services
 from nodriza.inventory.sections.ssh import Ssh
 from nodriza.inventory.targets import GROUPS
 from nodriza.inventory.text import absolute
@@ -35,6 +37,7 @@ def check_together(draft: Draft, inventory: Path, *, connects: bool = False) -> 
     _check_addresses(draft)
     _check_gateways(draft)
     _check_roles(draft, inventory)
+    _check_once(draft)
     check_variables(draft, inventory)
     check_application(draft, inventory)
     check_visitors(draft)
@@ -148,6 +151,34 @@ def _check_roles(draft: Draft, inventory: Path) -> None:
                 draft.document.complain(
                     (*path, "roles", index), f'there is no role "{role}"{near}', topic="role"
                 )
+
+
+def _check_once(draft: Draft) -> None:
+    """Celery has one clock, or each task is sent twice."""
+    at: dict[str, tuple[marks.Path, str]] = {}
+    central = next((node.name for node in draft.nodes if node.kind == ONE), "")
+    for role in ONCE:
+        service = getattr(draft.part(Services), role, None)
+        if service:
+            at[role] = (("services", role), service.on or central)
+    for node in draft.nodes:
+        levels = (
+            (("roles",), draft.everywhere.roles if draft.everywhere else None),
+            (("kinds", str(node.kind), "roles"), _roles(draft.kinds.get(str(node.kind)))),
+            ((*node.path, "roles"), _roles(node.settings)),
+        )
+        merged = merged_roles((), *(roles for _, roles in levels))
+        for role in {*ONCE}.intersection(merged):
+            path = next(path for path, roles in reversed(levels) if role in (roles or ()))
+            first, where = at.setdefault(role, (path, node.name))
+            if where != node.name:
+                line = draft.document.mark(first).line
+                words = f"there may be one {role} in a cluster, and line {line} has it already"
+                draft.document.complain(path, node.named(words), topic=role)
+
+
+def _roles(level: KindSettings | NodeSettings | None) -> Roles:
+    return level.roles if level else None
 
 
 def _check_keys(draft: Draft, inventory: Path) -> None:

@@ -5,10 +5,11 @@ A new kind is an entry, its word in ``Kind``, and its key in ``nodriza.inventory
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-Kind = Literal["central", "child", "video"]
+Kind = Literal["central", "child", "video", "worker", "service"]
 
 
 @dataclass(frozen=True)
@@ -16,11 +17,12 @@ class About:
     """What one kind is.
 
     ``words``: what it is called on the command line besides its name; ``every``: how all of its
-    nodes are called in a picture. ``roles``: what it is made of when nobody says otherwise, with
-    ``{share}`` for the engine of the share. ``serves``: it has visitors. ``one``: a cluster has
-    exactly one such node. ``builds``: releases are made there, and it has the folders of the
-    share. ``below``: in a picture it stands below the others, with all that it does for them.
-    ``grows``: ``fab node.add`` and ``fab node.remove`` know it.
+    nodes are called in a picture. ``roles``: what it is made of when nobody says otherwise, in the
+    words of ``nodriza.inventory.roles.ORDER``; those of its services come to them. ``variables``:
+    what it has when nobody says otherwise. ``serves``: it has visitors. ``one``: a cluster has
+    exactly one such node, and what no line of ``services`` places is done there. ``below``: in a
+    picture it stands below the others, with all that it does for them. ``grows``: ``fab node.add``
+    and ``fab node.remove`` know it.
     """
 
     does: str
@@ -29,32 +31,45 @@ class About:
     every: str = ""
     serves: bool = False
     one: bool = False
-    builds: bool = False
     below: bool = False
     grows: bool = True
+    variables: Mapping[str, Any] = field(default_factory=dict)
 
 
 KINDS: dict[str, About] = {
     "central": About(
-        "the share, the database, the broker; there is one.",
-        ("base", "firewall", "{share}_server", "mysql", "redis", "app", "certbot"),
+        "whatever services no other node has; there is one.",
+        ("base", "firewall"),
         one=True,
-        builds=True,
         below=True,
         grows=False,
     ),
     "child": About(
         "serves users.",
-        ("base", "firewall", "{share}_client", "app", "uwsgi", "tls", "nginx"),
+        ("base", "firewall", "{share}_client", "app", "{application}", "tls", "nginx"),
         words=("children", "server-n"),  # "the children, however many"
         every="all children",
         serves=True,
     ),
     "video": About(
         "makes videos.",
-        ("base", "firewall", "{share}_client", "app", "celery"),
+        ("base", "firewall", "{share}_client", "app", "ffmpeg", "celery"),
         words=("videos",),
         every="all video nodes",
+    ),
+    "worker": About(
+        "does Celery's tasks, without ffmpeg.",
+        ("base", "firewall", "{share}_client", "app", "celery"),
+        words=("workers",),
+        every="all workers",
+        variables={"celery_concurrency": 4},
+    ),
+    "service": About(
+        "only what `services` puts there.",
+        ("base", "firewall"),
+        words=("services",),
+        every="all service nodes",
+        below=True,
     ),
 }
 """In the order in which they are shown."""

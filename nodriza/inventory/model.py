@@ -25,10 +25,12 @@ from nodriza.inventory.sections.limits import Limits
 from nodriza.inventory.sections.networks import Networks
 from nodriza.inventory.sections.nodes import NodeSettings
 from nodriza.inventory.sections.rollout import Rollout
+from nodriza.inventory.sections.services import Services
 from nodriza.inventory.sections.share import Engine, Share
 from nodriza.inventory.sections.site import SiteNames
 from nodriza.inventory.sections.ssh import LogIn, Ssh
 from nodriza.inventory.sections.tls import TlsSettings
+from nodriza.inventory.services import Placed
 from nodriza.inventory.tls import Tls
 from nodriza.vault.token import OTHER, Secret
 
@@ -68,6 +70,9 @@ class ClusterSettings(Sections):
 
     cluster: text.ClusterName = Field(description="The cluster's name.")
     app: AppSettings = Field(description="The Django application.")
+    services: Services = Field(
+        default=Services(), description="Which program does a job, and on which node."
+    )
     tls: TlsSettings = Field(default=TlsSettings(), description="How the children speak HTTPS.")
     ssh: LogIn = Ssh()
     variables: Variables = Field(default={})
@@ -114,16 +119,13 @@ class Node(Model):
     ssh: Ssh
     variables: dict[str, Any]
     roles: tuple[str, ...]
+    builds: bool = False
+    """Whether releases are made there: where the share is."""
 
     @property
     def serves(self) -> bool:
         """Whether it has visitors."""
         return KINDS[self.kind].serves
-
-    @property
-    def builds(self) -> bool:
-        """Whether releases are made there."""
-        return KINDS[self.kind].builds
 
     @property
     def address(self) -> str:
@@ -146,6 +148,8 @@ class Cluster(Sections):
 
     name: str
     app: App
+    services: dict[str, Placed]
+    """By name, in the order of ``nodriza.inventory.services``; those that there are."""
     tls: Tls = Tls()
     ssh: Ssh
     variables: dict[str, Any]
@@ -181,6 +185,24 @@ class Cluster(Sections):
     def nodes_of(self, kind: str) -> tuple[Node, ...]:
         """All nodes of a kind."""
         return self._by_kind.get(kind, ())
+
+    def services_on(self, node: Node, engine: str) -> tuple[str, ...]:
+        """The services that a node does with this engine, as the inventory places them."""
+        return tuple(
+            name
+            for name, placed in self.services.items()
+            if placed.on == node.name and placed.engine == engine
+        )
+
+    def nodes_doing(self, service: str) -> tuple[Node, ...]:
+        """The nodes that do a service; those with the role of its engine, if it was given by
+        hand."""
+        placed = self.services.get(service)
+        if placed is None:
+            return ()
+        roles = {placed.engine, f"{placed.engine}_server"}
+        doing = tuple(node for node in self.nodes if roles.intersection(node.roles))
+        return tuple(node for node in doing if node.name == placed.on) or doing
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from nodriza.inventory.kinds import KINDS, Kind
-from nodriza.inventory.sections.share import Engine
+from nodriza.inventory.services import SERVICES
 
 DEFAULT = "default"
 """In a list of roles: the ones there would be without the list."""
@@ -18,10 +18,26 @@ ONLY_WITH = {"certbot": ("acme",), "tls": ("acme", "files")}
 """Roles that only some ways to a certificate need (``tls.mode``)."""
 
 
-def default_roles(kind: Kind, engine: Engine, tls: str = "none") -> tuple[str, ...]:
-    """What a node of a kind is made of when nobody says otherwise."""
-    roles = (role.format(share=engine) for role in KINDS[kind].roles)
-    return tuple(role for role in roles if tls in ONLY_WITH.get(role, (tls,)))
+ONCE = ("beat",)
+"""Roles that one node of a cluster may have."""
+ORDER = (
+    *("base", "firewall", "{share}_server", "{share}_client"),
+    *("{database}", "{broker}", "{cache}", "{data}"),
+    *("app", "ffmpeg", "celery", "{beat}", "certbot"),
+    *("{application}", "tls", "nginx"),
+)
+"""The roles of kinds and services as a node has them; in braces stands the engine of a service."""
+
+
+def default_roles(
+    kind: Kind, engines: Mapping[str, str], services: Iterable[str] = (), tls: str = "none"
+) -> tuple[str, ...]:
+    """What a node of a kind, which does these services, is made of when nobody says otherwise."""
+    wanted = {*KINDS[kind].roles, *(role for name in services for role in SERVICES[name].roles)}
+    if "{share}_server" in wanted:
+        wanted.discard("{share}_client")
+    roles = (role.format(**engines) for role in ORDER if role in wanted)
+    return tuple(dict.fromkeys(each for each in roles if tls in ONLY_WITH.get(each, (tls,))))
 
 
 def merged_roles(defaults: tuple[str, ...], *levels: Sequence[str] | None) -> tuple[str, ...]:

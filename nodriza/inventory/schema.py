@@ -14,6 +14,7 @@ from typing import Any
 from nodriza.inventory import names
 from nodriza.inventory.model import ClusterSettings
 from nodriza.inventory.ranges import ADDRESS, NUMBER
+from nodriza.inventory.sections.services import Service
 from nodriza.inventory.targets import GROUPS
 from nodriza.inventory.variables import KnownVariables
 
@@ -47,6 +48,9 @@ def schema() -> Schema:
     about = {name: model.pop("description") for name, model in models.items()}
     for model in models.values():
         _finish(model, about)
+    word = models["Service"]["properties"][Service.WORD]
+    for place in models["Services"]["properties"].values():
+        place["anyOf"].insert(0, {**word, "type": "string"})
     del models["KnownVariables"]
     for name in ("NodeSettings", "Ssh"):
         models[name + _SPREAD] = _spread(copy.deepcopy(models[name]))

@@ -9,8 +9,9 @@ from nodriza.errors import TargetError
 from nodriza.inventory import ranges
 from nodriza.inventory.kinds import WORDS
 from nodriza.inventory.model import Cluster, Node
+from nodriza.inventory.services import SERVICES
 
-GROUPS = ("all", *WORDS)
+GROUPS = ("all", *WORDS, *SERVICES)
 """Words that mean several nodes; no node may have such a name."""
 
 _SHOWN = 12
@@ -20,7 +21,7 @@ def resolve_target(cluster: Cluster, target: str) -> tuple[Node, ...]:
     """The nodes that ``target`` names, each once, in the order of the inventory.
 
     Words are separated by commas: names, ranges of names (``server-[2:5]``), kinds
-    in singular or plural, ``server-n`` (every child), ``all``. Nothing means all.
+    in singular or plural, ``server-n`` (every child), services, ``all``. Nothing means all.
     Raises ``TargetError`` for a word that names no node.
     """
     words = [word.strip() for word in target.split(",")] if target.strip() else ["all"]
@@ -41,6 +42,11 @@ def _names(cluster: Cluster, word: str) -> Iterator[str]:
                 do=_existing(cluster),
             )
         yield from nodes
+    elif word in SERVICES:
+        nodes = [node.name for node in cluster.nodes_doing(word)]
+        if not nodes:
+            raise _refusal(cluster, word, f'no node of the cluster "{cluster.name}" does that')
+        yield from nodes
     else:
         yield from _named(cluster, word)
 
@@ -54,7 +60,7 @@ def _named(cluster: Cluster, word: str) -> list[str]:
     missing = [name for name in names if name not in existing]
     if missing and names == [word]:
         raise _refusal(
-            cluster, word, "there is no such node or kind of node" + _near(cluster, word)
+            cluster, word, "there is no such node, kind of node or service" + _near(cluster, word)
         )
     if missing:
         shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
@@ -82,7 +88,7 @@ def _near(cluster: Cluster, word: str) -> str:
 
 def _existing(cluster: Cluster) -> str:
     kinds = {node.kind for node in cluster.nodes}
-    words = ["all", *(word for word, kind in WORDS.items() if kind in kinds)]
+    words = ["all", *(word for word, kind in WORDS.items() if kind in kinds), *cluster.services]
     names = [node.name for node in cluster.nodes]
     rest = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return f"choose from {', '.join(words)}; {', '.join(names[:_SHOWN])}{rest}"

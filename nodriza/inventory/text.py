@@ -272,6 +272,10 @@ Job = Annotated[
     str, Shape(r"[a-z][a-z0-9_]*", "must be a job that a role offers, such as database")
 ]
 """What a role offers to other nodes."""
+QueueName = Annotated[
+    str, Shape(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", "must be the name of a queue, such as mail")
+]
+"""One of Celery's queues; it stands in a line of sh."""
 BoxName = Annotated[
     str,
     Shape(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+", "must be a Vagrant box, such as debian/bookworm64"),

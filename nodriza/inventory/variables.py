@@ -55,9 +55,13 @@ class KnownVariables(BaseModel):
     )
     """base"""
     celery_concurrency: Annotated[int, whole(1, 1024)] = Field(
-        default=1, description="Tasks of a video node at once."
+        default=1, description="Celery's tasks at once. Default: 1, on a worker 4."
     )
     """celery, and mysql counts its connections with it"""
+    celery_queues: Annotated[tuple[text.QueueName, ...], text.Items] = Field(
+        default=(), description="The queues it takes tasks from, such as [mail, celery]."
+    )
+    """celery"""
     needs: Annotated[tuple[text.Job, ...], text.Items] = Field(
         default=(), description="Jobs of other nodes that it uses besides, such as [database]."
     )

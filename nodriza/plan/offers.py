@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nodriza.errors import RoleError
+from nodriza.inventory.places import place, place_of_node
 from nodriza.inventory.roles import known_roles
 from nodriza.inventory.yaml.pydantic_errors import did_you_mean
 from nodriza.plan.plan import as_role_error, role_names, where_said
@@ -98,6 +99,7 @@ class Links:
         self.users: dict[str, list[Node]] = {}
         for node in cluster.nodes:
             self._add(node)
+        self._check_placed()
         self._told: dict[str, dict[str, str]] = {}
 
     def _add(self, node: Node) -> None:
@@ -138,12 +140,36 @@ class Links:
         if len(servers) == 1:
             return servers[0]
         who = " and ".join(f"{role} on {node.name}" for node, role, _ in servers[:3])
+        said = job in self.cluster.services
+        on = place_of_node(self.cluster, servers[1][0], "roles") if servers else ""
         raise RoleError(
             f'{who} both offer "{job}"' if servers else f'no node offers "{job}"',
-            where=str(self.cluster.path),
+            where=on or place(self.cluster.path, *(("services", job) if said else ("nodes",))),
             kept="no host was touched",
             do=f"let one role of one node offer {job}",
         )
+
+    def _check_placed(self) -> None:
+        """Whatever the inventory places is done there; else ``RoleError`` with its line."""
+        for job, placed in self.cluster.services.items():
+            doing = [self.cluster.node(placed.on)] if placed.on else self.cluster.children[:1]
+            if not placed.said or not doing:
+                continue
+            node = doing[0]
+            if any(offer.job == job for _, offer in self.offers[node.name]):
+                continue
+            own = sorted({offer.job for r, offer in self.offers[node.name] if r == placed.engine})
+            why = (
+                f"the role {placed.engine} offers {', '.join(own)}"
+                if own
+                else (f"its roles are {', '.join(node.roles)}")
+            )
+            raise RoleError(
+                f'{node.name} is to do "{job}", and does not: {why}',
+                where=place(self.cluster.path, "services", job, placed.said[0]),
+                kept="no host was touched",
+                do=f'another engine, or "default" among the roles of {node.name}',
+            )
 
 
 _last: list[Links] = []
@@ -280,7 +306,9 @@ def _refuse_unmet(job: str, role: str, node: Node, cluster: Cluster) -> None:
     raise RoleError(
         f'{node.name} needs "{job}"{f" for its role {role}" if role else ""}, and no node offers'
         f" that{near}",
-        where=where_said(role, "NEEDS", cluster) if role else str(cluster.path),
+        where=where_said(role, "NEEDS", cluster)
+        if role
+        else place_of_node(cluster, node, "variables", "needs"),
         kept="no host was touched",
         do=f"give a node the role {' or '.join(could)}{outside}" if could else "",
     )

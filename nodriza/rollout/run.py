@@ -1,7 +1,7 @@
 """Plans to nodes, all at the same time; one result per node.
 
-``nodriza.rollout.turns`` says who may change: those that others need first (``nodriza.order``),
-then few at a time of the nodes that serve.
+``nodriza.rollout.turns`` says who may change: those that others need first
+(``nodriza.plan.order``), then few at a time of the nodes that serve.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from nodriza import alive, foreign
 from nodriza.ending import stopped_by_ctrl_c
 from nodriza.errors import ConnectionFailed, HostRefused, Interrupted, NodrizaError
-from nodriza.order import Before, in_order
+from nodriza.plan.order import Before, in_order
 from nodriza.plan.plan import Plan
 from nodriza.report.result import NodeResult
 from nodriza.report.words import at_work_on

@@ -16,7 +16,7 @@ from nodriza.report.result import NodeResult
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster
-    from nodriza.order import Before
+    from nodriza.plan.order import Before
 
 
 def refuse_bad_serial(serial: str) -> None:

@@ -56,6 +56,7 @@ LONG = {
     "test_own_roles.py",
     "test_reading.py",
     "test_rotation.py",
+    "test_services.py",
     "test_static.py",
     "test_strangers.py",
     "test_tasks.py",

@@ -47,3 +47,5 @@ class Kinds(Section):
     central: OfAKind = KindSettings()
     child: OfAKind = KindSettings()
     video: OfAKind = KindSettings()
+    worker: OfAKind = KindSettings()
+    service: OfAKind = KindSettings()

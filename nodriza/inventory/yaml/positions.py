@@ -202,7 +202,7 @@ class _Builder:
         message = "a key must be text without control characters"
         if not isinstance(node, yaml.ScalarNode):
             message = "a key must be text: write it in quotes"
-        elif node.tag != _TAG + "str" and node.value:
+        elif node.tag != _TAG + "str" and node.value and node.value not in _OURS:
             words = f"a key must be text: write it in quotes, {_quoted(node.value)}"
             self.document.unquoted.append(Problem(_mark(node), path, words))
             return str(node.value)
@@ -227,6 +227,10 @@ class _Builder:
         """Complain once about a value, and not again about what follows from it."""
         self.document.complain(path, message)
         self.document.spoiled.add(path)
+
+
+_OURS = ("on",)
+"""Keys of ours that YAML 1.1 takes for a truth value. YAML 1.2, which editors read, does not."""
 
 
 def _mark(node: yaml.Node) -> Mark:

@@ -96,14 +96,14 @@ FAULTS = (
     ),
     Fault(
         "of nodes that need each other the one that the others need comes last",
-        "nodriza/order.py:in_order",
+        "nodriza/plan/order.py:in_order",
         "most = max(",
         "most = min(",
         ("test_order.py",),
     ),
     Fault(
         "a job that several nodes do makes the others wait",
-        "nodriza/order.py:in_order",
+        "nodriza/plan/order.py:in_order",
         "if len(found) == 1",
         "if found",
         ("test_order.py",),

@@ -4,6 +4,34 @@ from tests.mutants.fault import Fault
 
 FAULTS = (
     Fault(
+        "a service is placed on a node that is not there",
+        "nodriza/inventory/sections/services.py:Services.check_with",
+        "elif service.on and service.on not in nodes:",
+        "elif False:",
+        ("inventory/test_services.py",),
+    ),
+    Fault(
+        "a service is placed whose engine no role is",
+        "nodriza/inventory/sections/services.py:Services.check_with",
+        'elif service.engine and not {service.engine, f"{service.engine}_server"} & {*roles}:',
+        "elif False:",
+        ("inventory/test_services.py",),
+    ),
+    Fault(
+        "a service is placed where nothing does it",
+        "nodriza/plan/offers.py:Links.__init__",
+        "self._check_placed()",
+        "pass",
+        ("test_services.py",),
+    ),
+    Fault(
+        "a service of the inventory is anywhere",
+        "nodriza/inventory/build.py:_services",
+        "said.on or central",
+        "central",
+        ("inventory/test_services.py",),
+    ),
+    Fault(
         "an inventory with mistakes is taken",
         "nodriza/inventory/load.py:load_cluster",
         "raise InventoryError(_lines(document, path))",

@@ -4,6 +4,13 @@ from tests.mutants.fault import Fault
 
 FAULTS = (
     Fault(
+        "Celery may have two clocks, and each task is sent twice",
+        "nodriza/inventory/checks.py:_check_once",
+        "if where != node.name:",
+        "if False:",
+        ("inventory/test_services.py",),
+    ),
+    Fault(
         "an inventory may have two central nodes",
         "nodriza/inventory/checks.py:_check_centrals",
         "for node in centrals[1:]:",

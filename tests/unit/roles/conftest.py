@@ -8,16 +8,15 @@ import pytest
 @pytest.fixture
 def gluster(three_node):
     """The same cluster with the share that needs no NFS in the kernel."""
-    from nodriza.inventory.roles import default_roles
+    from tests.unit.roles.test_tls import with_roles
 
     share = three_node.share.model_copy(update={"engine": "glusterfs"})
-    nodes = tuple(
-        node.model_copy(update={"roles": default_roles(node.kind, "glusterfs")})
-        for node in three_node.nodes
-    )
+    its = three_node.services["share"].model_copy(update={"engine": "glusterfs"})
+    services = {**three_node.services, "share": its}
+    nodes = with_roles(three_node, services)
     return type(three_node)(
         **{**{k: getattr(three_node, k) for k in type(three_node).model_fields}}
-        | {"share": share, "nodes": nodes}
+        | {"share": share, "services": services, "nodes": nodes}
     )
 
 

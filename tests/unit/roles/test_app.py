@@ -48,5 +48,6 @@ def test_central__change_of_address_reaches_the_children_in_the_same_run(three_n
 
 def test_video__without_celery_in_the_application_has_ffmpeg_only(three_node):
     app = three_node.app.model_copy(update={"celery": None})
-    items = list(role("celery")(three_node.nodes_of("video")[0], remake(three_node, app=app)))
-    assert items == [Package("ffmpeg")]
+    video, without = three_node.nodes_of("video")[0], remake(three_node, app=app)
+    assert list(role("celery")(video, without)) == []
+    assert list(role("ffmpeg")(video, without)) == [Package("ffmpeg")]

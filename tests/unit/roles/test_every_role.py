@@ -9,6 +9,7 @@ import jinja2.meta
 import pytest
 
 from nodriza.agent.transaction import FIELDS
+from nodriza.inventory.services import Placed
 from nodriza.plan.render import Template
 from nodriza.resources import Directory, File, Link, Service, Upload
 from nodriza.source.requirements import Requirements
@@ -66,7 +67,9 @@ def test_templates__are_in_the_folder_of_the_role_that_uses_them_and_none_is_lef
 ):
     used = set()
     fetched = with_tls(three_node, "acme", ca=ROOT / "setup.py")
-    for cluster in (three_node, gluster, fetched):
+    every = {name: Placed(engine="redis", on="server-1") for name in ("broker", "cache", "data")}
+    asked = remake(three_node, services={**three_node.services, **every})
+    for cluster in (three_node, gluster, fetched, asked):
         for node in cluster.nodes:
             for name in ROLES:
                 used |= sources(name, role(name)(node, cluster))

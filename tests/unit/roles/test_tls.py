@@ -15,6 +15,7 @@ from nodriza.change.certificate import refuse_bad_pair
 from nodriza.errors import InventoryError
 from nodriza.inventory import load_cluster
 from nodriza.inventory.roles import default_roles
+from nodriza.inventory.services import engines, on_each
 from nodriza.plan.plan import plan_node
 from nodriza.resources import Command, File, Service
 from nodriza.resources.command import parse_environment
@@ -74,13 +75,21 @@ def shop(three_node, tmp_path, monkeypatch):
     return make
 
 
+def with_roles(cluster, services, mode="none"):
+    """Its nodes, with the roles that they have by themselves."""
+    here, by_what = on_each(services), engines(services)
+    return tuple(
+        node.model_copy(
+            update={"roles": default_roles(node.kind, by_what, here.get(node.name, ()), mode)}
+        )
+        for node in cluster.nodes
+    )
+
+
 def with_tls(cluster, mode, **changes):
     """The cluster with another ``tls`` and the roles that go with it."""
     tls = cluster.tls.model_copy(update={"mode": mode, **changes})
-    nodes = tuple(
-        node.model_copy(update={"roles": default_roles(node.kind, cluster.share.engine, mode)})
-        for node in cluster.nodes
-    )
+    nodes = with_roles(cluster, cluster.services, mode)
     fields = {name: getattr(cluster, name) for name in type(cluster).model_fields}
     return type(cluster)(**fields | {"tls": tls, "nodes": nodes})
 
