@@ -46,7 +46,7 @@ SPLIT = """
 import json, sys, time
 began = time.perf_counter()
 from nodriza.inventory import load_cluster
-from nodriza.change.provision import plan_all
+from nodriza.plan.plan import plan_all
 imported = time.perf_counter()
 cluster = load_cluster(sys.argv[1])
 loaded = time.perf_counter()

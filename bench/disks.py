@@ -13,8 +13,8 @@ from pathlib import Path
 
 from bench.cluster import HOME, Bench, say, side_by_side
 from nodriza import lab
-from nodriza.change.provision import plan_all
 from nodriza.lab.containers import disk
+from nodriza.plan.plan import plan_all
 from nodriza.resources import Package
 
 BARE = HOME / "bare"

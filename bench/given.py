@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.cluster import HOME, VARIANTS, Bench
-from nodriza.change.provision import plan_all
 from nodriza.host.redact import Redactor
 from nodriza.inventory import load_cluster
+from nodriza.plan.plan import plan_all
 from nodriza.resources import File
 from nodriza.vault.store import Vault
 

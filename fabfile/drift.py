@@ -23,7 +23,7 @@ def drift(c: Context, target: Nodes = "", json: bool = False, junit: Report = ""
     """Compare every host with its plan: exit 0 as planned, 2 drift, 1 error."""
     from nodriza.errors import NodrizaError
     from nodriza.inventory import resolve_target
-    from nodriza.smoke.run import junit as as_junit
+    from nodriza.report.outcome import junit as as_junit
     from nodriza.watch import drift as engine
 
     try:

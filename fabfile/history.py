@@ -66,18 +66,20 @@ def rollback(
     wait: FromNought = 0,
 ) -> None:
     """Put the files of a run back as they were, and reload what depends on them."""
+    from nodriza.change.rollback import not_undone
+    from nodriza.change.rollback import rollback as roll_back
     from nodriza.inventory import resolve_target
     from nodriza.report import make_report
     from nodriza.rollout.run import exit_code
-    from nodriza.watch import history as engine
+    from nodriza.watch.history import read
 
     cluster = reachable_cluster(c, target)
     store, password = vault(cluster), sudo_password(c)
-    found = engine.read(cluster, resolve_target(cluster, target), sudo_password=password)
+    found = read(cluster, resolve_target(cluster, target), sudo_password=password)
     entry = found.find(run)
     again = f"{fab(c)} rollback:{{node}} --run {entry.id}"
     report = make_report("json" if json else "auto", diff=diff, again=again, redact=store.redact)
-    results = engine.rollback(
+    results = roll_back(
         cluster,
         found,
         entry,
@@ -90,7 +92,7 @@ def rollback(
         sudo_password=password,
     )
     if not json:
-        for line in engine.not_undone(entry):
+        for line in not_undone(entry):
             print(line)
         print(
             "the inventory still asks for what it asked for: the next provision brings it"

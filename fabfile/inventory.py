@@ -10,8 +10,8 @@ from .session import command, current_cluster
 @command(reads=True)
 def check(c: Context) -> None:
     """Say what the inventory makes, or everything that is wrong with it; no host is asked."""
-    from nodriza.change.provision import plan_all
     from nodriza.inventory.doubts import doubts
+    from nodriza.plan.plan import plan_all
     from nodriza.plan.summary import summary
 
     cluster = current_cluster(c, connects=True)

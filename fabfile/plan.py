@@ -16,8 +16,8 @@ def plan(c: Context, target: Nodes = "", json: bool = False) -> None:
     """Print what each node shall be, resource by resource; no host is asked."""
     import json as js
 
-    from nodriza.change.provision import plan_all
     from nodriza.inventory import resolve_target
+    from nodriza.plan.plan import plan_all
 
     cluster = current_cluster(c)
     plans = plan_all(cluster, resolve_target(cluster, target))
@@ -37,8 +37,8 @@ def plan(c: Context, target: Nodes = "", json: bool = False) -> None:
 @command(subject="target", help={"output": "the folder to write to"})
 def render(c: Context, target: Nodes = "", output: Folder = "rendered") -> None:
     """Write every file of every node to a folder, secrets as tokens; no host is asked."""
-    from nodriza.change.provision import plan_all
     from nodriza.inventory import resolve_target
+    from nodriza.plan.plan import plan_all
     from nodriza.resources import File
 
     cluster = current_cluster(c)

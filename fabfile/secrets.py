@@ -33,9 +33,9 @@ def show(c: Context, name: SecretName = "") -> None:
 @command(interactive=True, edits=True)
 def edit(c: Context) -> None:
     """Edit all secrets in your $EDITOR."""
-    from nodriza.change.provision import plan_all
+    from nodriza.plan.plan import plan_all
+    from nodriza.plan.secret_uses import refuse_unfit
     from nodriza.vault.edit import edit as in_editor
-    from nodriza.vault.value import refuse_unfit
 
     # An editor that has no terminal writes the file to whatever reads us.
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -56,8 +56,8 @@ def set_(c: Context, name: SecretName) -> None:
     """Take over a secret's value from elsewhere: asked for, or read from stdin."""
     import getpass
 
-    from nodriza.change.provision import plan_all
-    from nodriza.vault.value import refuse_unfit
+    from nodriza.plan.plan import plan_all
+    from nodriza.plan.secret_uses import refuse_unfit
 
     cluster = current_cluster(c)
     # More than one line: a key, or a file of them.
@@ -74,8 +74,8 @@ def set_(c: Context, name: SecretName) -> None:
 @command(subject="name", edits=True, help={"name": "the secret's name"})
 def remove(c: Context, name: SecretName) -> None:
     """Forget a secret that no node uses."""
-    from nodriza.change.provision import plan_all
     from nodriza.errors import SecretError
+    from nodriza.plan.plan import plan_all
     from nodriza.vault.rotating import Rotating
 
     cluster = current_cluster(c)
@@ -93,8 +93,8 @@ def remove(c: Context, name: SecretName) -> None:
 
 def _users(plans: Sequence[Plan], name: str) -> list[str]:
     """The nodes that have a secret, and in how many places."""
-    from nodriza.report.words import count
-    from nodriza.vault.value import uses
+    from nodriza.plan.secret_uses import uses
+    from nodriza.wording import count
 
     places: dict[str, set[str]] = {}
     for use in uses(plans):

@@ -138,8 +138,8 @@ def logs(
     import sys
     import time
 
-    from nodriza.change.provision import plan_all
     from nodriza.inventory import resolve_target
+    from nodriza.plan.plan import plan_all
     from nodriza.report.clean import Output
     from nodriza.watch import logs as engine
 

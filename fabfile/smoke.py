@@ -20,12 +20,13 @@ from .session import command, reachable_cluster
 )
 def smoke(c: Context, junit: Report = "", reboot: bool = False) -> None:
     """Check from outside that the cluster does what it is for; exit 1 if it does not."""
+    from nodriza.report.outcome import junit as junit_xml
     from nodriza.smoke import run
 
     cluster = reachable_cluster(c)
     outcomes = run.smoke(cluster, lambda outcome: say(str(outcome)), reboot=reboot)
     if junit:
-        Path(junit).write_bytes(run.junit(outcomes, f"smoke.{cluster.name}"))
+        Path(junit).write_bytes(junit_xml(outcomes, f"smoke.{cluster.name}"))
     failed = sum(bool(outcome.failed) for outcome in outcomes)
     say(f"{len(outcomes) - failed} passed, {failed} failed")
     if failed:

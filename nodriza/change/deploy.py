@@ -13,9 +13,10 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 from nodriza.change.drivers import refuse_unspoken
-from nodriza.change.switch import Switch, followers
+from nodriza.change.switch import Switch
 from nodriza.plan.plan import Plan, declared, make_plan, plan_node
 from nodriza.plan.render import Renderer
+from nodriza.release.plan import followers
 from nodriza.release.record import question
 from nodriza.release.release import Release, source_name
 from nodriza.release.variables import environment_files, tried_with

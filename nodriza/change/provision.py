@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nodriza.change.drain import newcomers
 from nodriza.change.switch import Stragglers
 from nodriza.plan.offers import does
-from nodriza.plan.plan import Plan, plan_node
-from nodriza.plan.render import Renderer
+from nodriza.plan.plan import Plan, plan_all
 from nodriza.release.record import question
 from nodriza.release.variables import tried_first
 from nodriza.rollout.run import Run, roll_out
@@ -20,12 +19,6 @@ if TYPE_CHECKING:
     from nodriza.report import Report
     from nodriza.report.result import NodeResult
     from nodriza.vault.store import Vault
-
-
-def plan_all(cluster: Cluster, nodes: Sequence[Node]) -> list[Plan]:
-    """One plan a node; no host in reach is needed."""
-    renderer = Renderer.of(cluster)
-    return [plan_node(node, cluster, renderer) for node in nodes]
 
 
 def provision(

@@ -26,10 +26,11 @@ from typing import TYPE_CHECKING
 
 from nodriza.errors import HostRefused, SecretError
 from nodriza.plan.plan import plan_node
+from nodriza.plan.secret_uses import refuse_unfit
 from nodriza.vault.rotating import Rotating
 from nodriza.vault.store import Values, Vault, made_up
 from nodriza.vault.token import OTHER
-from nodriza.vault.value import NEXT, OLD, refuse_unfit
+from nodriza.vault.value import NEXT, OLD
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster

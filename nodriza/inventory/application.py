@@ -10,9 +10,9 @@ from nodriza.inventory.sections.app import AppSettings
 from nodriza.inventory.text import absolute
 from nodriza.inventory.yaml.partial import Draft
 from nodriza.inventory.yaml.positions import Document
-from nodriza.inventory.yaml.pydantic_errors import did_you_mean
-from nodriza.repository.drivers import named_in
+from nodriza.source.drivers import named_in
 from nodriza.source.requirements import LOCAL, ORDER, first, instead, kind_of
+from nodriza.wording import did_you_mean
 
 
 def check_application(draft: Draft, inventory: Path) -> None:

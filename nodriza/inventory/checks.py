@@ -24,7 +24,7 @@ from nodriza.inventory.variables import check_variables
 from nodriza.inventory.visitors import check_visitors
 from nodriza.inventory.yaml import positions as marks
 from nodriza.inventory.yaml.partial import Draft, Written
-from nodriza.inventory.yaml.pydantic_errors import did_you_mean
+from nodriza.wording import did_you_mean
 
 
 def check_together(draft: Draft, inventory: Path, *, connects: bool = False) -> None:

@@ -18,8 +18,8 @@ from nodriza.inventory.model import Cluster, LabOverlay
 from nodriza.inventory.yaml.partial import Draft, read_draft
 from nodriza.inventory.yaml.positions import Document, Problem, read_marked
 from nodriza.inventory.yaml.positions import Path as Keys
-from nodriza.inventory.yaml.pydantic_errors import did_you_mean
 from nodriza.vault.rotating import Rotating
+from nodriza.wording import did_you_mean
 
 MAX_BYTES = 2_000_000
 """Ten thousand nodes, each written out, are one."""

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from nodriza.errors import RoleError
 from nodriza.inventory.places import place, place_of_node
 from nodriza.inventory.roles import known_roles
-from nodriza.inventory.yaml.pydantic_errors import did_you_mean
 from nodriza.plan.plan import as_role_error, role_names, where_said
+from nodriza.wording import did_you_mean
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node

@@ -13,7 +13,7 @@ import os
 import runpy
 import stat
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -259,3 +259,9 @@ def _refuse_unknown_references(
                         where=planned.origin,
                         kept="no host was touched",
                     )
+
+
+def plan_all(cluster: Cluster, nodes: Sequence[Node]) -> list[Plan]:
+    """One plan a node; no host in reach is needed."""
+    renderer = Renderer.of(cluster)
+    return [plan_node(node, cluster, renderer) for node in nodes]

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from nodriza.errors import TargetError
 from nodriza.plan.plan import Plan
 from nodriza.release.release import VENV, Release
-from nodriza.report.words import count
 from nodriza.rollout.query import ask
+from nodriza.wording import count
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster

@@ -11,8 +11,9 @@ from typing import Any
 from nodriza.errors import NodrizaError
 from nodriza.foreign import MARK
 from nodriza.report.result import NodeResult
-from nodriza.report.words import count, duration
+from nodriza.report.words import duration
 from nodriza.ssh.events import Resource
+from nodriza.wording import count
 
 StyledLine = list[tuple[str, str]]
 Restored = dict[tuple[str, str], list[str]]

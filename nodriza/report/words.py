@@ -110,11 +110,6 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def count(number: int, noun: str) -> str:
-    """1 node, 2 nodes."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def outcome(result: NodeResult, check: bool) -> str:
     """A node's result in a few words."""
     if result.error is not None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from nodriza.repository import drivers
+from nodriza.source import drivers
 from nodriza.source.requirements import POETRY, PYPROJECT, UV_LOCK
 
 SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE["'],\s*["']([\w.]+)["']""")

@@ -8,9 +8,9 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, List, Optional, Sequence, Tuple
 
-from nodriza.agent import inside
 from nodriza.host import transient
 from nodriza.host.host import Result
+from nodriza.resources import inside
 from nodriza.resources.base import Resource, State
 from nodriza.resources.command import parse_environment
 

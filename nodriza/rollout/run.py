@@ -23,6 +23,7 @@ from nodriza.ending import stopped_by_ctrl_c
 from nodriza.errors import ConnectionFailed, HostRefused, Interrupted, NodrizaError
 from nodriza.plan.order import Before, in_order
 from nodriza.plan.plan import Plan
+from nodriza.plan.secret_uses import refuse_unfit
 from nodriza.report.result import NodeResult
 from nodriza.report.words import at_work_on
 from nodriza.rollout.revision import revision
@@ -31,16 +32,14 @@ from nodriza.rollout.turns import Turns
 from nodriza.ssh import events
 from nodriza.ssh.channel import exchange
 from nodriza.ssh.client import Connection
-from nodriza.ssh.connection import Connections
+from nodriza.ssh.connection import PARALLEL, Connections
 from nodriza.ssh.events import Event
-from nodriza.vault.value import refuse_unfit
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster
     from nodriza.report import Report
     from nodriza.source.tree import Source
 
-PARALLEL = 32
 STOPPED = 0.2
 """Seconds until a Ctrl-C is told of, where no host says anything."""
 CLOCKS_MAY_DIFFER = 60  # seconds

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import time
-import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nodriza import alive, foreign
 from nodriza.ending import in_order
 from nodriza.errors import SmokeError
+from nodriza.report.outcome import Outcome
 from nodriza.smoke.checks import (
     CHECKS,
     Check,
@@ -25,23 +25,6 @@ from nodriza.smoke.site import MOST, Failed, Site
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a check said. ``failed`` and ``error`` are empty when all is well."""
-
-    sentence: str
-    seconds: float
-    failed: str = ""
-    look: str = ""
-
-    def __str__(self) -> str:
-        head = f"{'FAIL' if self.failed else 'ok':<4} {self.sentence} ({self.seconds:.1f} s)"
-        lines = [head, *(f"       {line}" for line in self.failed.splitlines())]
-        if self.look:
-            lines.append(f"       look at: {self.look}")
-        return "\n".join(lines)
 
 
 @dataclass(frozen=True)
@@ -105,29 +88,6 @@ def run_checks(site: Site, checks: Iterable[Check]) -> Iterator[Outcome]:
             failed = f"the check could not be made: {type(error).__name__}: {words}"
         site.patient = site.patient and not failed
         yield Outcome(sentence, time.monotonic() - began, failed, look)
-
-
-def junit(outcomes: Iterable[Outcome], name: str) -> bytes:
-    """The outcomes as JUnit XML, the form that CI servers read."""
-    outcomes = list(outcomes)
-    suite = ET.Element(
-        "testsuite",
-        name=name,
-        tests=str(len(outcomes)),
-        failures=str(sum(bool(outcome.failed) for outcome in outcomes)),
-    )
-    for outcome in outcomes:
-        case = ET.SubElement(
-            suite,
-            "testcase",
-            classname=name,
-            name=outcome.sentence,
-            time=f"{outcome.seconds:.3f}",
-        )
-        if outcome.failed:
-            failure = ET.SubElement(case, "failure", message=outcome.failed.splitlines()[0])
-            failure.text = f"{outcome.failed}\nlook at: {outcome.look}"
-    return bytes(ET.tostring(suite, encoding="utf-8", xml_declaration=True))
 
 
 def _application(cluster: Cluster) -> Any:

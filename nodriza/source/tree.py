@@ -19,10 +19,10 @@ from pathlib import Path, PurePosixPath
 
 from nodriza import alive
 from nodriza.errors import SourceError
-from nodriza.report.words import count
 from nodriza.source import git
 from nodriza.source.git import EXECUTABLE, FILE, LINK, Entry
 from nodriza.source.spool import PIECE, Spool
+from nodriza.wording import count
 
 NEVER = frozenset({".git", "__pycache__", "node_modules", ".pytest_cache", ".mypy_cache"})
 """Folders that can be made again, and are no source."""

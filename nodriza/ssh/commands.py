@@ -21,10 +21,9 @@ import paramiko
 
 from nodriza import alive, foreign
 from nodriza.errors import ConnectionFailed, NodrizaError
-from nodriza.rollout.run import PARALLEL
 from nodriza.ssh.channel import begin, ends_within, sudo_words, text_lines
 from nodriza.ssh.client import Connection
-from nodriza.ssh.connection import connect
+from nodriza.ssh.connection import PARALLEL, connect
 from nodriza.ssh.login_shell import in_sh
 
 if TYPE_CHECKING:

@@ -239,3 +239,6 @@ def _words(error: BaseException) -> str:
     if isinstance(error, paramiko.ChannelException):
         return foreign.line(str(error.text))
     return foreign.reason(error)
+
+
+PARALLEL = 32

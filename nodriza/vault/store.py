@@ -23,12 +23,12 @@ from pyrage import DecryptError, decrypt, encrypt, x25519
 from nodriza.errors import SecretError, UnknownSecret
 from nodriza.files import exclusively, write_whole
 from nodriza.host.redact import Hidden
-from nodriza.inventory.yaml.pydantic_errors import did_you_mean
 from nodriza.vault.key import Key, default_key_path
 from nodriza.vault.pem import private_key
 from nodriza.vault.readers import Difference, Reader, Recipients, by_key, own, unread
 from nodriza.vault.token import OTHER
 from nodriza.vault.value import NEXT, OLD, refuse_bad
+from nodriza.wording import did_you_mean
 
 Values = dict[str, str]
 

@@ -8,15 +8,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nodriza.change.provision import plan_all
-from nodriza.change.switch import as_recorded
-from nodriza.plan.plan import Plan
+from nodriza.plan.plan import Plan, plan_all
 from nodriza.plan.render import Renderer
+from nodriza.release.plan import as_recorded
 from nodriza.release.record import of as of_facts
 from nodriza.release.record import question
+from nodriza.report.outcome import Outcome
 from nodriza.report.words import details
 from nodriza.rollout.query import ask
-from nodriza.smoke.run import Outcome
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from nodriza.errors import TargetError
 from nodriza.host.host import PATH
-from nodriza.inventory.yaml.pydantic_errors import did_you_mean
 from nodriza.plan.plan import Plan
 from nodriza.resources import Service
 from nodriza.rollout.run import patience
 from nodriza.ssh.commands import Everywhere
 from nodriza.watch.log_entries import Entry, Reader
+from nodriza.wording import did_you_mean
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster

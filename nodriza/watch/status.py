@@ -17,8 +17,8 @@ from rich.text import Text
 
 from nodriza.errors import Interrupted
 from nodriza.release.release import Release
-from nodriza.report.words import count
 from nodriza.watch.health import CLOCK, certificates, drained, healthy, lag, look, wrong
+from nodriza.wording import count
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 
 import jinja2
 
-from nodriza.change.provision import plan_all
 from nodriza.inventory.kinds import KINDS
 from nodriza.plan.offers import links
-from nodriza.plan.plan import role_names
+from nodriza.plan.plan import plan_all, role_names
 from nodriza.resources import Peers
 from nodriza.watch.text_width import cut
 

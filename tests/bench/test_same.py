@@ -7,8 +7,8 @@ import yaml
 
 from bench.cluster import inventory
 from bench.same import Thing, of_ansible, of_plan, of_pyinfra
-from nodriza.change.provision import plan_all
 from nodriza.inventory import load_cluster
+from nodriza.plan.plan import plan_all
 
 
 @pytest.fixture

@@ -171,8 +171,8 @@ def test_firewalls_of_the_nfs_cluster__are_accepted_by_nft(
 def test_mount__is_accepted_by_findmnt_and_by_systemds_generator(
     nfs_machine: Project, rendered: Path
 ) -> None:
-    from nodriza.change.provision import plan_all
     from nodriza.inventory import load_cluster
+    from nodriza.plan.plan import plan_all
     from nodriza.resources import Mount
 
     cluster = load_cluster(nfs_machine.inventory.with_name("with-nfs.yml"))

@@ -13,9 +13,9 @@ import pytest
 
 import nodriza.role
 from nodriza import resources
-from nodriza.change.switch import followers
 from nodriza.inventory import load_cluster
 from nodriza.plan.plan import plan_node
+from nodriza.release.plan import followers
 from tests.pages import blocks
 from tests.unit.conftest import ROOT
 

@@ -6,8 +6,8 @@ import json
 import xml.etree.ElementTree as ET
 
 from nodriza.errors import ConnectionFailed
+from nodriza.report.outcome import junit
 from nodriza.report.result import NodeResult
-from nodriza.smoke.run import junit
 from nodriza.watch import drift as engine
 
 OK = {"event": "resource", "id": "service:nginx", "status": "ok", "gap": {}, "words": ""}

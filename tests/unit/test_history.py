@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from nodriza.change import rollback
 from nodriza.errors import ConnectionFailed, HostRefused, TargetError
 from nodriza.host.line import EventStream
 from nodriza.host.redact import HIDDEN, Redactor
@@ -96,7 +97,7 @@ def test_run_that_is_not_found__may_be_on_the_nodes_that_did_not_answer():
 
 def refusal(found: engine.History, word: str, **options) -> HostRefused | TargetError:
     with pytest.raises((HostRefused, TargetError)) as error:
-        engine.rollback(None, found, found.find(word), None, None, **options)
+        rollback.rollback(None, found, found.find(word), None, None, **options)
     assert "nothing was changed" in error.value.kept
     return error.value
 
@@ -117,8 +118,8 @@ def test_rollback__is_refused_when_a_later_run_replaced_the_same_file_on_the_sam
 def test_rollback__may_be_asked_for_again():
     back = record("2-b", "/a", what="rollback --run 1-a")
     found = history(node("server-1", back, record("1-a", "/a")))
-    assert engine.later_runs(found, found.find("1-a")) == []
-    assert engine.later_runs(found, found.find("2-b")) == []
+    assert rollback.later_runs(found, found.find("1-a")) == []
+    assert rollback.later_runs(found, found.find("2-b")) == []
 
 
 def test_rollback_of_a_deploy__says_what_to_type():
@@ -147,7 +148,7 @@ def test_what_is_no_file__is_said_not_to_be_undone():
     gone = {"status": "changed", "gap": {"left": [True, False]}, "words": ""}
     changes |= {"service:old": gone, "file:/old": gone}
     found = history(node("server-1", record("1-a", "/a", resources=changes)))
-    (line,) = engine.not_undone(found.entries[0])
+    (line,) = rollback.not_undone(found.entries[0])
     assert line == (
         "server-1: not undone: 3 resources of other kinds: package:nginx, databaseuser:a@b,"
         " service:old"

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from nodriza.change.provision import plan_all
 from nodriza.inventory import Cluster, load_cluster
 from nodriza.inventory.schema import as_json
+from nodriza.plan.plan import plan_all
 from nodriza.repository.source import read_source
 from tests.unit.conftest import ROOT
 

@@ -6,12 +6,11 @@ import re
 
 import pytest
 
-from nodriza.change.provision import plan_all
 from nodriza.errors import RoleError, TemplateError
 from nodriza.inventory import load_cluster
 from nodriza.plan import hidden
 from nodriza.plan.offers import doors, links, server, servers, told, users
-from nodriza.plan.plan import declared
+from nodriza.plan.plan import declared, plan_all
 from nodriza.release.release import Release
 from nodriza.resources import File, Health, Package, Peers
 from nodriza.smoke import Site

@@ -34,7 +34,7 @@ STATUS = """
 from pathlib import Path
 from fabfile.output import prepare
 prepare()
-from nodriza import status
+from nodriza.watch import status
 from nodriza.errors import ConnectionFailed
 from nodriza.inventory import load_cluster
 from nodriza.report.result import NodeResult

@@ -8,9 +8,10 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from nodriza.report.outcome import junit
 from nodriza.smoke import Failed, run_checks, smoke
 from nodriza.smoke.checks import CHECKS
-from nodriza.smoke.run import all_checks, junit
+from nodriza.smoke.run import all_checks
 from nodriza.smoke.site import Response, Site
 
 

@@ -7,10 +7,11 @@ import dataclasses
 import pytest
 
 from nodriza.change.deploy import build_plan
-from nodriza.change.switch import Stragglers, Switch, as_recorded, followers
+from nodriza.change.switch import Stragglers, Switch
 from nodriza.errors import ConnectionFailed, HostRefused, Interrupted
 from nodriza.plan.plan import Plan, Planned
 from nodriza.plan.render import Renderer
+from nodriza.release.plan import as_recorded, followers
 from nodriza.release.record import of, question
 from nodriza.release.release import Release
 from nodriza.report.result import NodeResult

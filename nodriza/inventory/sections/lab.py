@@ -9,7 +9,7 @@ from pydantic import Field
 
 from nodriza.inventory import text
 from nodriza.inventory.base import Section
-from nodriza.inventory.yaml.pydantic_errors import did_you_mean
+from nodriza.wording import did_you_mean
 
 if TYPE_CHECKING:
     from nodriza.inventory.yaml.partial import Draft

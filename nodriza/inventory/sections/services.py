@@ -11,7 +11,7 @@ from nodriza.inventory import names, text
 from nodriza.inventory.base import Section, whole
 from nodriza.inventory.services import SERVICES
 from nodriza.inventory.shape import Shape
-from nodriza.inventory.yaml.pydantic_errors import did_you_mean
+from nodriza.wording import did_you_mean
 
 if TYPE_CHECKING:
     from nodriza.inventory.yaml.partial import Draft

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from nodriza.inventory.yaml.positions import Document, Path
+from nodriza.wording import did_you_mean
 
 _WORDS = {
     "string_type": "must be text{got}",
@@ -66,15 +66,6 @@ def unknown_key(key: str, known: Mapping[str, Any]) -> str:
     """That a key does not exist, and which do."""
     near = did_you_mean(key, known)
     return f"unknown key{near or '; known here: ' + ', '.join(known)}"
-
-
-def did_you_mean(word: str, known: Iterable[str], *, many: int = 1) -> str:
-    """``, did you mean "…"?``, or nothing when nothing is near."""
-    by_lower = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.lower()[:64], by_lower, n=many, cutoff=0.6)
-    if not near:
-        return ""
-    return ", did you mean " + " or ".join(f'"{by_lower[name]}"' for name in near) + "?"
 
 
 def shown(value: Any) -> str:

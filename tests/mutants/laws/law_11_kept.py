@@ -148,7 +148,7 @@ FAULTS = (
     ),
     Fault(
         "the old release goes before its workers",
-        "nodriza/change/switch.py:_place",
+        "nodriza/release/plan.py:_place",
         "return isinstance(item[0], OldReleases) +",
         "return",
         ("test_switch.py",),

@@ -8,7 +8,7 @@ from tests.mutants.fault import Fault
 FAULTS = (
     Fault(
         "the services are not told of a release",
-        "nodriza/change/switch.py:followers",
+        "nodriza/release/plan.py:followers",
         "(kept(it.reload_on) or kept(it.restart_on))",
         "kept(it.restart_on)",
         ("test_switch.py",),
@@ -43,7 +43,7 @@ FAULTS = (
     ),
     Fault(
         "processes go on with an environment that somebody had changed",
-        "nodriza/change/switch.py:release_plan",
+        "nodriza/release/plan.py:release_plan",
         "isinstance(item, (Copy, Environment, File))",
         "isinstance(item, (Copy, File))",
         ("test_switch.py",),
@@ -162,7 +162,7 @@ FAULTS = (
     ),
     Fault(
         "workers go on with a copy that somebody has changed",
-        "nodriza/change/switch.py:release_plan",
+        "nodriza/release/plan.py:release_plan",
         "copies if to.id == there.current else ()",
         "()",
         ("test_switch.py",),
@@ -240,7 +240,7 @@ FAULTS = (
     ),
     Fault(
         "who follows the variables alone is left out of a deploy",
-        "nodriza/change/switch.py:followers",
+        "nodriza/release/plan.py:followers",
         "(kept(it.reload_on) or kept(it.restart_on))",
         "link in {*it.reload_on, *it.restart_on}",
         ("test_switch.py",),

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from nodriza.change.drain import out_of_rotation
-from nodriza.change.provision import plan_all
 from nodriza.inventory import Cluster
+from nodriza.plan.plan import plan_all
 from nodriza.release import record as releases
 from nodriza.report import make_report
 from nodriza.rollout.run import Run, roll_out
