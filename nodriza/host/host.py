@@ -103,6 +103,8 @@ class Host:
         """Ids of the ``Trial``s of this run that what serves has passed."""
         self.working: "Dict[str, set[str]]" = {}
         """Folders, and where in them processes were when ``OldReleases`` took the rest away."""
+        self.pythons: Dict[Tuple[str, int, int], str] = {}
+        """Which version each program is, by its path, inode and time of modification."""
         self.fetch: Fetch = _nobody_sends
         """Asks the controller for parts of a source (``nodriza.host.line``)."""
 

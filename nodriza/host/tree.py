@@ -8,6 +8,7 @@ import os
 import stat
 import time
 from contextlib import contextmanager
+from operator import attrgetter
 from typing import TYPE_CHECKING, BinaryIO, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from nodriza.host import stamps
@@ -106,12 +107,9 @@ def content(
     root = host.at(path)
     if not os.path.isdir(root) or os.path.islink(root):
         return None
-    found = hashlib.sha256()
     reading = _Reading(known or {})
-    for name, kind, what in reading.walk(os.fsencode(root), b""):
-        for part in (name, kind, what):
-            found.update(b"%d:%s" % (len(part), part))
-    return Content(found.hexdigest(), reading.files)
+    reading.walk(os.fsencode(root), b"")
+    return Content(reading.found.hexdigest(), reading.files)
 
 
 def extent(host: Host, path: str) -> Tuple[int, int]:
@@ -186,20 +184,26 @@ class _Reading:
     def __init__(self, known: Dict[str, stamps.Stamp]) -> None:
         self.known = known
         self.files: Dict[str, stamps.Stamp] = {}
+        self.found = hashlib.sha256()
         self._began = time.time_ns()
 
-    def walk(self, root: bytes, inside: bytes) -> Iterator[Tuple[bytes, bytes, bytes]]:
-        with os.scandir(os.path.join(root, inside)) as entries:
-            ordered = sorted(entries, key=lambda entry: entry.name)
+    def walk(self, folder: bytes, inside: bytes) -> None:
+        """``inside``: what comes before the names in ``folder``, the tree being the beginning."""
+        with os.scandir(folder) as entries:
+            ordered = sorted(entries, key=attrgetter("name"))
         for entry in ordered:
-            name = os.path.join(inside, entry.name)
+            name = inside + entry.name
             if entry.is_symlink():
-                yield name, b"link", os.readlink(entry.path)
+                self._add(name, b"link", os.readlink(entry.path))
             elif entry.is_dir():
-                yield name, b"folder", b""
-                yield from self.walk(root, name)
+                self._add(name, b"folder", b"")
+                self.walk(entry.path, name + b"/")
             else:
-                yield name, *self._file(entry, os.fsdecode(name))
+                self._add(name, *self._file(entry, os.fsdecode(name)))
+
+    def _add(self, name: bytes, kind: bytes, what: bytes) -> None:
+        sizes = len(name), len(kind), len(what)
+        self.found.update(b"%d:%s%d:%s%d:%s" % (sizes[0], name, sizes[1], kind, sizes[2], what))
 
     def _file(self, entry: os.DirEntry[bytes], name: str) -> Tuple[bytes, bytes]:
         before = self.known.get(name)

@@ -271,7 +271,21 @@ def made_for(host: Host, path: str) -> str:
 
 
 def tag(host: Host, python: str) -> str:
-    """Which Python it is, up to the minor version: "cpython-311". Empty: there is none."""
+    """Which Python it is, up to the minor version: "cpython-311". Empty: there is none.
+
+    The same file is asked once a run.
+    """
+    try:
+        seen = os.stat(python)
+    except OSError:  # a name that is looked for in PATH, or none
+        return _asked(host, python)
+    known = python, seen.st_ino, seen.st_mtime_ns
+    if known not in host.pythons:
+        host.pythons[known] = _asked(host, python)
+    return host.pythons[known]
+
+
+def _asked(host: Host, python: str) -> str:
     code = "import sys; print(sys.implementation.cache_tag)"
     result = host.run([python, "-c", code], check=False)
     return "" if result.exit else result.out.strip()
