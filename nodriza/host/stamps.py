@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import urllib.parse
 from typing import TYPE_CHECKING, Any, Dict, Tuple
 
 if TYPE_CHECKING:
@@ -50,10 +49,11 @@ def write(host: Host, path: str, files: Dict[str, Stamp]) -> None:
     """Remember them. What is remembered of trees that are gone goes."""
     host.mkdirs(FOLDER)
     for name in host.list(FOLDER):
-        if host.stat(urllib.parse.unquote(name)) is None:
+        if host.stat(name.replace("%2F", "/").replace("%25", "%")) is None:
             host.remove(f"{FOLDER}/{name}")
     host.write(_place(path), json.dumps(files), mode="0600")
 
 
 def _place(path: str) -> str:
-    return f"{FOLDER}/{urllib.parse.quote(path, safe='')}"
+    name = path.replace("%", "%25").replace("/", "%2F")
+    return f"{FOLDER}/{name}"
