@@ -31,6 +31,9 @@ def summary(cluster: Cluster, plans: Sequence[Plan]) -> list[str]:
             behind = " each" if len(same) > 1 else ""
             lines.append(f"  {kind:<7} {_names(same)}: {each} resources{behind}")
             lines.append(f"          {' '.join(roles)}")
+    placed = {name: _names(cluster.nodes_doing(name)) for name in cluster.services}
+    where = [f"{name}: {each.engine} on {placed[name]}" for name, each in cluster.services.items()]
+    lines += [f"  services {where[0]}", *(f"           {each}" for each in where[1:])]
     secrets = sorted(set().union(*(plan.secrets for plan in plans)))
     if secrets:
         lines.append(f"  secrets {', '.join(secrets)}")

@@ -103,6 +103,19 @@ def test_service__is_a_word_for_its_node(project: Project) -> None:
     assert "server-1" not in done.said
 
 
+def test_cache_that_moves__is_taken_away_where_it_was(project: Project) -> None:
+    project.data["services"] = {**SERVICES, "cache": {"on": "queue-1"}}
+    project.write()
+    project.fab("provision").well()
+    assert listens(project, "queue-1", 6380)
+    assert not listens(project, "server-1", 6380)
+    assert f"@{NET}.32:6380/" in project.on(
+        "server-2", f"cat {project.cluster.app.environment_file}"
+    )
+    project.fab("smoke", timeout=900).well()
+    assert project.fab("provision", "--json").well().changed() == {}
+
+
 def test_new_release__reaches_the_clock(project: Project) -> None:
     before = project.on("worker-1", "systemctl show -P MainPID beat").strip()
     views = project.folder / "videoteca" / "videoteca" / "settings.py"

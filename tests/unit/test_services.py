@@ -10,6 +10,7 @@ from nodriza.change.nodes import remove
 from nodriza.errors import RoleError, TargetError
 from nodriza.inventory import load_cluster
 from nodriza.plan.order import in_order
+from nodriza.plan.summary import summary
 from nodriza.resources import DatabaseUser, File, Package, Service
 from nodriza.watch.topology import draw
 from tests.unit.conftest import ROOT
@@ -69,6 +70,14 @@ def test_service__is_installed_on_its_node_and_nowhere_else(placed):
         "ffmpeg": ["video-1"],
     }
     assert {user.host for user in only(all_["db-1"], DatabaseUser)} >= USERS
+
+
+def test_summary__says_where_each_service_is(placed):
+    cluster = placed(BOTH)
+    said = "\n".join(summary(cluster, list(plans(cluster).values())))
+    assert "services share: nfs on server-1" in said
+    assert "database: mysql on db-1" in said
+    assert "application: uwsgi on server-2, server-3" in said
 
 
 def names(plan):

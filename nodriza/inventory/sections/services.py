@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 
 from nodriza.inventory import names, text
 from nodriza.inventory.base import Section, whole
+from nodriza.inventory.kinds import ONE
+from nodriza.inventory.sections.app import AppSettings
 from nodriza.inventory.services import SERVICES
 from nodriza.inventory.shape import Shape
 from nodriza.wording import did_you_mean
@@ -75,3 +77,22 @@ class Services(Section):
                 complain((*place, "on"), f'no node is called "{service.on}"{near}')
             if service.memory_mb and not about.sized:
                 complain((*place, "memory_mb"), "it takes the memory that it needs", key=True)
+        app = draft.part(AppSettings)
+        if self.beat and app and not app.celery:
+            words = "is Celery's clock, and the application has no Celery (app/celery)"
+            draft.document.complain(("services", "beat"), words, key=True)
+        self._check_memory(draft)
+
+    def _check_memory(self, draft: Draft) -> None:
+        """What the services of one node are given is less than it has."""
+        central = next((node.name for node in draft.nodes if node.kind == ONE), "")
+        has = {node.name: node.settings.memory_mb for node in draft.nodes if node.settings}
+        given: dict[str, int] = {}
+        for name in SERVICES:
+            service: Service | None = getattr(self, name)
+            if service and service.memory_mb:
+                on = service.on or central
+                given[on] = given.get(on, 0) + service.memory_mb
+                if given[on] >= has.get(on, given[on] + 1):
+                    words = f"{on} has {has[on]} MiB, and its services are given {given[on]}"
+                    draft.document.complain(("services", name, "memory_mb"), words)

@@ -23,8 +23,10 @@ MORE = "  server-3: {kind: child, private: 10.0.0.13}\n"
 def placed(write):
     """A cluster with some services placed, and nodes for them."""
 
-    def make(services: str):
-        return load_cluster(write(f"{GOOD}{NODES}services:\n{services}"))
+    def make(services: str, celery: str = ""):
+        text = f"{GOOD}{NODES}services:\n{services}"
+        with_celery = text.replace("app:\n", f"app:\n  celery: {celery}\n")
+        return load_cluster(write(with_celery if celery else text))
 
     return make
 
@@ -63,9 +65,9 @@ def test_node_with_visitors__may_do_a_service_as_well(placed):
 
 
 def test_beat__runs_where_the_application_is(placed):
-    cluster = placed("  beat: {on: db-1}\n")
+    cluster = placed("  beat: {on: db-1}\n", celery="shop")
     assert cluster.node("db-1").roles == ("base", "firewall", "nfs_client", "app", "beat")
-    assert placed("  beat: beat\n").node("server-1").roles[-2:] == ("app", "beat")
+    assert placed("  beat: beat\n", celery="shop").node("server-1").roles[-2:] == ("app", "beat")
 
 
 def test_worker__has_no_ffmpeg_and_more_tasks_at_once(placed):
@@ -120,6 +122,17 @@ def test_service_by_hand__is_found_by_its_role(placed, write):
         ("broker: {engin: redis}", "broker/engin", 'unknown key, did you mean "engine"?'),
         ("broker: 5", "broker", "must have keys and values of its own, not 5"),
         ("cache: {memory_mb: 3}", "cache/memory_mb", "must be at least 32"),
+        ("beat: beat", "beat", "the application has no Celery"),
+        (
+            "database: {on: db-1, memory_mb: 2048}",
+            "database/memory_mb",
+            "db-1 has 1024 MiB, and its services are given 2048",
+        ),
+        (
+            "broker: {memory_mb: 600}\n  cache: {memory_mb: 600}",
+            "cache/memory_mb",
+            "server-1 has 1024 MiB, and its services are given 1200",
+        ),
         ("data: {on: DB}", "data/on", "must be the name of one node"),
     ],
 )
@@ -147,4 +160,5 @@ def test_second_clock__is_told_with_its_line(mistakes, kinds, services, line):
 
 def test_one_clock_in_two_ways__is_one(write):
     both = "kinds: {central: {roles: [default, beat]}}\nservices: {beat: beat}\n"
-    assert load_cluster(write(GOOD + both)).node("server-1").roles.count("beat") == 1
+    good = GOOD.replace("app:\n", "app:\n  celery: shop\n")
+    assert load_cluster(write(good + both)).node("server-1").roles.count("beat") == 1
