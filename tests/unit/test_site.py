@@ -12,6 +12,7 @@ import pytest
 
 from docs.site import commands, keys
 from nodriza.inventory.key_docs import all_keys, as_text
+from nodriza.inventory.kinds import KINDS
 from tests.unit.conftest import ROOT
 
 FAB = Path(sys.executable).with_name("fab")
@@ -70,7 +71,8 @@ def test_page_of_keys__has_every_key_with_its_words_and_its_default():
 def test_keys_in_a_terminal__say_shape_default_and_need():
     text = as_text()
     assert "limits.connections\n    a whole number, 8 to 10000; default: 1024\n" in text
-    assert "\nnodes.NAME.kind\n    central, child or video; needed\n" in text
+    *others, last = KINDS
+    assert f"\nnodes.NAME.kind\n    {', '.join(others)} or {last}; needed\n" in text
     assert "\napp.health[].expect\n    a whole number, 200 to 499; default: 200\n" in text
     assert "\nkinds.child\n    as kinds.central; optional\n" in text
     assert "\ntls\n    How the children speak HTTPS.\n" in text
