@@ -41,13 +41,13 @@ class Sections(SiteNames):
     proxies: Annotated[tuple[text.Proxy, ...], text.Items] = Field(
         default=(),
         description=(
-            "Load balancers and proxies of your own before the children, by address or network:"
-            " what they say of a visitor (address, HTTPS) is believed, and nobody else is."
+            "Your own load balancers and proxies, by address or network. nginx accepts a visitor's"
+            " address and protocol from them only."
         ),
     )
     limits: Limits = Field(
         default=Limits(),
-        description="What one address may have open at one child at the same time.",
+        description="What one address may use at one child at the same time.",
     )
     networks: Networks = Field(
         description="Where nodes talk to each other, and where users come in."
@@ -55,13 +55,11 @@ class Sections(SiteNames):
     share: Share = Field(
         default=Share(), description="The network file system for code, static files and media."
     )
-    rollout: Rollout = Field(
-        default=Rollout(), description="How children that serve are changed: few at a time."
-    )
-    dns: Dns = Field(default=Dns(), description="What the role dns says of the domain.")
+    rollout: Rollout = Field(default=Rollout(), description="How many children change at a time.")
+    dns: Dns = Field(default=Dns(), description="Settings of the role dns.")
     lab: LabConfig | None = Field(
         default=None,
-        description="That `fab lab.up` may make this cluster on your own machine, and how.",
+        description="If present, `fab lab.up` may make this cluster on your computer.",
     )
 
 
@@ -77,11 +75,11 @@ class ClusterSettings(Sections):
     ssh: LogIn = Ssh()
     variables: Variables = Field(default={})
     roles: Roles = None
-    kinds: Kinds = Field(default=Kinds(), description="What all nodes of one kind get.")
+    kinds: Kinds = Field(default=Kinds(), description="Settings for all nodes of one kind.")
     nodes: dict[str, NodeSettings] = Field(
         description=(
-            "The nodes by name, which becomes the hostname. server-[2:50] is as many nodes as it"
-            " has numbers; every text of such a node may have ranges of the same length."
+            "The nodes by name, which becomes the hostname. server-[2:50] means 49 nodes; every"
+            " text of such a node may have ranges of the same length."
         )
     )
 

@@ -16,9 +16,9 @@ Installer = Literal["uv", "pip"]
 class HealthCheck(Model):
     """A page that has to answer before a child counts as well after a deploy."""
 
-    path: text.UrlPath = Field(description="The page, from its first /.")
+    path: text.UrlPath = Field(description="The page's path.")
     expect: Annotated[int, whole(200, 499)] = Field(
-        default=200, description="The status of its answer, 200 to 499."
+        default=200, description="The status that it has to answer."
     )
 
 
@@ -73,17 +73,17 @@ class AppSettings(Section):
     STAND_INS: ClassVar = {"name": "app", "source": ".", "wsgi": "app", "settings": "app"}
 
     name: text.AppName = Field(
-        description="Its unix user and group, its database, /srv/NAME and /etc/NAME."
+        description="The name of its unix user and group, its database, /srv/NAME and /etc/NAME."
     )
     source: text.Folder = Field(
-        description="The folder with manage.py on this machine, relative to this file."
+        description="The folder with manage.py on this computer, relative to this file."
     )
-    wsgi: text.Module = Field(description="The module that has `application` in it.")
-    settings: text.Module = Field(description="DJANGO_SETTINGS_MODULE.")
+    wsgi: text.Module = Field(description="The module with `application` in it.")
+    settings: text.Module = Field(description="The settings module (DJANGO_SETTINGS_MODULE).")
     celery: text.Module | None = Field(
         default=None, description="The application for `celery -A`. Without it there is no Celery."
     )
-    tasks: Tasks = Field(default=Tasks(), description="What Celery's tasks are like.")
+    tasks: Tasks = Field(default=Tasks(), description="Properties of Celery's tasks.")
     requirements: text.InsidePath | None = Field(
         default=None,
         description=(
@@ -92,7 +92,7 @@ class AppSettings(Section):
         ),
     )
     installer: Installer = Field(
-        default="uv", description="What makes the environment: uv, or pip."
+        default="uv", description="The program that makes the environment."
     )
     hooks: Hooks = Field(
         default=Hooks(), description="Commands of the project's own around a deploy."
@@ -129,7 +129,7 @@ class AppSettings(Section):
         default=2, description="Threads in each worker."
     )
     max_upload_mb: Annotated[int, whole(1, 1_000_000)] = Field(
-        default=200, description="The largest request that nginx takes at app/uploads, in MiB."
+        default=200, description="The largest request that nginx accepts at app/uploads, in MiB."
     )
     uploads: Annotated[tuple[text.UrlPrefix, ...], text.Items] = Field(
         default=(),

@@ -15,8 +15,6 @@ class Dns(Section):
 
     ttl: Annotated[int, whole(5, 86_400)] = Field(
         default=60,
-        description="Seconds that resolvers may believe an answer: so long a drain takes.",
+        description="Seconds that resolvers may keep an answer. A drain takes as long.",
     )
-    email: text.Email | None = Field(
-        default=None, description="Who is to be told of trouble with the zone."
-    )
+    email: text.Email | None = Field(default=None, description="Contact address in the zone.")

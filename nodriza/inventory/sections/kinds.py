@@ -23,8 +23,8 @@ Roles = Annotated[
     Annotated[tuple[text.RoleName, ...], text.Items] | None,
     Field(
         description=(
-            "What nodes are made of, by the names of modules in roles/. `default` stands for the"
-            " roles there would be without this list."
+            "The roles of nodes, by the names of modules in roles/. `default` means the roles"
+            " without this list."
         )
     ),
 ]
@@ -38,7 +38,7 @@ class KindSettings(Section):
     roles: Roles = None
 
 
-OfAKind = Annotated[KindSettings, Field(description="What every node of this kind gets.")]
+OfAKind = Annotated[KindSettings, Field(description="Settings for every node of this kind.")]
 
 
 class Kinds(Section):

@@ -24,18 +24,18 @@ class LabConfig(Section):
 
     release: Debian = Field(default="bookworm", description="The Debian release of its machines.")
     releases: dict[str, Debian] = Field(
-        default={}, description="That of single machines, by their names."
+        default={}, description="The Debian release of single machines, by name."
     )
     driver: Driver = Field(
         default="nspawn",
-        description="nspawn: containers with systemd; vagrant: virtual machines.",
+        description="nspawn: containers with systemd. vagrant: virtual machines.",
     )
     box: text.BoxName | None = Field(
         default=None, description="The Vagrant box. Default: Debian's own of this release."
     )
     acceleration: Acceleration | None = Field(
         default=None,
-        description="Of libvirt's machines: kvm or emulated. Default: what works.",
+        description="For libvirt's machines. Default: kvm if it works, else emulated.",
     )
 
     def check_with(self, draft: Draft, inventory: Path) -> None:

@@ -17,9 +17,9 @@ class Limits(Section):
     """
 
     connections: Annotated[int, whole(8, 10_000)] = Field(
-        default=1024, description="TCP connections, those with half a request among them."
+        default=1024, description="Number of TCP connections, also those without a whole request."
     )
     requests: Annotated[int, whole(2, 10_000)] = Field(
         default=128,
-        description="Requests for the application, uploads on their way among them.",
+        description="Number of requests in progress in the application, uploads included.",
     )

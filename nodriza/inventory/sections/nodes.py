@@ -26,10 +26,10 @@ class NodeSettings(Section):
         default=None, description="Its address in networks/public."
     )
     memory_mb: Annotated[int, whole(128, 16_777_216)] = Field(
-        default=1024, description="In MiB: sizes MariaDB and Redis; a lab's machines get it."
+        default=1024, description="Memory in MiB. It sizes MariaDB, Redis and a lab's machines."
     )
     cpus: Annotated[int, whole(1, 1024)] = Field(
-        default=1, description="A lab's virtual machine gets so many."
+        default=1, description="Processors of a lab's virtual machine."
     )
     ssh: LogIn = Ssh()
     variables: Variables = Field(default={})

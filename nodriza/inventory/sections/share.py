@@ -20,20 +20,20 @@ Engine = Literal["nfs", "glusterfs"]
 class Share(Section):
     """The network file system between the nodes."""
 
-    engine: Engine = Field(default="nfs", description="What the share is made with.")
+    engine: Engine = Field(default="nfs", description="The network file system of the share.")
     device: text.DevicePath | None = Field(
         default=None,
         description=(
-            "NFS only: the disk that the share has for itself (/dev/disk/by-id/NAME), or with"
-            " size_mb an image file. Without it the share is a folder of the system's disk."
+            "NFS only: the share's own disk (/dev/disk/by-id/NAME), or with size_mb an image file."
+            " Without it the share is a folder of the system's disk."
         ),
     )
     size_mb: Annotated[int, whole(64, 1_000_000_000)] | None = Field(
         default=None,
-        description="For an image file: its size in MiB. It can grow, and not shrink.",
+        description="The size of an image file, in MiB. It can grow, but not shrink.",
     )
     options: Annotated[tuple[text.MountOption, ...], text.Items] = Field(
-        default=(), description="Mount options added to those of the role."
+        default=(), description="More mount options."
     )
 
     def check_with(self, draft: Draft, inventory: Path) -> None:

@@ -20,8 +20,8 @@ class SiteNames(Section):
     STAND_INS: ClassVar = {"domain": "stand-in.invalid"}
 
     domain: text.Domain = Field(
-        description="What users type into their browser: what nginx answers to."
+        description="The site's name, as users type it. nginx answers to it."
     )
     aliases: Annotated[tuple[text.Domain, ...], text.Items] = Field(
-        default=(), description="More names of the site. Who comes by one is sent on to domain."
+        default=(), description="More names of the site. nginx redirects them to domain."
     )

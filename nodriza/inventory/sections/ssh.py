@@ -14,20 +14,21 @@ class Ssh(Section):
     """How to log in. ``host``: where to connect to, if not the private address."""
 
     user: text.UnixUser = Field(
-        default="root", description="Any other than root needs sudo on the node."
+        default="root",
+        description="The user who logs in. Any other than root needs sudo on the node.",
     )
-    port: Annotated[int, whole(1, 65535)] = Field(default=22, description="Where sshd listens.")
+    port: Annotated[int, whole(1, 65535)] = Field(default=22, description="The port of sshd.")
     key: text.LocalPath | None = Field(
         default=None, description="The private key, relative to this file or below ~."
     )
     gateway: text.Gateway | None = Field(
         default=None,
         description=(
-            "The way in: a node, user@host or user@host:port; null: not even ssh_config's."
+            "The hop before it: a node, user@host[:port]. null: none, not even ssh_config's."
         ),
     )
     known_hosts: text.LocalPath | None = Field(
-        default=None, description="The file with the keys of the hosts."
+        default=None, description="The file with the host keys."
     )
     host: text.HostName | None = Field(
         default=None, description="The address to connect to, if it is not the private one."

@@ -23,7 +23,7 @@ class TlsSettings(Section):
 
     mode: Literal["none", "files", "acme"] = Field(
         default="none",
-        description="none: HTTP; files: a certificate that you have; acme: one is fetched.",
+        description="none: HTTP. files: your own certificate. acme: nodriza fetches one.",
     )
     certificate: text.LocalPath | None = Field(
         default=None, description="For files: the chain in PEM, relative to this file."
@@ -32,7 +32,7 @@ class TlsSettings(Section):
         default="tls_key", description="For files: the name of the secret that is the private key."
     )
     email: text.Email | None = Field(
-        default=None, description="For acme: who hears of trouble with the certificate."
+        default=None, description="For acme: the address for the authority's warnings."
     )
     directory: text.HttpsUrl = Field(
         default="https://acme-v02.api.letsencrypt.org/directory",
@@ -43,7 +43,7 @@ class TlsSettings(Section):
     )
     hsts: Annotated[int, whole(0, 63_072_000)] = Field(
         default=0,
-        description="Seconds for which browsers refuse to come without HTTPS. 0 is off.",
+        description="Seconds for which browsers use HTTPS only. 0 is off.",
     )
 
     def check_with(self, draft: Draft, inventory: Path) -> None:
