@@ -12,7 +12,7 @@ from nodriza.plan import hidden
 from nodriza.plan.offers import doors, links, server, servers, told, users
 from nodriza.plan.plan import declared, plan_all
 from nodriza.release.release import Release
-from nodriza.resources import File, Health, Package, Peers
+from nodriza.resources import DatabaseAccess, DatabaseUser, File, Health, Package, Peers
 from nodriza.smoke import Site
 from nodriza.smoke.checks import private_ports
 from nodriza.smoke.run import all_checks
@@ -205,6 +205,15 @@ def test_node__is_told_only_of_what_its_roles_need(own):
         "server-3",
     ]
     assert server(cluster, "database").name == "server-1"
+
+
+def test_account_in_the_database__is_for_those_who_need_it(own):
+    cluster = own(change=lambda text: text.replace("  celery: videoteca\n", ""))
+    accounts = only(plans(cluster)["server-1"], DatabaseUser)
+    assert {each.host for each in accounts} == {CENTRAL} | CHILDREN
+    assert only(plans(cluster)["server-1"], DatabaseAccess)[0].hosts == tuple(
+        each.host for each in accounts
+    )
 
 
 def test_own_role_upon_a_shipped_one__offers_and_needs_the_same(own):

@@ -265,6 +265,27 @@ if False:
         ("test_offers.py",),
     ),
     Fault(
+        "a deploy begins with a driver that does not speak to the cluster's database",
+        "nodriza/change/deploy.py:requirements",
+        "refuse_unspoken(cluster, source, needs.file)",
+        "pass",
+        ("test_drivers.py",),
+    ),
+    Fault(
+        "a driver that is only pinned counts as one that is installed",
+        "nodriza/change/drivers.py:_named",
+        '"-r|--requirement"',
+        '"-r|-c"',
+        ("test_drivers.py",),
+    ),
+    Fault(
+        "a node that does not need the database may log in to it",
+        "roles/mysql.py:mysql",
+        'own = users(cluster, "database")',
+        "own = cluster.nodes",
+        ("test_offers.py",),
+    ),
+    Fault(
         "the engine asks a node for a role by its name",
         "nodriza/change/provision.py:provision",
         'does(node, cluster, "web") for node in nodes',
