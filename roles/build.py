@@ -97,8 +97,9 @@ def _made(
     yield Migrations(
         folder,
         current=app.current,
-        words="What it did before stays: MariaDB does not undo changes of tables. What is applied"
-        f" says\n  fab run:{cluster.builder.name} \"runuser -u {app.user} -- sh -c '{shell}'\"",
+        words="What it did before stays if the database can't undo changes of tables, as MariaDB"
+        " can't. What is applied says"
+        f"\n  fab run:{cluster.builder.name} \"runuser -u {app.user} -- sh -c '{shell}'\"",
         **step(cluster, "migrate"),
     )
     for number, line in enumerate(app.hooks.before_switch, 1):

@@ -218,7 +218,7 @@ def test_failed_migration__says_what_stays_and_how_to_look(project: Project):
     failed = project.fab("deploy")
     assert failed.exit == 1
     assert "no such luck" in failed.said
-    assert "MariaDB does not undo changes of tables" in failed.said
+    assert "can't undo changes of tables, as MariaDB can't" in failed.said
     look = next(line for line in failed.said.splitlines() if "showmigrations" in line)
     words = look[look.index("fab run:") + 4 :]
     command, _, quoted = words.partition(" ")

@@ -177,7 +177,7 @@ def test_way_back__is_tried_and_may_be_told_that_the_database_lacks_something(th
 
 def test_migration__that_fails_says_what_stays(three_node):
     migrate = build(three_node)[-1]
-    assert "MariaDB does not undo" in migrate.words
+    assert "stays if the database can't undo" in migrate.words
     assert "showmigrations" in migrate.words
 
 
