@@ -16,7 +16,7 @@ from nodriza.role import (
     template,
 )
 
-PATIENCE = 120
+PATIENCE = 240
 """Seconds for all workers of a node to begin anew."""
 
 NEEDS = ("database", "broker", "cache")
@@ -26,13 +26,18 @@ OFFERS = (Offer("application", speaks="http", sockets=("/run/gunicorn",)),)
 def gunicorn(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     """Debian's; its workers take the release, the master knows of none."""
     app = cluster.app
+    workers = (app.processes or 2) * app.threads
     yield Package("gunicorn")
     yield Directory("/etc/gunicorn")
     code = template(
         "app/release.py.j2", to="/etc/gunicorn/release.py", server="gunicorn", speaks="http"
     )
-    conf = template("gunicorn/gunicorn.conf.py.j2", to="/etc/gunicorn/gunicorn.conf.py")
-    renew = template("gunicorn/renew.py.j2", to="/etc/gunicorn/renew.py", patience=PATIENCE)
+    conf = template(
+        "gunicorn/gunicorn.conf.py.j2", to="/etc/gunicorn/gunicorn.conf.py", workers=workers
+    )
+    renew = template(
+        "gunicorn/renew.py.j2", to="/etc/gunicorn/renew.py", patience=PATIENCE, workers=workers
+    )
     unit = template(
         "gunicorn/gunicorn.service.j2",
         to="/etc/systemd/system/gunicorn.service",
@@ -46,8 +51,8 @@ def gunicorn(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     yield socket
     yield Service(
         "gunicorn",
-        reload_on=(code, conf, f"file:{app.environment_file}", f"link:{app.current}"),
-        restart_on=(renew, unit, *node.zone),
+        reload_on=(code, f"file:{app.environment_file}", f"link:{app.current}"),
+        restart_on=(conf, renew, unit, *node.zone),
         check=("python3", "-m", "py_compile", conf.path),
     )
     yield Service("gunicorn.socket", restart_on=(socket,))
