@@ -27,6 +27,7 @@ from nodriza.agent.transaction import following
 from nodriza.host.host import Host, HostError
 from nodriza.host.os_errors import told
 from nodriza.resources.base import Resource, State
+from nodriza.resources.directory import Directory
 from nodriza.resources.package import Package
 from nodriza.resources.service import Service, full_name
 
@@ -47,6 +48,11 @@ class Left(Resource):
     beside: FrozenSet[str] = frozenset()
 
     ALONE: ClassVar[bool] = True  # a folder is empty when its files have gone
+
+    @property
+    def ahead(self) -> bool:
+        """Nobody notices that an empty folder goes."""
+        return self.kind is Directory
 
     @property
     def owes(self) -> bool:
@@ -103,17 +109,20 @@ def find(host: Host, memory: Memory, plan: Sequence[Resource]) -> Found:
         elif why is not None:
             lefts.append(left)
             beside.add(left.name)
-    left_by = {left.id: gone[left.id]["followers"] for left in lefts}
-    plan = following(plan, left_by)
-    at = _place_in(plan, {id for followers in left_by.values() for id in followers})
+    entries = {left.id: gone[left.id] for left in lefts}
+    plan = following(plan, entries)
+    at = _place_in(plan, {id for entry in entries.values() for id in entry["followers"]})
+    # Empty folders go when all is well: files that a service does not like to miss come back.
+    folders = [left for left in lefts if left.ahead]
+    first = [left for left in lefts if not left.ahead]
     asked = [id for id in shared if gone[id]["made"]]  # only one cluster did
-    return Found([*plan[:at], *lefts, *plan[at:]], left_by, at, kept, asked)
+    return Found([*plan[:at], *first, *plan[at:], *folders], entries, kept, asked)
 
 
 def _why_not(host: Host, left: Left, entry: Entry) -> Optional[str]:
     """As ``Resource.remains``; of what was here before a plan nothing goes."""
-    if left.kind.STAYS and not entry["made"]:
-        return None
+    if not entry["made"] and (left.kind.STAYS or left.kind is Directory):
+        return None  # nothing of it is ours
     try:
         why = left.kind.remains(host, left)
     except (HostError, OSError) as error:

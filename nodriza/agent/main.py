@@ -116,12 +116,12 @@ def _serve(
 
         found = find(host, memory, resources)
         journal.record["left"] = found.left  # for who puts the files back
+    left = found.left or {}
     line.emit(
         {
             "event": "start",
             "resources": len(found.plan),
-            "left": list(found.left or ()),
-            "at": found.at,
+            "left": {each.id: at for at, each in enumerate(found.plan) if each.id in left},
             "python": sys.version.split()[0],
             "check": check,
             "clock": began,

@@ -36,13 +36,12 @@ Entries = Dict[str, Entry]
 
 
 class Found(NamedTuple):
-    """``plan`` with what goes: from ``at`` on, ``left``, ids with their followers. ``kept``: id to
-    why it stays. ``asked``: ids that are to be thought of again, because another cluster has them.
+    """``plan`` with what goes, which is ``left``. ``kept``: id to why it stays. ``asked``: ids
+    that are to be thought of again, because another cluster has them.
     """
 
     plan: Sequence[Resource]
-    left: Optional[Dict[str, Dict[str, str]]] = None
-    at: int = 0
+    left: Optional[Entries] = None
     kept: Optional[Dict[str, str]] = None
     asked: Sequence[str] = ()
 

@@ -15,6 +15,7 @@ from nodriza.host.host import HostError
 from nodriza.host.redact import holds_secrets
 from nodriza.resources.absent import Absent
 from nodriza.resources.base import Resource
+from nodriza.resources.directory import Directory
 from nodriza.resources.file import File
 from nodriza.resources.link import Link
 from nodriza.resources.zone import Zone
@@ -28,8 +29,14 @@ def rolled_back(journal: Journal, plan: Sequence[Resource], run: str) -> List[Re
     # A zone is made from who is in rotation now; and a number that shrinks is not believed.
     zones = {resource.subject for resource in plan if isinstance(resource, Zone)}
     files = list(_files(journal, [each for each in record["kept"] if each["path"] not in zones]))
-    plan = following(plan, record.get("left", {}))
-    return [*files, *_followers(plan, {file.subject: file.id for file in files})]
+    left = record.get("left", {})
+    folders = [
+        Directory(*entry["marks"][-1].split("\n"))
+        for entry in left.values()
+        if entry["noun"] == "Directory"
+    ]
+    plan = following(plan, left)
+    return [*folders[::-1], *files, *_followers(plan, {file.subject: file.id for file in files})]
 
 
 def closed(files: Sequence[Resource], described: Dict[str, Any]) -> Set[str]:

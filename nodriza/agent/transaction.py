@@ -74,14 +74,14 @@ class Followers:
         return None
 
 
-def following(plan: Sequence[Resource], left: Dict[str, Dict[str, str]]) -> List[Resource]:
+def following(plan: Sequence[Resource], left: Dict[str, Dict[str, Any]]) -> List[Resource]:
     """The plan, in which what once read resources that it does not have follows them again.
 
-    ``left``: their ids, each with its followers' ids and the fields that name it.
+    ``left``: their ids, each with its ``followers`` (``nodriza.agent.memory``).
     """
     more: Dict[str, Dict[str, Tuple[str, ...]]] = {}
-    for id, followers in left.items():
-        for follower, field in followers.items():
+    for id, entry in left.items():
+        for follower, field in entry["followers"].items():
             fields = more.setdefault(follower, {})
             fields[field] = (*fields.get(field, ()), id)
     return [

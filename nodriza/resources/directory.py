@@ -53,8 +53,8 @@ class Directory(Resource):
         host.own(self.path, self.owner, self.group, self.mode)
 
     def mark(self) -> str:
-        """Its name is all."""
-        return ""
+        """For who brings it back with the files that were in it: its fields, a line each."""
+        return "\n".join((self.path, self.owner, self.group, self.mode))
 
     @classmethod
     def remains(cls, host: Host, left: Left) -> Optional[str]:

@@ -134,7 +134,7 @@ class Conversation:
         if self._started:
             raise NotAnEvent("it begins twice")
         self._started = True
-        self._goes(event["left"], event["at"])
+        self._goes(event["left"])
         if self._rollback:  # its resources are the files of a run that only the host knows
             self._expected = event["resources"]
         elif event["resources"] != self._expected:
@@ -142,14 +142,16 @@ class Conversation:
                 f"a plan of {event['resources']} resources: {self._expected} were sent"
             )
 
-    def _goes(self, left: Sequence[str], at: int) -> None:
+    def _goes(self, left: Mapping[str, int]) -> None:
         """What only the host knows of is spoken of in its place, and once."""
         if left and not self._whole:
             raise NotAnEvent("it takes away what was made here, and is not asked to")
-        if len({*left, *self._ids}) < len(left) + len(self._ids):
+        if not left.keys().isdisjoint(self._ids):
             raise NotAnEvent("it takes away what is planned")
-        self._ids = [*self._ids[:at], *left, *self._ids[at:]]
-        self._expected = len(self._ids)
+        ids = list(self._ids)
+        for id, at in sorted(left.items(), key=lambda item: item[1]):
+            ids.insert(at, id)
+        self._ids, self._expected = ids, len(ids)
 
     def _ok(self, count: int) -> Iterator[Event]:
         if self._rollback or self._at + count > self._expected:

@@ -47,13 +47,12 @@ class Agent(TypedDict):
 
 class Start(TypedDict):
     """It has read the request; ``clock`` in seconds since the epoch. ``left``: ids that an earlier
-    plan made and this one does not have. They are to go, and stand in it from ``at`` on.
+    plan made and this one does not have, and the place in it where each goes.
     """
 
     event: Literal["start"]
     resources: Annotated[int, Field(ge=0, le=MANY)]
-    left: Lines
-    at: Count
+    left: Annotated[dict[Line, Count], Field(max_length=MANY)]
     python: Line
     check: bool
     clock: Number

@@ -40,7 +40,7 @@ def say(event):
 def start(asked, **more):
     many = len(asked["resources"])
     rest = {"python": EVIL, "check": True, "clock": time.time()}
-    say({"event": "start", "resources": many, "left": [], "at": 0, **rest, **more})
+    say({"event": "start", "resources": many, "left": {}, **rest, **more})
 
 
 def resource(id, **more):

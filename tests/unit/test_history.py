@@ -168,7 +168,7 @@ def test_rollback_s_resources__keep_their_names_on_the_way_and_hide_old_secrets(
     plan = [{"id": "file:/of/the/plan"}]
     asked = {"mode": "apply", "rollback": "run-1", "whole": False, "ask": {}, "resources": plan}
     host = Conversation(asked)
-    start = {"event": "start", "resources": 3, "left": [], "at": 0, "python": "3", "check": False}
+    start = {"event": "start", "resources": 3, "left": {}, "python": "3", "check": False}
     start["clock"] = 0.0
     assert list(host.heard(json.dumps(start).encode())) == [start]
     heard = [event for record in records for event in host.heard(record)]

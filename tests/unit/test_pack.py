@@ -272,7 +272,7 @@ def test_host__that_can_not_keep_the_agent_goes_on_without(tmp_path):
 def test_controller__hears_of_every_resource_in_its_place(statuses):
     """A host only counts those that are ok."""
     start = {"event": "start", "resources": len(statuses), "python": "3", "check": False}
-    said = [{**start, "left": [], "at": 0, "clock": 0.0}]
+    said = [{**start, "left": {}, "clock": 0.0}]
     rest = {"gap": {}, "diff": "", "words": "", "seconds": 0.0}
     for number, status in enumerate(statuses):
         if status != "ok":

@@ -26,6 +26,13 @@ FAULTS = (
         LEFT,
     ),
     Fault(
+        "a folder goes before its files may have to come back",
+        "nodriza/agent/left.py:Left.ahead",
+        "return self.kind is Directory",
+        "return False",
+        LEFT,
+    ),
+    Fault(
         "a folder goes with what others have put into it",
         "nodriza/resources/directory.py:Directory.take_away",
         "host.rmdir(left.name)",
@@ -56,7 +63,7 @@ FAULTS = (
         "what a rollback brings back is not read",
         "nodriza/agent/rollback.py:rolled_back",
         """\
-    plan = following(plan, record.get("left", {}))
+    plan = following(plan, left)
 """,
         "",
         ("agent/test_main.py",),
@@ -125,7 +132,7 @@ FAULTS = (
     Fault(
         "a service that read a file is not told that it has gone",
         "nodriza/agent/left.py:find",
-        "    plan = following(plan, left_by)\n",
+        "    plan = following(plan, entries)\n",
         "",
         LEFT,
     ),

@@ -101,6 +101,18 @@ def test_service_that_read_it__reads_anew_without_it(tmp_path):
     assert run.host.read(MORE) is None
 
 
+def test_file_that_comes_back__finds_its_folder(tmp_path):
+    """It goes last: a service that needs the file is asked before."""
+    folder, more = Directory("/etc/more", mode="0700", **ME), File("/etc/more/a", "b", **ME)
+    service = base()[-1]
+    reads = Service("web", check=service.check, reload_on=(*service.reload_on, more))
+    Whole(tmp_path, [*base()[:-1], folder, more, reads])
+    run = Whole(tmp_path, base("bad"), "run-2")
+    assert run.counts["failed"] == 1
+    assert run.host.read("/etc/more/a") == b"b"
+    assert Whole(tmp_path, base(), "run-3").removed == ["file:/etc/more/a", "directory:/etc/more"]
+
+
 def test_service_that_needs_it__gets_it_back_and_the_next_run_tries_again(tmp_path):
     """Its checker says no: a plan that leaves the file out is not good."""
     Whole(tmp_path, base(more="b"))
@@ -134,7 +146,8 @@ def test_what_was_here_before__is_nobody_s_to_take_away(tmp_path):
     Whole(tmp_path, [*base(), *clock()])
     run = Whole(tmp_path, base(), "run-2")
     assert run.removed == ["link:/etc/clock/now"]
-    assert set(run.found.kept.values()) == {"it was here before"}
+    words = "it was here before"
+    assert run.found.kept == {"service:clock": words, "file:/etc/clock/clock.conf": words}
     assert run.host.systemd["clock"]["running"]
 
 

@@ -16,7 +16,7 @@ from nodriza.agent.journal import Journal
 from nodriza.host.host import Host, HostError
 from nodriza.host.line import EventStream
 from nodriza.host.redact import Redactor
-from nodriza.resources import Command, File, to_data
+from nodriza.resources import Command, Directory, File, to_data
 
 ME = {"owner": Path.home().owner(), "group": Path.home().group()}
 DEBIAN = 'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n'
@@ -215,7 +215,7 @@ def test_whole_plan__takes_away_what_the_one_before_had_made(host):
     serve("apply", File("/new", "x", **ME))
     _, events = serve("check", File("/new", "x", **ME), whole=True)
     assert host.read("/old") == b"x"
-    assert (events[0]["left"], events[0]["at"], events[0]["resources"]) == (["file:/old"], 0, 2)
+    assert (events[0]["left"], events[0]["resources"]) == ({"file:/old": 0}, 2)
     _, events = serve("apply", File("/new", "x", **ME), whole=True)
     assert [event["id"] for event in events if event["event"] == "resource"] == ["file:/old"]
     assert events[-1]["changed"] == 1
@@ -231,7 +231,7 @@ def test_whole_plan_that_fails__forgets_nothing(host, monkeypatch):
         patch.setattr(File, "take_away", busy)
         assert serve("apply", File("/new", "x", **ME), whole=True)[0] == 1
     _, events = serve("apply", File("/new", "x", **ME), whole=True)
-    assert events[0]["left"] == ["file:/old"]
+    assert events[0]["left"] == {"file:/old": 0}
     assert host.read("/old") is None
 
 
@@ -266,3 +266,13 @@ def test_rollback_of_a_run_that_took_a_file_away__lets_it_be_read_again(host, mo
     serve("apply", stays, reader, whole=True, run="2-b")
     serve("apply", stays, reader, rollback="2-b", run="3-c")
     assert told == [b"x", None, b"x"]
+
+
+def test_rollback_of_a_run_that_took_folders_away__brings_them_back_as_they_were(host):
+    folders = [Directory("/a", mode="0711", **ME), Directory("/a/b", mode="0700", **ME)]
+    serve("apply", *folders, File("/a/b/old", "x", **ME), whole=True, run="1-a")
+    serve("apply", whole=True, run="2-b")
+    assert host.stat("/a") is None
+    assert serve("apply", rollback="2-b", run="3-c")[0] == 0
+    assert host.read("/a/b/old") == b"x"
+    assert (host.stat("/a").mode, host.stat("/a/b").mode) == ("0711", "0700")

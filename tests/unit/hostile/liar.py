@@ -29,7 +29,7 @@ def spoken(said: list[Any]) -> bytes:
 def start(request: dict[str, Any], **more: Any) -> dict[str, Any]:
     count = len(request["resources"])
     rest = {"python": "3.11.2", "check": request["mode"] == "check", "clock": time.time()}
-    return {"event": "start", "resources": count, "left": [], "at": 0, **rest, **more}
+    return {"event": "start", "resources": count, "left": {}, **rest, **more}
 
 
 def end(request: dict[str, Any], **more: Any) -> dict[str, Any]:
