@@ -82,8 +82,8 @@ FAULTS = (
     Fault(
         "what rolls back is not read",
         "nodriza/agent/rollback.py:rolled_back",
-        "return [*files, *_followers(plan, {file.subject: file.id for file in files})]",
-        "return files",
+        ", *_followers(plan, {file.subject: file.id for file in files})]",
+        "]",
         ("agent/test_journal.py",),
     ),
     Fault(
