@@ -37,7 +37,7 @@ def NEEDS(node: Node, cluster: Cluster) -> tuple[str, ...]:
 
 
 def app(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
-    """Its variables and its packages; on the central node also the folders of the share.
+    """Its variables and its packages; where releases are made also the folders of the share.
 
     A node that mounts the share gets a unit that waits for it; services start after that.
     """
@@ -82,7 +82,7 @@ def _builder(cluster: Cluster) -> Iterator[Resource | Template]:
     """Who runs other people's build code, and has nothing else on this host.
 
     With copies of releases each node has one: it makes the environment itself where its Python is
-    another one than the central node's, and the packages for that come when it does.
+    another one than the builder's, and the packages for that come when it does.
     """
     app = cluster.app
     yield User(app.builder, home=app.cache)

@@ -1,4 +1,4 @@
-"""glusterfs_client: the central node's files, at the same place as there."""
+"""glusterfs_client: the share's files, at the same place as there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""nfs_client: the central node's files, at the same place as there."""
+"""nfs_client: the share's files, at the same place as there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""nfs_server: the central node shares the application's files with the others."""
+"""nfs_server: one node shares the application's files with the others."""
 
 from __future__ import annotations
 

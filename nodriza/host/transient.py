@@ -16,7 +16,7 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 from nodriza.host.host import PATH, CommandFailed, Host, Result
 
 MEMORY = "40%"
-"""Of the host's. MariaDB has 40 % of the central node's (roles/mysql.py), Redis 10 %."""
+"""Of the host's. MariaDB has 40 % of its node's (roles/mysql.py), Redis 10 %."""
 ALWAYS = (
     # What it started ends with it.
     "KillMode=control-group",

@@ -29,7 +29,7 @@ VENV = "venv-"
 
 @dataclass(frozen=True)
 class Release:
-    """One that the central node has.
+    """One that the builder has.
 
     ``served``: when it began to, the last time, in seconds since the epoch; ``None`` for
     one that never did. Nobody goes back to such a one. ``venv``: the name of its environment.
