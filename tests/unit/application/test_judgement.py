@@ -153,6 +153,12 @@ def test_what_one_plan_makes__it_may_take_away_again(judge):
     )
 
 
+def test_new_field__makes_those_beside_it_no_newer(judge):
+    new = migrations.AddField("Item", "size", text(null=True))
+    ((_, column, _),) = taken(judge, new, migrations.RemoveField("Item", "name"))
+    assert column == "name"
+
+
 def test_what_is_done_to_the_database_alone__counts(judge):
     operation = migrations.SeparateDatabaseAndState(
         database_operations=[migrations.RemoveField("Item", "name")], state_operations=[]
