@@ -16,6 +16,7 @@ NAMES = {
 WORD = re.compile(rf"(?<![\w-])({'|'.join(sorted(NAMES | PROGRAMS))})(?![\w-])", re.IGNORECASE)
 REASONS = {
     "nodriza/inventory/kinds.py": "what a kind is made of when nobody says otherwise",
+    "nodriza/inventory/services.py": "which engine does a job when nobody says otherwise",
     "nodriza/inventory/roles.py": "which of those only some ways to a certificate need",
     "nodriza/inventory/names.py": "names that are taken on a host: users and folders of packages",
     "nodriza/inventory/tls.py": "where the certificate's pair lies on a node",
@@ -27,10 +28,11 @@ REASONS = {
     "nodriza/lab/programs.py": "what a lab needs of the operator's computer",
     "nodriza/inventory/text.py": "an example, for people",
     "fabfile/shell.py": "an example, for people",
-    "nodriza/repository": "reads a Django project before there is any cluster",
+    "nodriza/source/drivers.py": "reads a Django project before there is any cluster",
+    "nodriza/smoke/site.py": "what the smoke test needs of the operator's computer",
 }
 """Where a service is known by its name, and why."""
-KEYS = {"celery", "dns", "firewall", "tls"}
+KEYS = {"beat", "celery", "dns", "firewall", "tls"}
 """Words of the inventory, of Django projects and of everyday English too: as such they are
 anything but a role."""
 
