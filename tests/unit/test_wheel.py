@@ -92,7 +92,7 @@ def test_wheel__brings_one_package_and_its_metadata(site_packages):
 def test_wheel__has_every_module_role_and_template_and_no_test(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
-    own = [*ROOT.glob("nodriza/**/*.py"), *ROOT.glob("nodriza/*.j2")]
+    own = [*ROOT.glob("nodriza/**/*.py"), *ROOT.glob("nodriza/watch/*.j2")]
     wanted = {str(path.relative_to(ROOT)) for path in own}
     for folder, pattern in (("fabfile", "*.py"), ("roles", "*.py"), ("templates", "*.j2")):
         found = (ROOT / folder).rglob(pattern)
