@@ -70,7 +70,8 @@ test ! "$celery" || tr '\0' '\n' </proc/$celery/environ | grep MAX_UPLOAD
 RELEASE = """
 cd /opt/videoteca && find . -path './venvs/*/*' -prune -o -name '*.nodriza-new' -print \
     -o -name '*.nodriza-old' -print
-cd current/app && find . -type f ! -name .nodriza-upload -print0 | sort -z | xargs -0 sha256sum
+cd current/app && find . -name __pycache__ -prune -o -type f ! -name .nodriza-upload -print0 \
+    | sort -z | xargs -0 sha256sum
 """
 
 
