@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, List, Optional, Sequence, Tuple
 
+from nodriza.host import inside
 from nodriza.host.host import CommandFailed
-from nodriza.resources import inside
 from nodriza.resources.base import Resource, State
 
 if TYPE_CHECKING:

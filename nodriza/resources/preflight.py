@@ -9,9 +9,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Dict, List, Optional, Sequence, Tuple
 
-from nodriza.host import transient, verdict
+from nodriza.host import inside, transient, verdict
 from nodriza.host.host import HostError
-from nodriza.resources import inside
 from nodriza.resources.base import Resource, State
 
 if TYPE_CHECKING:

@@ -8,9 +8,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Iterator, List, Sequence, Set, Tuple
 
-from nodriza.host import transient, tree
+from nodriza.host import inside, transient, tree
 from nodriza.host.host import CommandFailed
-from nodriza.resources import inside
 from nodriza.resources.base import Resource, State
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ _ELSEWHERE = re.compile(r"[1-9]\d* static files? copied to '(.+?)'|to '(.+?)', [
 class Static(Resource):
     """The folder ``path`` of a release, filled by its ``manage.py collectstatic``.
 
-    That runs as ``nodriza.resources.inside`` says, and writes to ``scratch``, on this node's own
+    That runs as ``nodriza.host.inside`` says, and writes to ``scratch``, on this node's own
     disk. What is there in the end is copied, as root's own. A link among it is refused: nginx
     follows none.
 

@@ -8,11 +8,10 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, List, Optional, Sequence, Tuple
 
-from nodriza.host import transient
+from nodriza.host import inside, transient
+from nodriza.host.env_file import parse_environment
 from nodriza.host.host import Result
-from nodriza.resources import inside
 from nodriza.resources.base import Resource, State
-from nodriza.resources.command import parse_environment
 
 if TYPE_CHECKING:
     from nodriza.host.host import Host

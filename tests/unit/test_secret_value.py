@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nodriza.errors import SecretError
+from nodriza.host.env_file import parse_environment
 from nodriza.host.redact import Redactor
 from nodriza.inventory.load import load_cluster
 from nodriza.plan.plan import Plan, Planned, plan_node
 from nodriza.plan.secret_uses import refuse_unfit, uses
 from nodriza.resources import File
-from nodriza.resources.command import parse_environment
 from nodriza.rollout.query import Silent
 from nodriza.rollout.run import Run, roll_out
 from nodriza.vault.token import env, secret

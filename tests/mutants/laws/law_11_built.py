@@ -162,7 +162,7 @@ FAULTS = (
     ),
     Fault(
         "a release is tried with the static files of another",
-        "nodriza/resources/inside.py:python",
+        "nodriza/host/inside.py:python",
         "{release}/static",
         "/static",
         ("resources/test_trial.py",),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from nodriza.host.env_file import parse_environment
 from nodriza.host.host import Host, HostError
 from nodriza.host.pip_conf import environment_file, variables
-from nodriza.resources.command import parse_environment
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import crossplane
 
-from nodriza.resources.command import parse_environment
+from nodriza.host.env_file import parse_environment
 
 
 def shape(path: str, content: bytes, scratch: Path) -> object:

@@ -23,13 +23,13 @@ from hypothesis import HealthCheck, assume, event, example, given, settings
 from hypothesis import strategies as st
 
 from nodriza.errors import InventoryError, RoleError
+from nodriza.host.env_file import parse_environment
 from nodriza.host.host import Host, Result
 from nodriza.inventory import load_cluster
 from nodriza.inventory.schema import schema
 from nodriza.plan.plan import plan_node
 from nodriza.plan.render import Renderer
 from nodriza.resources import Database, DatabaseUser, File, Mount, Package
-from nodriza.resources.command import parse_environment
 from nodriza.resources.mount import MountEntry, with_entry
 from nodriza.vault.token import ESCAPED
 from tests.unit.hostile.shapes import shape, sql

@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nodriza.host.env_file import parse_environment
 from nodriza.host.host import CommandFailed, Host, HostError
 from nodriza.resources import Command, File
-from nodriza.resources.command import parse_environment
 
 
 @pytest.fixture

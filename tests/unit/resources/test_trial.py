@@ -166,7 +166,7 @@ def test_two_runs_that_ask__have_a_unit_each(shaded, monkeypatch):
         units.append(about.unit)
         return Result((), 0, "", "")
 
-    monkeypatch.setattr("nodriza.resources.inside.python", python)
+    monkeypatch.setattr("nodriza.host.inside.python", python)
     for pid in (41, 42):
         monkeypatch.setattr("os.getpid", lambda pid=pid: pid)
         look(shaded, trial(("/healthz", 0), unit="nodriza-site-trial"))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from nodriza.host.env_file import parse_environment
 from nodriza.host.host import Host
 from nodriza.plan.render import Renderer, Template
 from nodriza.resources import Mount, Package
-from nodriza.resources.command import parse_environment
 from tests.unit.roles.made import content, remake, resources, role
 
 

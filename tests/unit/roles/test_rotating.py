@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from nodriza.host.env_file import parse_environment
 from nodriza.resources import DatabaseUser, File
-from nodriza.resources.command import parse_environment
 from tests.unit.conftest import needs
 from tests.unit.roles.made import content, remake, resources
 

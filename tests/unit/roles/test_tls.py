@@ -13,12 +13,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from nodriza.change.certificate import refuse_bad_pair
 from nodriza.errors import InventoryError
+from nodriza.host.env_file import parse_environment
 from nodriza.inventory import load_cluster
 from nodriza.inventory.roles import default_roles
 from nodriza.inventory.services import engines, on_each
 from nodriza.plan.plan import plan_node
 from nodriza.resources import Command, File, Service
-from nodriza.resources.command import parse_environment
 from nodriza.vault.store import Vault
 from tests.unit.roles.made import content, remake, resources, settings
 

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from nodriza.host.env_file import parse_environment
 from nodriza.resources import Service
-from nodriza.resources.command import parse_environment
 from tests.unit.roles.made import content, functions, remake, resources, settings
 
 

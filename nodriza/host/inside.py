@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Optional, Protocol, Sequence, Tuple
 
 from nodriza.host import transient
+from nodriza.host.env_file import parse_environment
 from nodriza.host.host import Host, Result
-from nodriza.resources.command import parse_environment
 
 
 class Inside(Protocol):
