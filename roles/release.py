@@ -37,10 +37,10 @@ def release(
         # back.
         yield Link(app.newest, f"{app.release_folder}/{newest.id}", ahead=True)
     folder = f"{app.release_folder}/{to.id}"
-    if node.serves:
+    if does(node, cluster, "application"):
         yield trial(cluster, folder, ("/healthz", 0), *app.asked)
     elif not central:
-        yield trial(cluster, folder)  # its Python may be another one than the central node's
+        yield trial(cluster, folder)  # its Python may be another one than the builder's
     if not central and app.releases == "share":
         # One that is made anew changes nothing on this node, and who works in it begins anew.
         numbers = [seal["number"] for seal in (to.tree, to.environment) if seal]

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from nodriza.inventory.yaml.positions import Document, read_marked
+from nodriza.plan.offers import does
 from nodriza.plan.plan import Declared, Plan, Planned
 from nodriza.release.release import trial
 from nodriza.resources import File, Link, Preflight, Trial
@@ -59,8 +60,8 @@ def switched_with(
 
 
 def tried_first(cluster: Cluster, plan: Plan) -> Plan:
-    """The plan of a provision. A child tries its variables just before they change."""
-    if not cluster.node(plan.node).serves:
+    """The plan of a provision. A node with the application tries variables before they change."""
+    if not does(cluster.node(plan.node), cluster, "application"):
         return plan
     files = [file for file, _ in environment_files(cluster, plan)]
     serves = trial(cluster, cluster.app.current, ("/healthz", 0), *cluster.app.asked)

@@ -29,12 +29,12 @@ them begin in, ``digest`` and ``installer``, for those that make its environment
 class Environment(Resource):
     """``path`` is the environment of ``release``, for the ``python`` of this host.
 
-    The central node has made one for the Python ``made_for`` (``tag``). A host that has the same
-    takes ``copy``. Any other host makes its own, by the recipe in the release: ``venv`` and ``uv``
-    say who installs it and where, the recipe says what, and ``packages`` are what that needs. No
-    host takes what another one has made for itself: root there could change what runs here. What
-    its own one holds is written down in ``seal``, on its own disk, and one that somebody has
-    changed is made anew.
+    The node that builds has made one for the Python ``made_for`` (``tag``). A host that has the
+    same takes ``copy``. Any other host makes its own, by the recipe in the release: ``venv``
+    and ``uv`` say who installs it and where, the recipe says what, and ``packages`` are what that
+    needs. No host takes what another one has made for itself: root there could change what runs
+    here. What its own one holds is written down in ``seal``, on its own disk, and one that
+    somebody has changed is made anew.
     """
 
     path: str
@@ -93,7 +93,7 @@ class Environment(Resource):
             return
         if not own:
             host.refuse(f"{self.path} is of no use here: this node has no {self.python}")
-        about = f"this node has {called(own)}, and the central node {called(self.made_for)}"
+        about = f"this node has {called(own)}, and the node that builds {called(self.made_for)}"
         host.note(f"{about}: it makes an environment of its own, {self.path}")
         try:
             self._make(host)

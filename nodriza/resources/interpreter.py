@@ -47,8 +47,8 @@ class Interpreter(Resource):
         made, own = called(self._made(host)), tag(host, self.python)
         has = called(own) if own else f"no {self.python}"
         host.refuse(
-            f"{self.venv} is made for the Python of the central node, {made}, and this node has"
-            f" {has}. On the share there is one environment for all nodes: they need the same"
+            f"{self.venv} is made for the Python of the node that builds, {made}, and this node"
+            f" has {has}. On the share there is one environment for all nodes: they need the same"
             " release of Debian. With app.releases: local each node can have its own"
         )
 

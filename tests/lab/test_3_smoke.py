@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from nodriza.smoke.checks import CHECKS
+from nodriza.inventory import load_cluster
+from nodriza.smoke.checks import CHECKS, of_roles
 from tests.lab.conftest import NODES
-from tests.lab.project import EXAMPLE, Project, Result
+from tests.lab.project import EXAMPLE, ROOT, Project, Result
 
 OPEN = """
 nft insert rule inet nodriza input tcp dport 9090 accept
@@ -38,7 +39,12 @@ def of_the_application() -> Any:
 APPLICATION = of_the_application()
 LAST = sentence(APPLICATION.LAST)
 """Which comes after the reboots as well: what the checks made is not for visitors."""
-SENTENCES = [*map(sentence, [*CHECKS, *APPLICATION.CHECKS]), *REBOOTS, LAST]
+OF_ROLES = of_roles(load_cluster(ROOT / "inventories/three-node.yml"))
+SENTENCES = [
+    *map(sentence, [*CHECKS, *OF_ROLES, *APPLICATION.CHECKS]),
+    *REBOOTS,
+    LAST,
+]
 
 
 @pytest.fixture(scope="module")

@@ -96,7 +96,7 @@ def test_environment_of_its_own__is_made_by_the_recipe_of_the_release(host, inst
     assert host.run([host.at("/venvs/e/bin/python"), "-c", "print(1)"]).out == "1\n"
     (note,) = host.notes
     own = f"Python {sys.version_info[0]}.{sys.version_info[1]}"
-    assert note.startswith(f"this node has {own}, and the central node Python 3.9: it makes")
+    assert note.startswith(f"this node has {own}, and the node that builds Python 3.9: it makes")
 
 
 def test_environment_of_its_own__that_somebody_has_changed_is_made_anew(host):
