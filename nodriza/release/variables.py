@@ -7,11 +7,10 @@ release that serves, in the node's turn and before anything there begins anew.
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from nodriza.inventory.yaml.positions import Document, read_marked
+from nodriza.inventory.places import place
 from nodriza.plan.offers import does
 from nodriza.plan.plan import Declared, Plan, Planned
 from nodriza.release.release import trial
@@ -76,15 +75,7 @@ def tried_first(cluster: Cluster, plan: Plan) -> Plan:
 
 def _to_try(cluster: Cluster, one: Trial, text: str) -> Trial:
     """With the file and the line of each variable of ``app.environment``."""
-    document = _document(cluster.path.read_text(encoding="utf-8-sig"))
-    keys = ("app", "environment")
-    places = tuple(
-        (name, f"{cluster.path.name}:{document.mark((*keys, name), key=True).line}")
-        for name in cluster.app.environment
-    )
+    names = cluster.app.environment
+    said = ((name, place(cluster.path, "app", "environment", name)) for name in names)
+    places = tuple((name, where.rpartition("/")[2]) for name, where in said)  # from any folder
     return dataclasses.replace(one, environment=text, places=places)
-
-
-@functools.lru_cache(maxsize=1)
-def _document(text: str) -> Document:
-    return read_marked(text)
