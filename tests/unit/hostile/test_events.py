@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from nodriza.change.drain import out_of_rotation
+from nodriza.change.rollback import later_runs, not_undone
 from nodriza.inventory import Cluster
 from nodriza.plan.plan import plan_all
 from nodriza.release import record as releases
@@ -53,11 +54,11 @@ def ask_history(cluster: Cluster) -> None:
     found = history.read(cluster, cluster.nodes)
     entry = found.find("0a1b2c")
     assert set(HONEST) <= set(entry.nodes)
-    for line in [*history.table(found), *history.story(entry), *history.not_undone(entry)]:
+    for line in [*history.table(found), *history.story(entry), *not_undone(entry)]:
         assert len(shown(line).splitlines()) <= 1
     for entry in found.entries:
         list(history.story(entry))
-        history.later_runs(found, entry)
+        later_runs(found, entry)
     json.dumps([entry.nodes for entry in found.entries])
     assert all(shown(str(error)) for error in found.errors.values())
 
