@@ -10,7 +10,9 @@ from nodriza.agent.journal import Journal
 from nodriza.agent.rolling import Gate, without_others
 from nodriza.agent.transaction import Followers, Rejected, settle, unless_started
 from nodriza.host import units
-from nodriza.host.host import UNITS, Host, HostError, Stopped
+from nodriza.host.errors import HostError, Stopped
+from nodriza.host.files import UNITS
+from nodriza.host.host import Host
 from nodriza.host.os_errors import told
 from nodriza.resources.base import Gap, Resource, State, gap_between
 from nodriza.resources.health import Health

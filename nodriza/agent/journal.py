@@ -23,7 +23,9 @@ import os
 import time
 from typing import Any, Dict, List, Optional, Set
 
-from nodriza.host.host import Host, HostError, is_temporary
+from nodriza.host.errors import HostError
+from nodriza.host.files import is_temporary
+from nodriza.host.host import Host
 
 HOME = "/var/lib/nodriza"
 RUNS = 100

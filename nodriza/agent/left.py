@@ -24,7 +24,8 @@ from typing import (
 from nodriza import resources as nouns
 from nodriza.agent.memory import Entry, Found, Memory
 from nodriza.agent.transaction import following
-from nodriza.host.host import Host, HostError
+from nodriza.host.errors import HostError
+from nodriza.host.host import Host
 from nodriza.host.os_errors import told
 from nodriza.resources.base import Resource, State
 from nodriza.resources.directory import Directory

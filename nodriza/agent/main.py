@@ -20,7 +20,8 @@ from nodriza import resources as nouns
 from nodriza.agent.converge import Converge
 from nodriza.agent.journal import HOME, Busy, Journal
 from nodriza.agent.memory import Found, Memory
-from nodriza.host.host import Host, HostError
+from nodriza.host.errors import HostError
+from nodriza.host.host import Host
 from nodriza.host.line import Controller, EventStream
 from nodriza.host.os_errors import told
 from nodriza.host.redact import Redactor

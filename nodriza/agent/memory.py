@@ -17,7 +17,8 @@ from typing import Any, Dict, NamedTuple, Optional, Sequence, Set
 from nodriza import resources as nouns
 from nodriza.agent.journal import HOME, Journal
 from nodriza.agent.transaction import FIELDS
-from nodriza.host.host import Host, HostError
+from nodriza.host.errors import HostError
+from nodriza.host.host import Host
 from nodriza.resources.base import Resource, State, gap_between
 
 BYTES = 4 * 1024 * 1024

@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterator, List, Sequence, Set
 
 from nodriza.agent.journal import Journal
 from nodriza.agent.transaction import FIELDS, KEPT, following
-from nodriza.host.host import HostError
+from nodriza.host.errors import HostError
 from nodriza.host.redact import holds_secrets
 from nodriza.resources.absent import Absent
 from nodriza.resources.base import Resource

@@ -10,7 +10,8 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from nodriza.agent.journal import Journal
 from nodriza.agent.transaction import KEPT, Followers, Rejected
-from nodriza.host.host import Host, HostError
+from nodriza.host.errors import HostError
+from nodriza.host.host import Host
 from nodriza.resources.base import Resource
 from nodriza.resources.health import Health
 from nodriza.resources.package import Package

@@ -11,7 +11,8 @@ import dataclasses
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Set, Tuple
 
 from nodriza.agent.journal import Journal
-from nodriza.host.host import Host, HostError
+from nodriza.host.errors import HostError
+from nodriza.host.host import Host
 from nodriza.resources.base import Gap, Resource, State
 from nodriza.resources.service import Service
 

@@ -6,7 +6,8 @@ from typing import Any, Optional, Protocol, Sequence, Tuple
 
 from nodriza.host import transient
 from nodriza.host.env_file import parse_environment
-from nodriza.host.host import Host, Result
+from nodriza.host.errors import Result
+from nodriza.host.host import Host
 
 
 class Inside(Protocol):

@@ -7,7 +7,8 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nodriza.host.host import Host, Result
+    from nodriza.host.errors import Result
+    from nodriza.host.host import Host
 
 LINES = 20
 _UNREACHED = re.compile(

@@ -11,7 +11,7 @@ import zlib
 from typing import Any, BinaryIO, Dict, Iterator, Optional, Sequence, Set, Tuple
 
 from nodriza.host.awake import Awake
-from nodriza.host.host import HostError, Stopped
+from nodriza.host.errors import HostError, Stopped
 from nodriza.host.program import SIGN
 from nodriza.host.redact import HIDDEN, Redactor, hide_old_values, holds_secrets
 

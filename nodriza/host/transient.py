@@ -13,7 +13,8 @@ import time
 from contextlib import contextmanager
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-from nodriza.host.host import PATH, CommandFailed, Host, Result
+from nodriza.host.errors import CommandFailed, Result
+from nodriza.host.host import PATH, Host
 
 MEMORY = "40%"
 """Of the host's. MariaDB has 40 % of its node's (roles/mysql.py), Redis 10 %."""

@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, BinaryIO, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from nodriza.host import stamps
-from nodriza.host.host import ASIDE, TEMPORARY
+from nodriza.host.files import ASIDE, TEMPORARY
 
 if TYPE_CHECKING:
     from nodriza.host.host import Host

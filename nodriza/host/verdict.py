@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any, Dict, List, NamedTuple, Optional
 
-from nodriza.host.host import HostError
+from nodriza.host.errors import HostError
 
 MARK = "\x1enodriza-preflight "
 """What the answer stands behind; the same as in nodriza/application/preflight.py."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Optional, Sequence,
 
 from nodriza.host import transient
 from nodriza.host.env_file import parse_environment
-from nodriza.host.host import CommandFailed
+from nodriza.host.errors import CommandFailed
 from nodriza.resources.base import Resource, State, ids
 
 if TYPE_CHECKING:

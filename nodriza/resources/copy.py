@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, List, Optional, Sequence
 
 from nodriza.host import stamps, tree
-from nodriza.host.host import TEMPORARY, HostError
+from nodriza.host.errors import HostError
+from nodriza.host.files import TEMPORARY
 from nodriza.host.room import refuse_full
 from nodriza.resources.base import Resource, State
 

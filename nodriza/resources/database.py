@@ -16,7 +16,7 @@ from typing import (
     Sequence,
 )
 
-from nodriza.host.host import CommandFailed
+from nodriza.host.errors import CommandFailed
 from nodriza.resources.base import Resource, State
 
 if TYPE_CHECKING:

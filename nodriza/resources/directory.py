@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, List, Optional, Sequence
 
-from nodriza.host.host import is_temporary
+from nodriza.host.files import is_temporary
 from nodriza.resources.base import CHANGED, Resource, State
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Sequence, Tuple
 
 from nodriza.host import tree
-from nodriza.host.host import HostError
+from nodriza.host.errors import HostError
 from nodriza.resources.base import Resource, State, gap_between
 from nodriza.resources.copy import Copy
 from nodriza.resources.interpreter import called

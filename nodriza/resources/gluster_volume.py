@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Dict, List, Optional, Sequence, Tuple
 from xml.etree import ElementTree
 
-from nodriza.host.host import CommandFailed
+from nodriza.host.errors import CommandFailed
 from nodriza.resources.base import Resource, State, Value
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, List, Optional, Sequence, Tuple
 
 from nodriza.host import inside
-from nodriza.host.host import CommandFailed
+from nodriza.host.errors import CommandFailed
 from nodriza.resources.base import Resource, State
 
 if TYPE_CHECKING:

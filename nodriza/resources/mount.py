@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from nodriza.host.host import HostError
+from nodriza.host.errors import HostError
 from nodriza.resources.base import CHANGED, Resource, State, Value
 
 if TYPE_CHECKING:

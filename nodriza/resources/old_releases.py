@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, List, Optional, Sequence, Set, Tuple
 
 from nodriza.host.at_work import at_work
-from nodriza.host.host import ASIDE
+from nodriza.host.files import ASIDE
 from nodriza.resources.base import Resource, State, ids
 
 if TYPE_CHECKING:

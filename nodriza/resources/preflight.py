@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Dict, List, Optional, Sequence, Tuple
 
 from nodriza.host import inside, transient, verdict
-from nodriza.host.host import HostError
+from nodriza.host.errors import HostError
 from nodriza.resources.base import Resource, State
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Optional, Sequence
 
 from nodriza.host import stamps, tree
-from nodriza.host.host import is_temporary
+from nodriza.host.files import is_temporary
 from nodriza.host.room import refuse_full
 from nodriza.resources.base import Resource, State
 

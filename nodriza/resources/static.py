@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Iterator, List, Sequence, Set, Tuple
 
 from nodriza.host import inside, transient, tree
-from nodriza.host.host import CommandFailed
+from nodriza.host.errors import CommandFailed
 from nodriza.resources.base import Resource, State
 
 if TYPE_CHECKING:

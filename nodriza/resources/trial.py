@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, List, Optional, Sequence, Tuple
 
 from nodriza.host import inside, transient
 from nodriza.host.env_file import parse_environment
-from nodriza.host.host import Result
+from nodriza.host.errors import Result
 from nodriza.resources.base import Resource, State
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Dict, Iterator, List, NamedTuple, Sequence, Tuple
 
 from nodriza.host import tree
-from nodriza.host.host import HostError
+from nodriza.host.errors import HostError
 from nodriza.host.path import reached
 from nodriza.host.room import refuse_full
 from nodriza.resources.base import Resource, State

@@ -14,7 +14,8 @@ from nodriza.host.room import refuse_full
 from nodriza.resources.base import Resource, State
 
 if TYPE_CHECKING:
-    from nodriza.host.host import Host, Result
+    from nodriza.host.errors import Result
+    from nodriza.host.host import Host
 
 MARKER = ".nodriza-requirements"
 """A file in the environment, written last: what was installed, for which Python."""

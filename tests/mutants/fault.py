@@ -16,7 +16,7 @@ class Fault:
     """``name`` says in plain words what is wrong with the engine once it is planted.
 
     ``where``: a file of the repository, and after a colon the function or class in it
-    ("nodriza/host/host.py:Host.write"), so that the same line elsewhere does no harm.
+    ("nodriza/host/files.py:Files.write"), so that the same line elsewhere does no harm.
     ``was`` stands there exactly once, and becomes ``now``. ``tests``: below tests/unit, as
     pytest takes them.
     """

@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from nodriza.host.host import Host, HostError
+from nodriza.host.errors import HostError
+from nodriza.host.host import Host
 from nodriza.host.line import HERE, Controller, EventStream
 from nodriza.host.redact import Redactor
 from nodriza.resources import Upload

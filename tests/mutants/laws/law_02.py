@@ -133,7 +133,7 @@ FAULTS = (
     ),
     Fault(
         "a temporary file of a killed run is in the way",
-        "nodriza/host/host.py:Host.write",
+        "nodriza/host/files.py:Files.write",
         """\
 _unlink(new)
             flags""",

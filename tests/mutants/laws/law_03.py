@@ -5,28 +5,28 @@ from tests.mutants.fault import Fault
 FAULTS = (
     Fault(
         "a file is not flushed before it is renamed",
-        "nodriza/host/host.py:Host.write",
+        "nodriza/host/files.py:Files.write",
         "os.fsync(file.fileno())",
         "pass",
         ("agent/test_power_cut.py",),
     ),
     Fault(
         "a folder is not flushed after a name in it has changed",
-        "nodriza/host/host.py:Host._changing",
+        "nodriza/host/files.py:Files._changing",
         "os.fsync(fd)",
         "pass",
         ("agent/test_power_cut.py",),
     ),
     Fault(
         "what Python still buffers is not flushed",
-        "nodriza/host/host.py:Host.write",
+        "nodriza/host/files.py:Files.write",
         "file.flush()",
         "pass",
         ("agent/test_power_cut.py",),
     ),
     Fault(
         "a file gets its mode after it was flushed",
-        "nodriza/host/host.py:Host.write",
+        "nodriza/host/files.py:Files.write",
         """\
                     self._own(file.fileno(), owner, group, mode)
                     file.flush()
@@ -41,50 +41,50 @@ FAULTS = (
     ),
     Fault(
         "others may read a file while it is written",
-        "nodriza/host/host.py:Host.write",
+        "nodriza/host/files.py:Files.write",
         "os.open(new, flags, 0o600)",
         "os.open(new, flags, 0o644)",
         ("agent/test_host.py",),
     ),
     Fault(
         "others may enter a folder before it has its mode",
-        "nodriza/host/host.py:Host.mkdir",
+        "nodriza/host/files.py:Files.mkdir",
         "os.mkdir(real, 0o700)",
         "os.mkdir(real, 0o755)",
         ("agent/test_host.py",),
     ),
     Fault(
         "the mode comes before the owner",
-        "nodriza/host/host.py:Host._own",
+        "nodriza/host/files.py:Files._own",
         """\
         if os.geteuid() == 0:
-            os.fchown(fd, _number_of(owner, user=True), _number_of(group, user=False))
+            os.fchown(fd, number_of(owner, user=True), number_of(group, user=False))
         os.fchmod(fd, int(mode, 8))  # after chown, which clears set-id bits
 """,
         """\
         os.fchmod(fd, int(mode, 8))
         if os.geteuid() == 0:
-            os.fchown(fd, _number_of(owner, user=True), _number_of(group, user=False))
+            os.fchown(fd, number_of(owner, user=True), number_of(group, user=False))
 """,
         ("agent/test_host.py",),
     ),
     Fault(
         "a file is written in its place",
-        "nodriza/host/host.py:Host.write",
+        "nodriza/host/files.py:Files.write",
         "os.rename(new, real)",
         "open(real, 'wb').write(data); _unlink(new)",
         ("agent/test_host.py",),
     ),
     Fault(
         "a link is away while it is switched",
-        "nodriza/host/host.py:Host.symlink",
+        "nodriza/host/files.py:Files.symlink",
         "os.rename(new, real)",
         "_unlink(real); os.rename(new, real)",
         ("agent/test_host.py",),
     ),
     Fault(
         "a write that failed leaves its temporary file",
-        "nodriza/host/host.py:Host.write",
+        "nodriza/host/files.py:Files.write",
         """\
             except BaseException:
                 _unlink(new)""",

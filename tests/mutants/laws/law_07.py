@@ -54,14 +54,14 @@ FAULTS = (
     ),
     Fault(
         "a program's words are left out of its failure",
-        "nodriza/host/host.py:CommandFailed.__init__",
+        "nodriza/host/errors.py:CommandFailed.__init__",
         '"\\n".join(words[-20:])',
         '""',
         ("agent/test_host.py",),
     ),
     Fault(
         "a program is not named in its failure",
-        "nodriza/host/host.py:CommandFailed.__init__",
+        "nodriza/host/errors.py:CommandFailed.__init__",
         "{' '.join(result.argv)}: ",
         "",
         ("agent/test_host.py",),

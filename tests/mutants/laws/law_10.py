@@ -74,7 +74,7 @@ FAULTS = (
     ),
     Fault(
         "a changed unit file is not noticed",
-        "nodriza/host/host.py:Host._changing",
+        "nodriza/host/files.py:Files._changing",
         "self.units_changed |= path.startswith(UNITS)",
         "pass",
         ("resources/test_service.py",),

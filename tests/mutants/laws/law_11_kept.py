@@ -106,7 +106,7 @@ FAULTS = (
     ),
     Fault(
         "a tree is nowhere while it is replaced",
-        "nodriza/host/host.py:Host.exchange",
+        "nodriza/host/files.py:Files.exchange",
         "if _exchanged(real, beside):",
         "if False:",
         ("resources/test_copy.py",),
@@ -169,14 +169,14 @@ FAULTS = (
     ),
     Fault(
         "a pack that another node has changed is unpacked",
-        "nodriza/host/host.py:Host.copy",
+        "nodriza/host/files.py:Files.copy",
         "if found.hexdigest() != sha256:",
         "if False:",
         ("resources/test_copy.py",),
     ),
     Fault(
         "a link in the place of a pack is followed",
-        "nodriza/host/host.py:Host.copy",
+        "nodriza/host/files.py:Files.copy",
         "os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK",
         "os.O_RDONLY | os.O_NONBLOCK",
         ("resources/test_copy.py",),

@@ -86,7 +86,7 @@ FAULTS = (
     Fault(
         "a release that answers nobody is switched to",
         "roles/release.py:release",
-        "if node.serves:",
+        'if does(node, cluster, "application"):',
         "if False:",
         ("roles/test_release.py",),
     ),

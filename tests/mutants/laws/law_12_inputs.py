@@ -204,14 +204,14 @@ FAULTS = (
     ),
     Fault(
         "a file of any size is read whole",
-        "nodriza/host/host.py:Host.read",
+        "nodriza/host/files.py:Files.read",
         "if len(content) > most:",
         "if False:",
         ("agent/test_program.py",),
     ),
     Fault(
         "a pipe in the place of a file is waited for",
-        "nodriza/host/host.py:Host.read",
+        "nodriza/host/files.py:Files.read",
         "os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK",
         "os.O_RDONLY | os.O_CLOEXEC",
         ("agent/test_program.py",),

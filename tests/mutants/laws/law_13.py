@@ -5,14 +5,14 @@ from tests.mutants.fault import Fault
 FAULTS = (
     Fault(
         "owner and mode are given to what a link points to",
-        "nodriza/host/host.py:Host.own",
+        "nodriza/host/files.py:Files.own",
         "os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC",
         "os.O_RDONLY | os.O_CLOEXEC",
         ("agent/test_host.py",),
     ),
     Fault(
         "a time is given to what a link points to",
-        "nodriza/host/host.py:Host.touch",
+        "nodriza/host/files.py:Files.touch",
         "os.utime(real, follow_symlinks=False)",
         "os.utime(real)",
         ("agent/test_host.py",),
@@ -96,14 +96,14 @@ FAULTS = (
     ),
     Fault(
         "a temporary file is written through a link",
-        "nodriza/host/host.py:Host.write",
+        "nodriza/host/files.py:Files.write",
         "os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC",
         "os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC",
         ("agent/test_host.py",),
     ),
     Fault(
         "a link is removed with what it points to",
-        "nodriza/host/host.py:Host.remove",
+        "nodriza/host/files.py:Files.remove",
         "if os.path.isdir(real) and not os.path.islink(real):",
         "if os.path.isdir(real):",
         ("agent/test_host.py",),

@@ -10,7 +10,9 @@ import json
 import os
 from pathlib import Path
 
-from nodriza.host.host import TEMPORARY, Host, Result
+from nodriza.host.errors import Result
+from nodriza.host.files import TEMPORARY
+from nodriza.host.host import Host
 
 
 class PretendHost(Host):
@@ -80,7 +82,7 @@ class PretendHost(Host):
         return super().run(argv, **kwargs)
 
     def _answer(self, argv, exit, err):
-        from nodriza.host.host import CommandFailed
+        from nodriza.host.errors import CommandFailed
 
         result = Result(argv, exit, "", err if exit else "")
         if exit:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from nodriza.host.host import HostError
+from nodriza.host.errors import HostError
 from nodriza.resources import (
     File,
     Link,

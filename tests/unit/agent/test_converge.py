@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from nodriza.host.host import Stopped
+from nodriza.host.errors import Stopped
 from nodriza.resources import (
     Absent,
     Command,

@@ -8,7 +8,8 @@ import subprocess
 
 import pytest
 
-from nodriza.host.host import Host, HostError
+from nodriza.host.errors import HostError
+from nodriza.host.host import Host
 from nodriza.host.path import Trap, reached
 from nodriza.resources import Directory, Upload
 

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from nodriza.host import program
-from nodriza.host.host import TEMPORARY, CommandFailed, Host, HostError
+from nodriza.host.errors import CommandFailed, HostError
+from nodriza.host.files import TEMPORARY
+from nodriza.host.host import Host
 from nodriza.host.os_errors import told
 
 ME = {"owner": Path.home().owner(), "group": Path.home().group()}
@@ -120,7 +122,7 @@ def test_write__is_not_led_astray_by_a_link_in_the_place_of_its_temporary_file(
     """Laid in the instant between taking an old one away and making the new one."""
     (tmp_path / "other").write_text("precious")
     monkeypatch.setattr(
-        "nodriza.host.host._unlink", lambda path: os.path.lexists(path) or os.symlink("o", path)
+        "nodriza.host.files._unlink", lambda path: os.path.lexists(path) or os.symlink("o", path)
     )
     os.symlink("other", tmp_path / "o")
     with pytest.raises(OSError, match="exists"):

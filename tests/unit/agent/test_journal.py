@@ -11,7 +11,7 @@ from nodriza.agent import journal as module
 from nodriza.agent.converge import Converge
 from nodriza.agent.journal import Journal
 from nodriza.agent.rollback import closed, rolled_back
-from nodriza.host.host import HostError
+from nodriza.host.errors import HostError
 from nodriza.resources import Absent, Command, File, Link, Service, Zone
 from tests.unit.agent.pretend import PretendHost
 

@@ -9,7 +9,7 @@ import pytest
 
 from nodriza.agent.converge import Converge
 from nodriza.agent.journal import Journal
-from nodriza.host.host import HostError
+from nodriza.host.errors import HostError
 from nodriza.resources import (
     Command,
     Directory,

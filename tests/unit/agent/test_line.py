@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from nodriza.host.host import HostError, Stopped
+from nodriza.host.errors import HostError, Stopped
 from nodriza.host.line import DATA, HERE, TURN, Controller, EventStream
 from nodriza.host.redact import Redactor
 

@@ -13,7 +13,8 @@ import pytest
 
 from nodriza.agent import main as module
 from nodriza.agent.journal import Journal
-from nodriza.host.host import Host, HostError
+from nodriza.host.errors import HostError
+from nodriza.host.host import Host
 from nodriza.host.line import EventStream
 from nodriza.host.redact import Redactor
 from nodriza.resources import Command, Directory, File, to_data

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from nodriza.host.env_file import parse_environment
-from nodriza.host.host import Host, HostError
+from nodriza.host.errors import HostError
+from nodriza.host.host import Host
 from nodriza.host.pip_conf import environment_file, variables
 
 

@@ -12,7 +12,8 @@ import pytest
 from nodriza.agent.answers import listing
 from nodriza.agent.journal import Journal
 from nodriza.host import program
-from nodriza.host.host import Host, HostError
+from nodriza.host.errors import HostError
+from nodriza.host.host import Host
 from nodriza.host.line import LONGEST, RECORD, EventStream
 from nodriza.host.redact import Redactor
 from nodriza.host.system import os_release

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from nodriza.host import transient
-from nodriza.host.host import CommandFailed, Host, HostError, Result
+from nodriza.host.errors import CommandFailed, HostError, Result
+from nodriza.host.host import Host
 from nodriza.host.transient import Unit
 
 SHOP = Unit(

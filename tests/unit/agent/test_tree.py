@@ -7,7 +7,8 @@ import os
 import pytest
 
 from nodriza.host import tree
-from nodriza.host.host import Host, HostError
+from nodriza.host.errors import HostError
+from nodriza.host.host import Host
 
 
 @pytest.fixture

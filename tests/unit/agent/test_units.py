@@ -7,7 +7,8 @@ import time
 import pytest
 
 from nodriza.host import units
-from nodriza.host.host import Host, Result
+from nodriza.host.errors import Result
+from nodriza.host.host import Host
 from nodriza.resources import File, Service
 from tests.unit.agent.one_run import ME, Run, conf
 

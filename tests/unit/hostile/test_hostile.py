@@ -24,7 +24,8 @@ from hypothesis import strategies as st
 
 from nodriza.errors import InventoryError, RoleError
 from nodriza.host.env_file import parse_environment
-from nodriza.host.host import Host, Result
+from nodriza.host.errors import Result
+from nodriza.host.host import Host
 from nodriza.inventory import load_cluster
 from nodriza.inventory.schema import schema
 from nodriza.plan.plan import plan_node

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from nodriza.host.host import Host, HostError
+from nodriza.host.errors import HostError
+from nodriza.host.host import Host
 from nodriza.resources import Built
 
 OWNER = pwd.getpwuid(os.getuid()).pw_name

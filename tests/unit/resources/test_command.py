@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nodriza.host.env_file import parse_environment
-from nodriza.host.host import CommandFailed, Host, HostError
+from nodriza.host.errors import CommandFailed, HostError
+from nodriza.host.host import Host
 from nodriza.resources import Command, File
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from nodriza.host import stamps, tree
-from nodriza.host.host import Host, HostError
+from nodriza.host.errors import HostError
+from nodriza.host.host import Host
 from nodriza.resources import Copy, Intact, Sealed
 from nodriza.resources.sealed import read_seal
 
@@ -286,7 +287,7 @@ def test_file_system_without_an_exchange__gets_two_renames(host, monkeypatch):
     copy = sealed(host)
     fix(host, copy)
     host.write("/own/abc/app/file", "other")
-    monkeypatch.setattr("nodriza.host.host._exchanged", lambda *_: False)
+    monkeypatch.setattr("nodriza.host.files._exchanged", lambda *_: False)
     fix(host, copy)
     assert host.list("/own") == [".abc.1.nodriza-old", "abc"]
 

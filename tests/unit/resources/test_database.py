@@ -13,7 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nodriza.agent.left import Left
-from nodriza.host.host import CommandFailed, Host
+from nodriza.host.errors import CommandFailed
+from nodriza.host.host import Host
 from nodriza.resources import Database, DatabaseAccess, DatabaseUser, gap_between
 from nodriza.resources.database import ask, identifier, string, tell
 from nodriza.resources.database_user import hashed, pattern

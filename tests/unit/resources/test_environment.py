@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from nodriza.host import tree
-from nodriza.host.host import Host, HostError
+from nodriza.host.errors import HostError
+from nodriza.host.host import Host
 from nodriza.resources import Copy, Environment, Package, Venv, gap_between
 
 TAG = sys.implementation.cache_tag

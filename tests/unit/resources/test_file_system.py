@@ -4,7 +4,8 @@ import subprocess
 
 import pytest
 
-from nodriza.host.host import Host, HostError
+from nodriza.host.errors import HostError
+from nodriza.host.host import Host
 from nodriza.resources import FileSystem, gap_between
 from nodriza.resources.mount import Mount, resolved
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from nodriza.host.host import CommandFailed, Host, HostError, Result
+from nodriza.host.errors import CommandFailed, HostError, Result
+from nodriza.host.host import Host
 from nodriza.resources import GlusterVolume, gap_between
 
 VOLUME = GlusterVolume(

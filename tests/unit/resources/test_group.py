@@ -2,7 +2,8 @@
 
 import pytest
 
-from nodriza.host.host import CommandFailed, Host
+from nodriza.host.errors import CommandFailed
+from nodriza.host.host import Host
 from nodriza.resources import Group, gap_between
 
 

@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from nodriza.host import tree
-from nodriza.host.host import Host, HostError
+from nodriza.host.errors import HostError
+from nodriza.host.host import Host
 from nodriza.resources import Intact, Interpreter, Venv
 
 TAG = sys.implementation.cache_tag

@@ -7,7 +7,8 @@ import os
 import pytest
 
 from nodriza.agent.left import Left
-from nodriza.host.host import Host, Result
+from nodriza.host.errors import Result
+from nodriza.host.host import Host
 from nodriza.resources import (
     Absent,
     Command,

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nodriza.agent.left import Left
-from nodriza.host.host import Host, HostError, Result
+from nodriza.host.errors import HostError, Result
+from nodriza.host.host import Host
 from nodriza.resources import Mount, gap_between
 from nodriza.resources.mount import MountEntry, find_entry, unit_name, with_entry
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from nodriza.host import verdict
-from nodriza.host.host import Host, HostError
+from nodriza.host.errors import HostError
+from nodriza.host.host import Host
 from nodriza.release import release
 from nodriza.resources import Migrations, Preflight
 

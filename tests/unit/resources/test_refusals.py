@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from nodriza.host.host import CommandFailed, Host, HostError, Result
+from nodriza.host.errors import CommandFailed, HostError, Result
+from nodriza.host.host import Host
 from nodriza.resources import Database, DatabaseUser, Package
 
 

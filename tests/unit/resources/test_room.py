@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from nodriza.host.host import Host, HostError
+from nodriza.host.errors import HostError
+from nodriza.host.host import Host
 from nodriza.resources import Venv
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from nodriza.host.host import Host, HostError, Result
+from nodriza.host.errors import HostError, Result
+from nodriza.host.host import Host
 from nodriza.resources import Service, gap_between
 
 PORTMAPPER = Service("rpcbind.socket", masked=True)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from nodriza.host.host import Host, HostError, Result
+from nodriza.host.errors import HostError, Result
+from nodriza.host.host import Host
 from nodriza.resources import Static
 
 ME = pwd.getpwuid(os.geteuid()).pw_name

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from nodriza.host.host import Host, HostError, Result
+from nodriza.host.errors import HostError, Result
+from nodriza.host.host import Host
 from nodriza.resources import Trial
 
 SITE = """

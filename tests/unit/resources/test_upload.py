@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nodriza.host import tree
-from nodriza.host.host import Host, HostError
+from nodriza.host.errors import HostError
+from nodriza.host.host import Host
 from nodriza.resources import Upload
 
 FILE, PROGRAM, LINK = "100644", "100755", "120000"

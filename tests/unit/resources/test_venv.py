@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from nodriza.host.host import Host, HostError
+from nodriza.host.errors import HostError
+from nodriza.host.host import Host
 from nodriza.resources import Venv
 from nodriza.resources.venv import PINNED, WHEELS
 

@@ -12,7 +12,8 @@ import pytest
 
 from nodriza.agent.converge import Converge
 from nodriza.agent.journal import Journal
-from nodriza.host.host import Host, HostError
+from nodriza.host.errors import HostError
+from nodriza.host.host import Host
 from nodriza.resources import Service, Zone, gap_between
 from nodriza.resources.zone import SERIAL
 
