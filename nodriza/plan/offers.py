@@ -165,7 +165,7 @@ class Links:
                 else (f"its roles are {', '.join(node.roles)}")
             )
             raise RoleError(
-                f'{node.name} is to do "{job}", and does not: {why}',
+                f'no role of {node.name} offers "{job}": {why}',
                 where=place(self.cluster.path, "services", job, placed.said[0]),
                 kept="no host was touched",
                 do=f'another engine, or "default" among the roles of {node.name}',

@@ -181,13 +181,13 @@ def test_node_of_a_service__can_t_be_removed(placed):
         (
             "  database: {engine: redis, on: db-1}\n",
             ("", ""),
-            'db-1 is to do "database", and does not: its roles are base, firewall, redis',
+            'no role of db-1 offers "database": its roles are base, firewall, redis',
             "  database: {engine: redis, on: db-1}",
         ),
         (
             "  database: {on: db-1}\n",
             ("memory_mb: 4096}", "roles: [base]}"),
-            'db-1 is to do "database", and does not: its roles are base',
+            'no role of db-1 offers "database": its roles are base',
             "  database: {on: db-1}",
         ),
         (
@@ -199,7 +199,7 @@ def test_node_of_a_service__can_t_be_removed(placed):
         (
             "  application: nginx\n",
             ("", ""),
-            'server-2 is to do "application", and does not: the role nginx offers web',
+            'no role of server-2 offers "application": the role nginx offers web',
             "  application: nginx",
         ),
         (

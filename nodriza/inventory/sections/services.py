@@ -66,17 +66,17 @@ class Services(Section):
                 continue
             place, complain = ("services", name), draft.document.complain
             if service.engine and name == "share":
-                complain((*place, "engine"), "the engine of the share is said at share/engine")
+                complain((*place, "engine"), f"write it as share: {{engine: {service.engine}}}")
             elif service.engine and not {service.engine, f"{service.engine}_server"} & {*roles}:
                 near = did_you_mean(service.engine, roles) or f"; there are {', '.join(roles)}"
                 complain((*place, "engine"), f'there is no role "{service.engine}"{near}')
             if service.on and about.everywhere:
-                complain((*place, "on"), "every child does it", key=True)
+                complain((*place, "on"), "every child does this job, so it has no node", key=True)
             elif service.on and service.on not in nodes:
                 near = did_you_mean(service.on, nodes)
                 complain((*place, "on"), f'no node is called "{service.on}"{near}')
             if service.memory_mb and not about.sized:
-                complain((*place, "memory_mb"), "it takes the memory that it needs", key=True)
+                complain((*place, "memory_mb"), "no limit can be set for this service", key=True)
         app = draft.part(AppSettings)
         if self.beat and app and not app.celery:
             words = "is Celery's clock, and the application has no Celery (app/celery)"
