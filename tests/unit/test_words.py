@@ -7,8 +7,8 @@ import shlex
 
 import pytest
 
-from tests.unit import test_commands
-from tests.unit.test_commands import fab
+from tests.unit.fabfile import test_commands
+from tests.unit.fabfile.test_commands import fab
 
 project = test_commands.project
 

@@ -1,6 +1,6 @@
 """A command line in a process of its own, forked from this one: nothing is loaded twice.
 
-Fifty times as quick as starting ``fab``, which tests/unit/test_commands.py does, so that
+Fifty times as quick as starting ``fab``, which tests/unit/fabfile/test_commands.py does, so that
 every command can be tried with every mistake.
 """
 

@@ -36,7 +36,7 @@ FAULTS = (
         "nodriza/agent/converge.py:Converge._needs_turn",
         "if self.check or self.gate.open or",
         "if self.gate.open or",
-        ("agent/test_gate.py",),
+        ("agent/test_rolling.py",),
     ),
     Fault(
         "a check writes down that it was there",
@@ -71,7 +71,7 @@ FAULTS = (
                 self._dirty = True
                 states.update(self._look(group))""",
         "pass",
-        ("agent/test_gate.py",),
+        ("agent/test_rolling.py",),
     ),
     Fault(
         "a value that is wanted and missing is no gap",

@@ -16,7 +16,7 @@ FAULTS = (
             health.leave(self.host, {"run": self.journal.run, "since": since})
         self.journal.owe(health.id, "run", None, since)
 """,
-        ("agent/test_gate.py",),
+        ("agent/test_rolling.py",),
     ),
     Fault(
         "a copy that an earlier run kept is replaced by what it wrote",
@@ -138,7 +138,7 @@ FAULTS = (
 _unlink(new)
             flags""",
         "flags",
-        ("agent/test_converge.py", "agent/test_host.py"),
+        ("agent/test_converge.py", "host/test_host.py"),
     ),
     Fault(
         "a tree is unpacked in its place",
@@ -178,35 +178,35 @@ _unlink(new)
         "nodriza/agent/rolling.py:Gate.end",
         "health.come_back(self.host)",
         "pass",
-        ("agent/test_gate.py",),
+        ("agent/test_rolling.py",),
     ),
     Fault(
         "a program goes down with a line that broke",
         "nodriza/host/program.py:run",
         "start_new_session=True,",
         "start_new_session=False,",
-        ("agent/test_host.py",),
+        ("host/test_host.py",),
     ),
     Fault(
         "a damaged debt is taken for none",
         "nodriza/agent/journal.py:Journal._read",
         'raise HostError(f"{path} is damaged: look at it, and take it away") from None',
         "found = None",
-        ("agent/test_program.py",),
+        ("host/test_program.py",),
     ),
     Fault(
         "what must not be cut short is ended by the next run",
         "nodriza/host/transient.py:free",
         "if not patient:",
         "if True:",
-        ("agent/test_transient.py",),
+        ("host/test_transient.py",),
     ),
     Fault(
         "what a killed run left runs beside the next",
         "nodriza/host/transient.py:run",
         "free(host, unit.name, patient=timeout is None)",
         "pass",
-        ("agent/test_transient.py",),
+        ("host/test_transient.py",),
     ),
     Fault(
         "a migration has a clock",
@@ -220,6 +220,6 @@ _unlink(new)
         "nodriza/host/program.py:_read",
         "alive()\n",
         "pass\n",
-        ("agent/test_program.py",),
+        ("host/test_program.py",),
     ),
 )

@@ -44,14 +44,14 @@ FAULTS = (
         "nodriza/host/files.py:Files.write",
         "os.open(new, flags, 0o600)",
         "os.open(new, flags, 0o644)",
-        ("agent/test_host.py",),
+        ("host/test_host.py",),
     ),
     Fault(
         "others may enter a folder before it has its mode",
         "nodriza/host/files.py:Files.mkdir",
         "os.mkdir(real, 0o700)",
         "os.mkdir(real, 0o755)",
-        ("agent/test_host.py",),
+        ("host/test_host.py",),
     ),
     Fault(
         "the mode comes before the owner",
@@ -66,21 +66,21 @@ FAULTS = (
         if os.geteuid() == 0:
             os.fchown(fd, number_of(owner, user=True), number_of(group, user=False))
 """,
-        ("agent/test_host.py",),
+        ("host/test_host.py",),
     ),
     Fault(
         "a file is written in its place",
         "nodriza/host/files.py:Files.write",
         "os.rename(new, real)",
         "open(real, 'wb').write(data); _unlink(new)",
-        ("agent/test_host.py",),
+        ("host/test_host.py",),
     ),
     Fault(
         "a link is away while it is switched",
         "nodriza/host/files.py:Files.symlink",
         "os.rename(new, real)",
         "_unlink(real); os.rename(new, real)",
-        ("agent/test_host.py",),
+        ("host/test_host.py",),
     ),
     Fault(
         "a write that failed leaves its temporary file",
@@ -91,7 +91,7 @@ FAULTS = (
         """\
             except BaseException:
                 pass""",
-        ("agent/test_host.py",),
+        ("host/test_host.py",),
     ),
     Fault(
         "a vault is not flushed before it is renamed",

@@ -149,14 +149,14 @@ FAULTS = (
         "nodriza/ssh/client.py:Client.set_missing_host_key_policy",
         "raise TypeError(",
         "TypeError(",
-        ("test_one_client.py",),
+        ("ssh/test_one_client.py",),
     ),
     Fault(
         "the client has a list of keys beside the files",
         "nodriza/ssh/client.py:Client.get_host_keys",
         "return paramiko.HostKeys()",
         "return super().get_host_keys()",
-        ("test_one_client.py",),
+        ("ssh/test_one_client.py",),
     ),
     Fault(
         "the client's check is not asked",

@@ -22,7 +22,7 @@ FAULTS = (
         "nodriza/rollout/run.py:_node",
         'event["origin"] = plan.origin(event["id"])',
         'event["origin"] = ""',
-        ("test_roll_out.py",),
+        ("rollout/test_roll_out.py",),
     ),
     Fault(
         "a recap leaves the role's line out",
@@ -57,14 +57,14 @@ FAULTS = (
         "nodriza/host/errors.py:CommandFailed.__init__",
         '"\\n".join(words[-20:])',
         '""',
-        ("agent/test_host.py",),
+        ("host/test_host.py",),
     ),
     Fault(
         "a program is not named in its failure",
         "nodriza/host/errors.py:CommandFailed.__init__",
         "{' '.join(result.argv)}: ",
         "",
-        ("agent/test_host.py",),
+        ("host/test_host.py",),
     ),
     Fault(
         "a service's own log is left out of its failure",
@@ -78,14 +78,14 @@ FAULTS = (
         "nodriza/host/os_errors.py:told",
         "hint = HINTS.get(error.errno)",
         "hint = None",
-        ("agent/test_host.py",),
+        ("host/test_host.py",),
     ),
     Fault(
         "a trap is not named",
         "nodriza/host/path.py:_trusted_target",
         'f"{path} is a link that {_user(link.st_uid)} could make: root does not follow it"',
         '"no"',
-        ("agent/test_folder.py",),
+        ("host/test_path.py",),
     ),
     Fault(
         "a mistake of ours on the host is not told",

@@ -22,7 +22,7 @@ FAULTS = (
         "nodriza/plan/offers.py:Links.__init__",
         "self._check_placed()",
         "pass",
-        ("test_services.py",),
+        ("plan/test_services.py",),
     ),
     Fault(
         "a service of the inventory is anywhere",
@@ -134,21 +134,21 @@ FAULTS = (
         "nodriza/plan/offers.py:told",
         "_refuse_unmet(word, role, node, cluster)",
         "pass",
-        ("test_offers.py",),
+        ("plan/test_offers.py",),
     ),
     Fault(
         "two databases are one too many, and nobody says so",
         "nodriza/plan/offers.py:Links.one",
         "if len(servers) == 1:",
         "if servers:",
-        ("test_offers.py",),
+        ("plan/test_offers.py",),
     ),
     Fault(
         "a need in letters is taken apart",
         "nodriza/plan/offers.py:said",
         "if not isinstance(items, tuple) or",
         "if not isinstance(items, (tuple, str)) or",
-        ("test_offers.py",),
+        ("plan/test_offers.py",),
     ),
     Fault(
         "a slip in the name of a variable is silent",

@@ -63,14 +63,14 @@ FAULTS = (
         if action == "stop":
             return action
 """,
-        ("agent/test_units.py", "resources/test_service.py", "agent/test_converge.py"),
+        ("host/test_units.py", "resources/test_service.py", "agent/test_converge.py"),
     ),
     Fault(
         "unit files that changed are not read by systemd",
         "nodriza/resources/service.py:Service._verb",
         "if host.units_changed or not known:",
         "if False:",
-        ("agent/test_units.py", "resources/test_service.py"),
+        ("host/test_units.py", "resources/test_service.py"),
     ),
     Fault(
         "a changed unit file is not noticed",
@@ -91,35 +91,35 @@ FAULTS = (
         "nodriza/resources/service.py:_state",
         '"began": unit.began or unit.coming,',
         '"began": unit.state == "active",',
-        ("agent/test_units.py", "resources/test_service.py"),
+        ("host/test_units.py", "resources/test_service.py"),
     ),
     Fault(
         "a unit that is just starting is told to reload",
         "nodriza/resources/service.py:Service._verb",
         '"restart" if seen.get("ActiveState") == "activating" else "reload-or-restart"',
         '"reload-or-restart"',
-        ("agent/test_units.py", "resources/test_service.py"),
+        ("host/test_units.py", "resources/test_service.py"),
     ),
     Fault(
         "a unit is looked at before it has settled",
         "nodriza/resources/service.py:Service.look",
         "found = units.settled(host,",
         "found = units.seen(host,",
-        ("agent/test_units.py", "resources/test_service.py"),
+        ("host/test_units.py", "resources/test_service.py"),
     ),
     Fault(
         "a unit that never settles counts as up",
         "nodriza/resources/service.py:Service.arrived",
         "if unit and unit.passing:",
         "if False:",
-        ("agent/test_units.py", "resources/test_service.py"),
+        ("host/test_units.py", "resources/test_service.py"),
     ),
     Fault(
         "what somebody else has started meanwhile counts as old",
         "nodriza/agent/transaction.py:_has_read",
         'service.began_since(host, debt["monotonic"])',
         "False",
-        ("agent/test_units.py", "resources/test_service.py"),
+        ("host/test_units.py", "resources/test_service.py"),
     ),
     Fault(
         "a drop-in that no service follows is not read",

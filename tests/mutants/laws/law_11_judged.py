@@ -96,21 +96,21 @@ FAULTS = (
         "nodriza/release/variables.py:switched_with",
         "in tried_with(cluster, taken, files):",
         "in taken:",
-        ("test_switch.py",),
+        ("change/test_switch.py",),
     ),
     Fault(
         "a deploy leaves the variables as they are",
         "nodriza/release/variables.py:switched_with",
         "yield from files",
         "pass",
-        ("test_switch.py",),
+        ("change/test_switch.py",),
     ),
     Fault(
         "a release that needs a new variable is built without it",
         "nodriza/change/deploy.py:build_plan",
         "itertools.chain(files, tried_with(",
         "itertools.chain(tried_with(",
-        ("test_switch.py",),
+        ("change/test_switch.py",),
     ),
     Fault(
         "other variables for what serves are not tried",
@@ -131,7 +131,7 @@ FAULTS = (
         "nodriza/change/provision.py:provision",
         "tried_first(cluster, plan), whole",
         "plan, whole",
-        ("test_app_variables.py",),
+        ("release/test_variables.py",),
     ),
     Fault(
         "variables are tried after they have come",
@@ -145,7 +145,7 @@ FAULTS = (
             continue
         resources.append(each)
 """,
-        ("test_app_variables.py",),
+        ("release/test_variables.py",),
     ),
     Fault(
         "variables are tried before the central node has what they are about",

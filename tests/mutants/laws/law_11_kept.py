@@ -32,7 +32,7 @@ FAULTS = (
         "nodriza/release/record.py:Releases.kept",
         "return (*kept, *busy[:BUSY])",
         "return kept",
-        ("test_releases.py",),
+        ("release/test_record.py",),
     ),
     Fault(
         "an environment that a release needs is taken away",
@@ -123,7 +123,7 @@ FAULTS = (
         "roles/release.py:release",
         "yield File(app.begun",
         "File(app.begun",
-        ("test_switch.py",),
+        ("change/test_switch.py",),
     ),
     Fault(
         "static files that somebody has changed count as collected",
@@ -151,7 +151,7 @@ FAULTS = (
         "nodriza/release/plan.py:_place",
         "return isinstance(item[0], OldReleases) +",
         "return",
-        ("test_switch.py",),
+        ("change/test_switch.py",),
     ),
     Fault(
         "an environment that is made anew for another Python keeps its old seal",
@@ -165,7 +165,7 @@ FAULTS = (
         "nodriza/release/record.py:Releases.kept",
         "r.served is not None and",
         "",
-        ("test_releases.py",),
+        ("release/test_record.py",),
     ),
     Fault(
         "a pack that another node has changed is unpacked",

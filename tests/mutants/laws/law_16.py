@@ -176,14 +176,14 @@ FAULTS = (
         "nodriza/ssh/conversation.py:Conversation._goes",
         "if left and not self._whole:",
         "if False:",
-        ("test_conversation.py",),
+        ("ssh/test_conversation.py",),
     ),
     Fault(
         "a provision is no whole plan",
         "nodriza/change/provision.py:provision",
         "whole=True",
         "whole=False",
-        ("test_app_variables.py",),
+        ("release/test_variables.py",),
     ),
     Fault(
         "a restart that was due of what has gone stays due",

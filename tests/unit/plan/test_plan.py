@@ -85,8 +85,8 @@ def test_origin__is_the_line_that_yields_through_helper_generators():
     origins = [origin for _, origin in with_origin(role())]
     here = helper.__code__.co_firstlineno
     assert origins == [
-        f"tests/unit/test_plan.py:{here + 1}",
-        f"tests/unit/test_plan.py:{here + 5}",
+        f"tests/unit/plan/test_plan.py:{here + 1}",
+        f"tests/unit/plan/test_plan.py:{here + 5}",
     ]
 
 

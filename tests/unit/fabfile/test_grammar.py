@@ -12,7 +12,7 @@ from nodriza.fabfile.beside import words_here
 from nodriza.fabfile.grammar import Sentence
 from nodriza.fabfile.task import Command
 
-from tests.unit import test_commands
+from tests.unit.fabfile import test_commands
 from tests.unit.typed import typed
 
 project = test_commands.project

@@ -17,8 +17,8 @@ from invoke import Context
 from nodriza.fabfile import flags, kinds
 from nodriza.fabfile.task import Command, flag_of
 
-from tests.unit import test_commands
-from tests.unit.test_grammar import all_commands
+from tests.unit.fabfile import test_commands
+from tests.unit.fabfile.test_grammar import all_commands
 from tests.unit.typed import typed
 
 project = test_commands.project

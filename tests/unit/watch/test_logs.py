@@ -15,7 +15,7 @@ from nodriza.ssh.commands import Ended
 from nodriza.watch import logs as engine
 from nodriza.watch.log_entries import Entry, Reader
 from nodriza.watch.logs import Wish
-from tests.unit import test_commands
+from tests.unit.fabfile import test_commands
 from tests.unit.typed import typed
 
 project = test_commands.project

@@ -15,7 +15,7 @@ import termios
 import pytest
 
 from tests.unit.conftest import ROOT
-from tests.unit.test_commands import FAB
+from tests.unit.fabfile.test_commands import FAB
 
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
 READING = [

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit import test_commands
+from tests.unit.fabfile import test_commands
+from tests.unit.ssh.test_channel_to_a_host import SUDO
 from tests.unit.sshd import KEY, Sshd, listening
-from tests.unit.test_channel_to_a_host import SUDO
 
 project = test_commands.project
 Done = subprocess.CompletedProcess[bytes]

@@ -16,7 +16,7 @@ import pytest
 from nodriza.ssh.client import Client, Connection
 from nodriza.ssh.hops import Hop
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 HOME = ROOT / "nodriza" / "ssh" / "client.py"
 MAKERS = {
     "AutoAddPolicy", "Connection", "Group", "SSHClient", "SerialGroup", "ThreadingGroup",

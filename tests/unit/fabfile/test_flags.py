@@ -13,7 +13,7 @@ from invoke.parser import Argument
 
 from fabfile.flags import DRY, HOSTS, INVOKES, LOGIN, REFUSED, refuse_flags
 from fabfile.task import Command
-from tests.unit import test_commands
+from tests.unit.fabfile import test_commands
 from tests.unit.typed import typed as fab
 
 project = test_commands.project

@@ -8,7 +8,7 @@ import pytest
 
 from nodriza.plan.order import in_order
 from tests.unit.conftest import ROOT
-from tests.unit.test_offers import MUNIN, own
+from tests.unit.plan.test_offers import MUNIN, own
 
 __all__ = ["own"]  # a fixture
 PLAIN = """

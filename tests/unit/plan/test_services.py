@@ -14,7 +14,7 @@ from nodriza.plan.summary import summary
 from nodriza.resources import DatabaseUser, File, Package, Service
 from nodriza.watch.topology import draw
 from tests.unit.conftest import ROOT
-from tests.unit.test_offers import allowed, environment, only, plans
+from tests.unit.plan.test_offers import allowed, environment, only, plans
 
 NODES = """\
   db-1: {kind: service, private: 198.18.7.31, memory_mb: 4096}
