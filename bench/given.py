@@ -109,8 +109,18 @@ def _pyinfra(name: str) -> None:
 
 
 def checks(resources: Sequence[dict[str, Any]]) -> list[Check]:
-    """A plan's data as the floor is given it; ``Health`` is one stat(2) when nothing changes."""
-    return [_WANTED[data["kind"]](data) for data in resources if data["kind"] != "Health"]
+    """A plan's data as the floor is given it, without what nobody has to look at.
+
+    ``Health`` is one stat(2) when nothing changes. A command that only follows a change asks
+    nothing.
+    """
+    return [_WANTED[data["kind"]](data) for data in resources if _is_looked_at(data)]
+
+
+def _is_looked_at(data: dict[str, Any]) -> bool:
+    if data["kind"] == "Command":
+        return bool(data["unless"] or data["creates"])
+    return bool(data["kind"] != "Health")
 
 
 def _place(kind: str, data: dict[str, Any]) -> Check:
@@ -129,7 +139,11 @@ def _file(data: dict[str, Any]) -> Check:
 
 
 _WANTED: dict[str, Callable[[dict[str, Any]], Check]] = {
-    "Command": lambda d: ("command", d["name"], {"unless": list(d["unless"])}),
+    "Command": lambda d: (
+        "command",
+        d["name"],
+        {"unless": list(d["unless"]) or ["test", "-e", d["creates"]]},
+    ),
     "Directory": lambda d: _place("directory", d),
     "File": _file,
     "Group": lambda d: ("group", d["name"], {"gid": d["gid"]}),

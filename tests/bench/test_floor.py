@@ -50,10 +50,13 @@ def wanted(folder: Path) -> list[tuple[Resource, bool]]:
         (Package("no-such-package"), False),
         (Command("yes", ("true",), unless=("true",)), True),
         (Command("no", ("true",), unless=("false",)), False),
+        (Command("made", ("true",), creates=f"{folder}/file"), True),
+        (Command("not made", ("true",), creates=f"{folder}/nothing"), False),
+        (Command("after a change", ("true",), on_change=("file:/a",)), True),
     ]
 
 
-@pytest.mark.parametrize("index", range(16))
+@pytest.mark.parametrize("index", range(19))
 def test_it_finds_a_gap_where_the_project_does_and_nowhere_else(folder: Path, index: int) -> None:
     resource, right = wanted(folder)[index]
     (now,) = type(resource).look(Host(), [resource])
