@@ -164,9 +164,10 @@ _WANTED: dict[str, Callable[[dict[str, Any]], Check]] = {
         d["unit"],
         {"enabled": d["enabled"], "running": d["running"]},
     ),
+    # Without a number or a group of ours, the host chose it.
     "User": lambda d: (
         "user",
         d["name"],
-        {key: d[key] for key in ("uid", "group", "shell")},
+        {key: d[key] for key in ("uid", "group", "shell") if d[key] not in (None, "")},
     ),
 }

@@ -13,7 +13,7 @@ from bench import floor_host
 from bench.given import checks
 from nodriza.host.host import Host
 from nodriza.plan.plan import Planned
-from nodriza.resources import Command, Directory, File, Link, Package
+from nodriza.resources import Command, Directory, File, Link, Package, User
 from nodriza.resources.base import Resource, gap_between
 
 ME, MINE = getpass.getuser(), grp.getgrgid(os.getgid()).gr_name
@@ -52,11 +52,13 @@ def wanted(folder: Path) -> list[tuple[Resource, bool]]:
         (Command("no", ("true",), unless=("false",)), False),
         (Command("made", ("true",), creates=f"{folder}/file"), True),
         (Command("not made", ("true",), creates=f"{folder}/nothing"), False),
+        (User("root", shell="/bin/bash"), True),
+        (User("root", shell="/bin/false"), False),
         (Command("after a change", ("true",), on_change=("file:/a",)), True),
     ]
 
 
-@pytest.mark.parametrize("index", range(19))
+@pytest.mark.parametrize("index", range(21))
 def test_it_finds_a_gap_where_the_project_does_and_nowhere_else(folder: Path, index: int) -> None:
     resource, right = wanted(folder)[index]
     (now,) = type(resource).look(Host(), [resource])
