@@ -305,7 +305,7 @@ FAULTS = (
         "nodriza/ssh/client.py:_close_without",
         "transport.close()",
         "pass",
-        ("connections/test_gateway.py::test_gateway_that_freezes__is_missed",),
+        ("ssh/test_gateway.py::test_gateway_that_freezes__is_missed",),
     ),
     Fault(
         "a listener that is no SSH server is tried again and again",

@@ -99,9 +99,7 @@ def test_lab__logs_in_without_a_known_key_at_one_place_only() -> None:
     assert places == ["logins.py"]
 
 
-@pytest.fixture
-def hop() -> Hop:
-    return Hop("x", "127.0.0.1", 22, "root", "127.0.0.1", ())
+HOP = Hop("x", "127.0.0.1", 22, "root", "127.0.0.1", ())
 
 
 def nobody(_: Hop) -> Connection:
@@ -109,15 +107,15 @@ def nobody(_: Hop) -> Connection:
 
 
 @pytest.mark.parametrize("policy", [paramiko.AutoAddPolicy(), paramiko.WarningPolicy()])
-def test_client__takes_no_other_policy(hop: Hop, policy: Any) -> None:
-    line = Connection(hop, nobody)
+def test_client__takes_no_other_policy(policy: Any) -> None:
+    line = Connection(HOP, nobody)
     with pytest.raises(TypeError):
         line.client.set_missing_host_key_policy(policy)
     assert type(line.client) is Client
 
 
-def test_client__has_no_list_of_keys_that_could_be_added_to(hop: Hop) -> None:
-    client = Client(hop)
+def test_client__has_no_list_of_keys_that_could_be_added_to() -> None:
+    client = Client(HOP)
     key = paramiko.ECDSAKey.generate()
     client.get_host_keys().add("127.0.0.1", key.get_name(), key)
     assert len(client.get_host_keys()) == 0
@@ -127,12 +125,12 @@ def test_client__has_no_list_of_keys_that_could_be_added_to(hop: Hop) -> None:
 
 
 def test_line__has_no_gateway_that_fabric_would_open(
-    hop: Hop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Fabric reads ssh_config as well, and makes plain connections for its ProxyJump."""
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / ".ssh").mkdir()
     (tmp_path / ".ssh/config").write_text("Host *\n  ProxyJump elsewhere\n")
-    line = Connection(hop, nobody)
+    line = Connection(HOP, nobody)
     assert line.gateway is None
     assert line.ssh_config == {"hostname": "127.0.0.1"}

@@ -26,7 +26,7 @@ ME = pwd.getpwuid(os.getuid()).pw_name
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def dot_ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder .ssh of an operator with no configuration; the system has none either."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(ssh_config_files, "SYSTEM", (tmp_path / "etc/ssh_config",))
@@ -38,14 +38,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def way(home: Path) -> Callable[..., Hop]:
+def way(dot_ssh: Path) -> Callable[..., Hop]:
     """The way to a node with a configuration."""
 
     def to(config: str, ssh: str = "") -> Hop:
-        (home / "config").write_text(config)
-        (home / "config").chmod(0o600)
-        (home.parent / "home.yml").write_text(INVENTORY.format(ssh=ssh))
-        cluster = load_cluster(home.parent / "home.yml")
+        (dot_ssh / "config").write_text(config)
+        (dot_ssh / "config").chmod(0o600)
+        (dot_ssh.parent / "home.yml").write_text(INVENTORY.format(ssh=ssh))
+        cluster = load_cluster(dot_ssh.parent / "home.yml")
         return hops.to_node(cluster.builder, cluster)
 
     return to
@@ -54,8 +54,8 @@ def way(home: Path) -> Callable[..., Hop]:
 Way = Callable[..., Hop]
 
 
-def test_options__have_the_meaning_that_they_have_for_ssh(way: Way, home: Path) -> None:
-    (home / "id_x").touch()
+def test_options__have_the_meaning_that_they_have_for_ssh(way: Way, dot_ssh: Path) -> None:
+    (dot_ssh / "id_x").touch()
     hop = way(
         "Host 198.18.7.*\n"
         "  HostName real.example.test\n  Port 2222\n  User deploy\n"
@@ -66,10 +66,10 @@ def test_options__have_the_meaning_that_they_have_for_ssh(way: Way, home: Path) 
     )
     assert hop.login == "deploy@real.example.test:2222"
     assert hop.known_as == "[real.example.test]:2222"
-    assert hop.known_hosts == ((home.parent / "home.known_hosts",), (home / "others",))
-    assert hop.revoked == (str(home / "revoked"),)
-    assert hop.keys.files == (str(home / "id_x"),)
-    assert hop.keys.only == (str(home / "id_x"), str(home / "not-there"))
+    assert hop.known_hosts == ((dot_ssh.parent / "home.known_hosts",), (dot_ssh / "others",))
+    assert hop.revoked == (str(dot_ssh / "revoked"),)
+    assert hop.keys.files == (str(dot_ssh / "id_x"),)
+    assert hop.keys.only == (str(dot_ssh / "id_x"), str(dot_ssh / "not-there"))
     assert not hop.keys.defaults
     assert (hop.timeout, hop.family, hop.compress, hop.forward_agent) == (33, "inet", True, True)
     assert hop.before is None
@@ -107,10 +107,10 @@ def test_user__is_root_where_neither_inventory_nor_ssh_config_names_one(
     assert way(config).user == user
 
 
-def test_include_match_and_quotes__are_read_as_ssh_reads_them(way: Way, home: Path) -> None:
-    (home / "conf.d").mkdir()
-    (home / "conf.d/a").write_text('Match originalhost "198.18.7.11"\n  Port 2201\n')
-    (home / "conf.d/b").write_text("Host 198.18.7.11\n  User=deploy\n")
+def test_include_match_and_quotes__are_read_as_ssh_reads_them(way: Way, dot_ssh: Path) -> None:
+    (dot_ssh / "conf.d").mkdir()
+    (dot_ssh / "conf.d/a").write_text('Match originalhost "198.18.7.11"\n  Port 2201\n')
+    (dot_ssh / "conf.d/b").write_text("Host 198.18.7.11\n  User=deploy\n")
     hop = way(
         "Include conf.d/*\nHost !198.18.7.11 *\n  Port 1\nMatch exec true\n  Compression yes\n"
     )
@@ -118,7 +118,7 @@ def test_include_match_and_quotes__are_read_as_ssh_reads_them(way: Way, home: Pa
     assert hop.compress
 
 
-def test_system_file__holds_where_the_own_one_says_nothing(way: Way, home: Path) -> None:
+def test_system_file__holds_where_the_own_one_says_nothing(way: Way, dot_ssh: Path) -> None:
     ssh_config_files.SYSTEM[0].write_text("Host *\n  Port 2201\n  User system\n")
     assert way("Host 198.18.7.11\n  User own\n").login == "own@198.18.7.11:2201"
 
@@ -133,16 +133,16 @@ def test_system_file__holds_where_the_own_one_says_nothing(way: Way, home: Path)
     ],
 )
 def test_mistake__is_told_with_file_and_line(
-    way: Way, home: Path, config: str, words: str
+    way: Way, dot_ssh: Path, config: str, words: str
 ) -> None:
     with pytest.raises(SshConfigError) as caught:
         way(config)
-    assert f"{home}/{words}" in str(caught.value)
+    assert f"{dot_ssh}/{words}" in str(caught.value)
 
 
-def test_mistake_in_an_included_file__is_told_with_that_file(way: Way, home: Path) -> None:
-    (home / "inner").write_text("Host *\n  Bogus 1\n")
-    with pytest.raises(SshConfigError, match=rf"{home}/inner: line 2"):
+def test_mistake_in_an_included_file__is_told_with_that_file(way: Way, dot_ssh: Path) -> None:
+    (dot_ssh / "inner").write_text("Host *\n  Bogus 1\n")
+    with pytest.raises(SshConfigError, match=rf"{dot_ssh}/inner: line 2"):
         way("Include inner\n")
 
 
@@ -163,7 +163,7 @@ def test_mistake_in_an_included_file__is_told_with_that_file(way: Way, home: Pat
     ],
 )
 def test_option_that_can_not_be_honoured__is_refused_and_not_ignored(
-    way: Way, home: Path, option: str
+    way: Way, dot_ssh: Path, option: str
 ) -> None:
     with pytest.raises(SshConfigError) as caught:
         way(f"Host other\n  Port 1\nHost 198.18.7.*\n  {option}\n")
@@ -171,9 +171,9 @@ def test_option_that_can_not_be_honoured__is_refused_and_not_ignored(
     way(f"Host other\n  {option}\n")  # and hinders nobody else
 
 
-def test_refused_option__is_told_with_its_line(way: Way, home: Path) -> None:
+def test_refused_option__is_told_with_its_line(way: Way, dot_ssh: Path) -> None:
     with pytest.raises(
-        SshConfigError, match=rf"{home}/config:3: not possible here: bindinterface"
+        SshConfigError, match=rf"{dot_ssh}/config:3: not possible here: bindinterface"
     ):
         way("Host *\n  Port 1\n  BindInterface lo\n")
 
@@ -338,9 +338,9 @@ def test_hosts_that_all_lines_treat_alike__are_asked_about_once(
     ],
 )
 def test_hosts_that_lines_tell_apart__are_not_taken_for_one_another(
-    way: Way, home: Path, config: str
+    way: Way, dot_ssh: Path, config: str
 ) -> None:
-    (home / "inner").write_text("Host *.3\n  User u\n")
+    (dot_ssh / "inner").write_text("Host *.3\n  User u\n")
     way(config)
     alone = {}
     for number in (2, 3):

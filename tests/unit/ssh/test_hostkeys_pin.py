@@ -5,7 +5,7 @@ from pathlib import Path
 import paramiko
 
 from nodriza.ssh import hostkeys
-from tests.unit.hostkeys.conftest import ECDSA, OTHER, RSA
+from tests.unit.ssh.conftest import ECDSA, OTHER, RSA
 
 
 def test_pin__keeps_comments_and_other_hosts(tmp_path: Path) -> None:

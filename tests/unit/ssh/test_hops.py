@@ -12,7 +12,7 @@ import pytest
 from nodriza.errors import ConnectionFailed, HostKeyError
 from nodriza.ssh import accept, connection
 from tests.ssh_server import Server, servers
-from tests.unit.connections.conftest import NODE_ALONE, knows, load
+from tests.unit.ssh.conftest import NODE_ALONE, knows, load
 
 OTHER = paramiko.ECDSAKey.generate()
 SAID = {

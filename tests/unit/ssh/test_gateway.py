@@ -16,7 +16,7 @@ from nodriza.errors import ConnectionFailed, NodrizaError
 from nodriza.inventory import Cluster, Node
 from nodriza.ssh import client, connection, hops
 from tests.ssh_server import Server, servers
-from tests.unit.connections.conftest import NODE_ALONE, knows, load
+from tests.unit.ssh.conftest import NODE_ALONE, knows, load
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from nodriza.errors import HostKeyError
 from nodriza.inventory import Cluster
 from nodriza.ssh import hostkeys
 from nodriza.ssh.hops import to_node
-from tests.unit.hostkeys.conftest import ECDSA, OTHER, RSA, Server, connect
+from tests.unit.ssh.conftest import ECDSA, OTHER, RSA, Answering, connect
 
 
 def test_unknown_key__is_refused_with_its_fingerprint_and_what_to_type(
-    cluster: Cluster, server: Server
+    cluster: Cluster, server: Answering
 ) -> None:
     with pytest.raises(HostKeyError) as caught:
         connect(cluster.node("server-2"), cluster, server.line(ECDSA))
@@ -25,7 +25,7 @@ def test_unknown_key__is_refused_with_its_fingerprint_and_what_to_type(
     assert "ssh_host_ecdsa_key.pub" in said
 
 
-def test_known_key__goes_on_to_the_log_in(cluster: Cluster, server: Server) -> None:
+def test_known_key__goes_on_to_the_log_in(cluster: Cluster, server: Answering) -> None:
     node = cluster.node("server-2")
     hostkeys.pin(to_node(node, cluster).known_hosts[0][0], "[198.18.7.12]:2222", ECDSA)
     with pytest.raises(paramiko.AuthenticationException):
@@ -33,7 +33,7 @@ def test_known_key__goes_on_to_the_log_in(cluster: Cluster, server: Server) -> N
 
 
 def test_key_under_a_hashed_name__is_known_beside_damaged_lines(
-    cluster: Cluster, server: Server, tmp_path: Path
+    cluster: Cluster, server: Answering, tmp_path: Path
 ) -> None:
     """As ssh itself writes it with HashKnownHosts (ssh_config(5)), which is Debian's default."""
     hashed = paramiko.HostKeys.hash_host("198.18.7.11")
@@ -62,7 +62,7 @@ def test_keys_of_other_hosts__are_not_read(
     assert read == [12]
 
 
-def test_key_of_one_port__says_nothing_about_another(cluster: Cluster, server: Server) -> None:
+def test_key_of_one_port__says_nothing_about_another(cluster: Cluster, server: Answering) -> None:
     node = cluster.node("server-2")
     hostkeys.pin(to_node(node, cluster).known_hosts[0][0], "198.18.7.12", ECDSA)
     with pytest.raises(HostKeyError, match="unknown host key"):
@@ -70,7 +70,7 @@ def test_key_of_one_port__says_nothing_about_another(cluster: Cluster, server: S
 
 
 def test_key_known_at_home__is_good_enough(
-    cluster: Cluster, server: Server, tmp_path: Path
+    cluster: Cluster, server: Answering, tmp_path: Path
 ) -> None:
     hostkeys.pin(tmp_path / ".ssh/known_hosts", "198.18.7.11", RSA)
     with pytest.raises(paramiko.AuthenticationException):
@@ -78,7 +78,7 @@ def test_key_known_at_home__is_good_enough(
 
 
 def test_changed_key__names_both_fingerprints_and_the_line_of_the_old(
-    cluster: Cluster, server: Server, tmp_path: Path
+    cluster: Cluster, server: Answering, tmp_path: Path
 ) -> None:
     (tmp_path / "home.known_hosts").write_text("# ours\n")
     hostkeys.pin(tmp_path / "home.known_hosts", "[198.18.7.12]:2222", OTHER)
@@ -109,7 +109,7 @@ def test_changed_key_of_a_gateway__is_not_taken_for_the_nodes(
 
 
 def test_pinned_key__counts_more_than_the_one_at_home(
-    cluster: Cluster, server: Server, tmp_path: Path
+    cluster: Cluster, server: Answering, tmp_path: Path
 ) -> None:
     hostkeys.pin(tmp_path / ".ssh/known_hosts", "198.18.7.11", OTHER)
     hostkeys.pin(tmp_path / "home.known_hosts", "198.18.7.11", ECDSA)
@@ -118,7 +118,7 @@ def test_pinned_key__counts_more_than_the_one_at_home(
 
 
 def test_node_with_its_own_file__is_looked_up_nowhere_else(
-    cluster: Cluster, server: Server, tmp_path: Path
+    cluster: Cluster, server: Answering, tmp_path: Path
 ) -> None:
     for other in ("home.known_hosts", ".ssh/known_hosts"):
         hostkeys.pin(tmp_path / other, "198.18.7.14", ECDSA)

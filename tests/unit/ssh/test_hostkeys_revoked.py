@@ -13,13 +13,13 @@ from nodriza.inventory import Cluster
 from nodriza.ssh import hostkeys
 from nodriza.ssh.accept import accept
 from nodriza.ssh.hops import Hop, to_node
-from tests.unit.hostkeys.conftest import ECDSA, OTHER, Server, connect, yes
+from tests.unit.ssh.conftest import ECDSA, OTHER, Answering, connect, yes
 
 
 @pytest.mark.parametrize("file", ["home.known_hosts", ".ssh/known_hosts"])
 @pytest.mark.parametrize("names", ["198.18.7.11", "*", "hashed", "198.18.7.1,198.18.7.11"])
 def test_revoked_key__is_refused_though_it_is_known(
-    cluster: Cluster, server: Server, tmp_path: Path, names: str, file: str
+    cluster: Cluster, server: Answering, tmp_path: Path, names: str, file: str
 ) -> None:
     hostkeys.pin(tmp_path / "home.known_hosts", "198.18.7.11", ECDSA)
     names = paramiko.HostKeys.hash_host("198.18.7.11") if names == "hashed" else names

@@ -12,7 +12,7 @@ from nodriza.ssh import client, hostkeys
 from nodriza.ssh.accept import accept, listing, to_know
 from nodriza.ssh.connection import fetch_key
 from nodriza.ssh.hops import Hop
-from tests.unit.hostkeys.conftest import ECDSA, OTHER, RSA, no, yes
+from tests.unit.ssh.conftest import ECDSA, OTHER, RSA, no, yes
 
 
 def test_fetch_key__asks_first_for_the_type_that_is_known(
