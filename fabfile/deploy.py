@@ -54,7 +54,7 @@ def deploy(
         results, switch = _go_back(cluster, store, again, release, json=json, **options)
     else:
         results, switch = _put(cluster, store, again, ref, json=json, **options)
-    from nodriza.rollout.run import exit_code
+    from nodriza.rollout.waves import exit_code
 
     code = exit_code(results)
     if code or not json:

@@ -48,7 +48,7 @@ def _of(c: Context, target: str, word: str, wait: int) -> tuple[Rotation, Sequen
 
 
 def _end(results: dict[str, NodeResult]) -> None:
-    from nodriza.rollout.run import exit_code
+    from nodriza.rollout.waves import exit_code
 
     if code := exit_code(results):
         raise Exit(code=code)

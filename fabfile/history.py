@@ -70,7 +70,7 @@ def rollback(
     from nodriza.change.rollback import rollback as roll_back
     from nodriza.inventory import resolve_target
     from nodriza.report import make_report
-    from nodriza.rollout.run import exit_code
+    from nodriza.rollout.waves import exit_code
     from nodriza.watch.history import read
 
     cluster = reachable_cluster(c, target)

@@ -61,7 +61,7 @@ def remove(c: Context, target: Nodes, wait: FromNought = 0) -> None:
     from nodriza.change.provision import provision
     from nodriza.inventory import resolve_target
     from nodriza.report import make_report
-    from nodriza.rollout.run import exit_code
+    from nodriza.rollout.waves import exit_code
 
     cluster = reachable_cluster(c, target)
     store, password = vault(cluster), sudo_password(c)

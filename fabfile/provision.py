@@ -49,7 +49,7 @@ def provision(
         # The hosts answer while the rest is loaded, and the plan is made.
         from nodriza.change.provision import provision as bring
         from nodriza.report import make_report
-        from nodriza.rollout.run import exit_code
+        from nodriza.rollout.waves import exit_code
 
         store = vault(cluster)
         again = f"{fab(c)} provision:{{node}}"

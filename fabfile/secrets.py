@@ -154,7 +154,7 @@ def _bring(c: Context, store: Vault, step: Step, **options: Any) -> None:
     from nodriza.change.provision import provision
     from nodriza.change.rotation import children_answer
     from nodriza.report import make_report
-    from nodriza.rollout.run import exit_code
+    from nodriza.rollout.waves import exit_code
 
     cluster = current_cluster(c)
     print(f"\nstep {step.value} of 3: {step.words}", flush=True)

@@ -12,7 +12,7 @@ from nodriza.change.deploy import deploy, read, requirements
 from nodriza.change.provision import provision
 from nodriza.inventory import load_cluster
 from nodriza.report import make_report
-from nodriza.rollout.run import exit_code
+from nodriza.rollout.waves import exit_code
 from nodriza.smoke import smoke as run_smoke
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ from nodriza.release.record import question
 from nodriza.release.release import Release, source_name
 from nodriza.release.variables import environment_files, tried_with
 from nodriza.resources import Upload
-from nodriza.rollout.run import Run, roll_out
+from nodriza.rollout.run import Run
+from nodriza.rollout.waves import roll_out
 from nodriza.source.requirements import Requirements, read_requirements
 from nodriza.source.tree import Source, read_source
 

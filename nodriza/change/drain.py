@@ -18,7 +18,8 @@ from nodriza.errors import Interrupted, TargetError
 from nodriza.plan.offers import servers
 from nodriza.plan.plan import Plan, Planned, plan_node
 from nodriza.resources import Absent, Directory, File, Health, Service, Zone
-from nodriza.rollout.run import Run, roll_out
+from nodriza.rollout.run import Run
+from nodriza.rollout.waves import roll_out
 from nodriza.watch.health import away, look, out_of_rotation
 
 if TYPE_CHECKING:

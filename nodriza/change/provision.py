@@ -12,7 +12,8 @@ from nodriza.plan.offers import does
 from nodriza.plan.plan import Plan, plan_all
 from nodriza.release.record import question
 from nodriza.release.variables import tried_first
-from nodriza.rollout.run import Run, roll_out
+from nodriza.rollout.run import Run
+from nodriza.rollout.waves import roll_out
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from nodriza.errors import HostRefused, TargetError
 from nodriza.plan.plan import plan_all
-from nodriza.rollout.run import Run, roll_out
+from nodriza.rollout.run import Run
+from nodriza.rollout.waves import roll_out
 from nodriza.wording import count
 
 if TYPE_CHECKING:

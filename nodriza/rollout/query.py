@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nodriza.plan.plan import Plan
-from nodriza.rollout.run import Run, patience, roll_out
+from nodriza.rollout.run import Run, patience
+from nodriza.rollout.waves import roll_out
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster

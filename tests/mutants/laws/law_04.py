@@ -54,31 +54,31 @@ FAULTS = (
     ),
     Fault(
         "a busy host is not said to be busy",
-        "nodriza/rollout/run.py:_node",
+        "nodriza/rollout/node.py:bring",
         "result.error = taken.refusal",
         "pass",
-        ("rollout/test_roll_out.py",),
+        ("rollout/test_waves.py",),
     ),
     Fault(
         "a busy host's holder is not named",
         "nodriza/rollout/taken.py:_who",
         "if not holder:",
         "if True:",
-        ("rollout/test_roll_out.py",),
+        ("rollout/test_waves.py",),
     ),
     Fault(
         "a busy host is waited for without being asked to",
         "nodriza/rollout/taken.py:Taken.again",
         "left > 0",
         "left > -1",
-        ("rollout/test_roll_out.py",),
+        ("rollout/test_waves.py",),
     ),
     Fault(
         "a Ctrl-C does not end the waiting for a busy host",
         "nodriza/rollout/taken.py:Taken.again",
         "not self.stop.wait(min(AGAIN, left))",
         "not time.sleep(min(AGAIN, left))",
-        ("rollout/test_roll_out.py",),
+        ("rollout/test_waves.py",),
     ),
     Fault(
         "a deploy does not take what serves",
@@ -103,10 +103,10 @@ FAULTS = (
     ),
     Fault(
         "the connection of whoever has what serves is closed after its wave",
-        "nodriza/rollout/run.py:_connected",
+        "nodriza/rollout/node.py:_connected",
         "until.pop_all()",
         "pass",
-        ("rollout/test_roll_out.py",),
+        ("rollout/test_waves.py",),
     ),
     Fault(
         "a laptop that sleeps keeps all others from deploying",
@@ -124,9 +124,9 @@ FAULTS = (
     ),
     Fault(
         "a host that is taken ends a deploy half-way",
-        "nodriza/rollout/run.py:roll_out",
+        "nodriza/rollout/waves.py:roll_out",
         "max(run.wait, BEGUN)",
         "run.wait",
-        ("rollout/test_roll_out.py",),
+        ("rollout/test_waves.py",),
     ),
 )

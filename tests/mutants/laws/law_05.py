@@ -175,7 +175,7 @@ FAULTS = (
         "nodriza/rollout/run.py:Run.request",
         "{name: self.secrets[name] for name in sorted(plan.secrets)}",
         "self.secrets",
-        ("rollout/test_roll_out.py",),
+        ("rollout/test_waves.py",),
     ),
     Fault(
         "others may read the vault",

@@ -19,10 +19,10 @@ FAULTS = (
     ),
     Fault(
         "a failure does not name the role's line",
-        "nodriza/rollout/run.py:_node",
+        "nodriza/rollout/node.py:bring",
         'event["origin"] = plan.origin(event["id"])',
         'event["origin"] = ""',
-        ("rollout/test_roll_out.py",),
+        ("rollout/test_waves.py",),
     ),
     Fault(
         "a recap leaves the role's line out",

@@ -148,10 +148,10 @@ FAULTS = (
     ),
     Fault(
         "those that wait for each other take the places of those they wait for",
-        "nodriza/rollout/run.py:_node",
+        "nodriza/rollout/node.py:bring",
         "run.places.release()",
         "pass",
-        ("rollout/test_roll_out.py",),
+        ("rollout/test_waves.py",),
     ),
     Fault(
         "a node that was left on a release is not named",

@@ -8,7 +8,7 @@ FAULTS = (
         "nodriza/rollout/run.py:Run.request",
         '"mode": "check" if self.check else "apply"',
         '"mode": "apply"',
-        ("rollout/test_roll_out.py",),
+        ("rollout/test_waves.py",),
     ),
     Fault(
         "an agent that is to check applies",

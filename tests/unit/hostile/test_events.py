@@ -24,7 +24,8 @@ from nodriza.inventory import Cluster
 from nodriza.plan.plan import plan_all
 from nodriza.release import record as releases
 from nodriza.report import make_report
-from nodriza.rollout.run import Run, roll_out
+from nodriza.rollout.run import Run
+from nodriza.rollout.waves import roll_out
 from nodriza.watch import drift, history, status
 from nodriza.watch.health import look
 from tests.unit.hostile import liar

@@ -19,7 +19,8 @@ from nodriza.plan.plan import Plan, Planned, plan_node
 from nodriza.plan.secret_uses import refuse_unfit, uses
 from nodriza.resources import File
 from nodriza.rollout.query import Silent
-from nodriza.rollout.run import Run, roll_out
+from nodriza.rollout.run import Run
+from nodriza.rollout.waves import roll_out
 from nodriza.vault.token import env, secret
 from tests.unit.conftest import ROOT
 from tests.unit.roles.made import content

@@ -14,14 +14,15 @@ from typing import Any
 import pytest
 
 from nodriza.ending import stopped_by_ctrl_c
-from nodriza.errors import ConnectionFailed, HostKeyError, HostRefused
+from nodriza.errors import ConnectionFailed, HostKeyError, HostRefused, Interrupted
 from nodriza.inventory import Cluster
 from nodriza.plan.plan import Plan, Planned
 from nodriza.report.result import NodeResult
 from nodriza.resources import File
-from nodriza.rollout import run as rollout
+from nodriza.rollout import node
 from nodriza.rollout.query import Silent
-from nodriza.rollout.run import Run, exit_code, roll_out
+from nodriza.rollout.run import Run
+from nodriza.rollout.waves import exit_code, roll_out
 
 Hear = Callable[[dict[str, Any]], Any]
 RESOURCE = {"event": "resource", "id": "file:/a", "gap": {}, "diff": "", "seconds": 0.0}
@@ -110,7 +111,7 @@ def plan(node: str, content: str = "x") -> Plan:
 @pytest.fixture
 def hosts(three_node: Cluster, monkeypatch: pytest.MonkeyPatch) -> Hosts:
     hosts = Hosts(three_node)
-    monkeypatch.setattr(rollout, "exchange", hosts.exchange)
+    monkeypatch.setattr(node, "exchange", hosts.exchange)
     return hosts
 
 
@@ -207,7 +208,7 @@ def test_failure__names_the_role_s_file_and_line(hosts):
     [
         ([None], 0),
         ([None, HostRefused("no")], 1),
-        ([HostRefused("no"), rollout.Interrupted("stop")], 130),
+        ([HostRefused("no"), Interrupted("stop")], 130),
     ],
 )
 def test_exit_code__tells(errors, code):
@@ -251,7 +252,7 @@ def taken_for(hosts, monkeypatch):
                     return
             hosts.exchange(name, request, heard, **options)
 
-        monkeypatch.setattr(rollout, "exchange", exchange)
+        monkeypatch.setattr(node, "exchange", exchange)
         return asked
 
     return prepare
@@ -353,7 +354,7 @@ def test_clock_that_is_wrong__is_a_warning(hosts, monkeypatch):
         "exchange",
         lambda name, request, heard, **_: heard({**START, "clock": 1.0}) and None,
     )
-    monkeypatch.setattr(rollout, "exchange", hosts.exchange)
+    monkeypatch.setattr(node, "exchange", hosts.exchange)
     hosts.run()
     words = [event["words"] for _, event in hosts.report.events if event["event"] == "warning"]
     assert len(words) == len(hosts.cluster.nodes)
@@ -389,7 +390,7 @@ def test_ctrl_c__while_a_report_is_written_has_its_recap(monkeypatch, three_node
         more["stop"].wait(5)
         hear(RESOURCE | {"status": "skipped", "words": "the run was interrupted"})
 
-    monkeypatch.setattr(rollout, "exchange", answers)
+    monkeypatch.setattr(node, "exchange", answers)
     report = Interrupted()
     run = Run(three_node, report, {}, "a test", connections=Ways())
     results = roll_out(run, [Plan("server-2", (Planned(File("/a", ""), "here"),))])

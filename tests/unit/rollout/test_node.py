@@ -10,7 +10,7 @@ import pytest
 
 from nodriza.errors import HostRefused, Interrupted
 from nodriza.report.result import NodeResult
-from nodriza.rollout.run import _cut_short
+from nodriza.rollout.node import _cut_short
 
 SKIPPED = [{"status": "skipped", "words": "its turn did not come"}]
 
