@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from nodriza.role import (
     Cluster,
@@ -17,6 +18,7 @@ from nodriza.role import (
     Touch,
     User,
     env,
+    needs,
     server,
     template,
     told,
@@ -31,9 +33,12 @@ def OFFERS(node: Node, cluster: Cluster) -> tuple[Offer, ...]:
 
 
 def NEEDS(node: Node, cluster: Cluster) -> tuple[str, ...]:
-    """Where releases are made they are tried and migrated; all others take them from there."""
-    own = ("database", "broker", "cache") if node.builds else ("releases",)
-    return (*own, "data") if "data" in cluster.services else own
+    """Where releases are made they are tried and migrated; all others take them from there, and
+    so does that node where it serves."""
+    own = ("database", "broker", "cache") if node.builds else ()
+    taken = ("releases",) if node.serves or not node.builds else ()
+    data = ("data",) if "data" in cluster.services else ()
+    return (*own, *taken, *data)
 
 
 def app(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
@@ -51,23 +56,12 @@ def app(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         yield Directory(application.release_folder)
         yield Directory(application.venv_folder)
     yield Directory(application.home, owner=application.user, group=application.user, mode="0750")
-    yield template(
-        "app/app.env.j2",
-        to=application.environment_file,
-        group=application.user,
-        mode="0640",
-        hosts=",".join(hosts(node, cluster)),
-        jobs=[
-            (each, {key: as_told(value) for key, value in each.variables.items()})
-            for each in told(node, cluster)
-        ],
-        environment={key: quoted(value) for key, value in application.environment.items()},
-    )
+    yield from _variables(node, cluster)
     if node.builds or application.releases == "local":
         yield from _builder(cluster)
     if node.builds:
         yield from _share(cluster)
-    if "nfs_server" not in node.roles:  # which has the files on a disk of its own
+    if needs(node, cluster, "share"):  # who has the files on a disk of its own mounts nothing
         unit = f"{application.name}-share.service"
         wait = template(
             "app/share.service.j2",
@@ -76,6 +70,24 @@ def app(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         )
         yield wait
         yield Service(unit, restart_on=(wait,))
+
+
+def _variables(node: Node, cluster: Cluster) -> Iterator[Template]:
+    """Where releases are made beside one that serves, the next one's are a file too."""
+    app = cluster.app
+    values: dict[str, Any] = {
+        "hosts": ",".join(hosts(node, cluster)),
+        "jobs": [
+            (each, {key: as_told(value) for key, value in each.variables.items()})
+            for each in told(node, cluster)
+        ],
+        "environment": {key: quoted(value) for key, value in app.environment.items()},
+    }
+    file, group = app.environment_file, app.user
+    yield template("app/app.env.j2", to=file, group=group, mode="0640", **values)
+    if node.builds and node.serves:
+        # Read by systemd, for each step of a build.
+        yield template("app/app.env.j2", to=app.next_environment_file, mode="0600", **values)
 
 
 def _builder(cluster: Cluster) -> Iterator[Resource | Template]:

@@ -21,6 +21,8 @@ from nodriza.role import (
 # glusterd, and the bricks (glusterd.vol).
 PORTS = ("24007", "49152-49251")
 OFFERS = (Offer("share", PORTS, "the share (GlusterFS)", "code, static files, uploads"),)
+NEEDS = ("share",)
+"""It mounts the volume as all others do."""
 
 
 def glusterfs_server(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:

@@ -19,6 +19,7 @@ from nodriza.role import (
     Template,
     does,
     template,
+    users,
 )
 
 # NFSv4 needs nothing else: no portmapper, no mountd.
@@ -26,8 +27,16 @@ OFFERS = (Offer("share", ("2049",), "the share (NFS)", "code, static files, uplo
 
 
 def nfs_server(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
-    """NFSv4 on the private address, to exactly the nodes of the inventory."""
-    app = cluster.app
+    """NFSv4 on the private address, to exactly the nodes that need it.
+
+    While there are none, the share is a folder of this node and no server runs.
+    """
+    app, asking = cluster.app, users(cluster, "share")
+    clients = [other.private for other in asking if other.name != node.name]
+    if not clients:
+        yield from _file_system(cluster)
+        yield Directory(app.root)
+        return
     # The package brings neither folder on every release; exports(5), nfs.conf(5).
     yield Directory("/etc/exports.d")
     yield Directory("/etc/nfs.conf.d")
@@ -46,7 +55,6 @@ def nfs_server(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     # exports(5). A client's root can make up handles. Where the share is a folder of the
     # system's disk, only subtree_check keeps them from reaching all else on it.
     bounds = "no_subtree_check,mountpoint" if cluster.share.device else "subtree_check"
-    clients = [other.private for other in cluster.nodes if other.name != node.name]
     exports = template(
         "nfs_server/app.exports.j2",
         to=f"/etc/exports.d/{app.name}.exports",

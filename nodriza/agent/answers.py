@@ -90,8 +90,9 @@ def strays(host: Host, journal: Journal, plan: Sequence[Resource], about: Any) -
 
 def releases(host: Host, journal: Journal, plan: Sequence[Resource], about: Any) -> Any:
     """Which releases there are, which served, and which ones processes work in: ``record``,
-    ``current``, ``seals`` and ``folder`` are paths. A node that only serves has a current one, and
-    such processes.
+    ``current``, ``seals`` and ``folder`` are paths, and ``counts`` the link that says which entry
+    of the record is the last, or nothing. A node that only serves has a current one, and such
+    processes.
     """
     from nodriza.host.at_work import at_work  # noqa: PLC0415
     from nodriza.resources.sealed import read_seal  # noqa: PLC0415  for few questions
@@ -106,7 +107,7 @@ def releases(host: Host, journal: Journal, plan: Sequence[Resource], about: Any)
     names = [name for name in host.list(about["folder"]) if not name.startswith(".")]
     links = {name: host.readlink(f"{about['folder']}/{name}/venv") for name in names}
     return {
-        "served": read_record(host, about["record"], about["current"]),
+        "served": read_record(host, about["record"], about["counts"]),
         "current": in_use(host, about["current"]),
         "seals": seals,
         "venvs": {name: os.path.basename(link) for name, link in links.items() if link},

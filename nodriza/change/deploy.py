@@ -18,8 +18,8 @@ from nodriza.plan.plan import Plan, declared, make_plan, plan_node
 from nodriza.plan.render import Renderer
 from nodriza.release.plan import followers
 from nodriza.release.record import question
-from nodriza.release.release import Release, source_name
-from nodriza.release.variables import environment_files, tried_with
+from nodriza.release.release import Release, source_name, takes
+from nodriza.release.variables import environment_files, tried_with, with_the_next
 from nodriza.resources import Upload
 from nodriza.rollout.run import Run
 from nodriza.rollout.waves import roll_out
@@ -116,14 +116,19 @@ def build_plan(
 ) -> Plan:
     """The resources that make a release on the builder, or try one that is there.
 
-    Its steps have the variables of the inventory as it is now, as all nodes are to have.
+    Its steps have the variables of the inventory as it is now, as all nodes are to have. Where the
+    builder serves, what it serves keeps the ones that it has until the release is switched to.
     """
     node, renderer = cluster.builder, Renderer.of(cluster)
     whole = plan_node(node, cluster, renderer)
     tree = upload(cluster, release.id, source) if source else None
     made = declared("build", node, cluster, release.id, release.venv, tree, needs, breaking)
-    files = environment_files(cluster, whole)
-    items = itertools.chain(files, tried_with(cluster, made, files), followers(cluster, whole))
+    if takes(node, cluster):
+        files = environment_files(cluster, whole, cluster.app.next_environment_file)
+        items = itertools.chain(files, with_the_next(cluster, tried_with(cluster, made, files)))
+    else:
+        files = environment_files(cluster, whole)
+        items = itertools.chain(files, tried_with(cluster, made, files), followers(cluster, whole))
     plan = make_plan(items, node, cluster, renderer)
     return dataclasses.replace(plan, releases=True)
 

@@ -13,12 +13,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nodriza.errors import Interrupted, NodrizaError
-from nodriza.plan.offers import users
 from nodriza.plan.plan import Plan
 from nodriza.plan.render import Renderer
-from nodriza.release.plan import release_plan
+from nodriza.release.plan import record_plan, release_plan
 from nodriza.release.record import Releases, of, read
-from nodriza.release.release import Release
+from nodriza.release.release import Release, takers
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
@@ -44,6 +43,8 @@ class Switch:
         self.there = Releases((), "", ())
         self.known = False
         """Whether the builder has said what there is."""
+        self.built = False
+        """Whether it has what the others are to take."""
         self.away: list[str] = []
         self.serving: list[str] = []
 
@@ -53,7 +54,7 @@ class Switch:
         return (self.take, self.settle)
 
     def take(self, results: Results) -> list[Plan]:
-        """Every node but the builder takes the release.
+        """Every node that runs the application takes the release; the builder where it serves.
 
         Nobody switches before all have it: a page of the first child's asks any other child for
         what belongs to it. What is not good on one node is switched to on none.
@@ -63,9 +64,10 @@ class Switch:
             self.there, self.known = of(built.facts["releases"]), True
         if built.bad:
             return []
+        self.built = True
         known = self.there.get(self.to.id) or self._foretold()
         self.to = dataclasses.replace(known, commit=self.to.commit, venv=self.to.venv)
-        plans = (self._plan(node, self.to) for node in _others(self.cluster))
+        plans = (self._plan(node, self.to) for node in takers(self.cluster))
         return [dataclasses.replace(plan, together=True) for plan in plans]
 
     def _foretold(self) -> Release:
@@ -78,25 +80,27 @@ class Switch:
 
     def settle(self, results: Results) -> list[Plan]:
         """Written down when those that were reached have it; else everybody goes back."""
-        if results[self.cluster.builder.name].bad:
+        if not self.built:
             return []
-        others = [node for node in _others(self.cluster) if node.name in results]
-        self.away = [node.name for node in others if results[node.name].is_out_of_reach]
-        reached = [node for node in others if node.name not in self.away]
+        nodes = [node for node in takers(self.cluster) if node.name in results]
+        self.away = [node.name for node in nodes if results[node.name].is_out_of_reach]
+        reached = [node for node in nodes if node.name not in self.away]
         well = [node for node in reached if not results[node.name].bad]
         children = [node for node in well if node.serves]
-        if len(well) < len(reached) or (self.cluster.children and not children):
+        # One that serves may have been lost, or be ill, since it has built.
+        nobody = self.cluster.children and not children
+        if len(well) < len(reached) or nobody or results[self.cluster.builder.name].bad:
             return self._go_back(well, results)
         self.serving = [node.name for node in children]
         # What lies on the share is taken away by the builder, and who works there is here.
         working = (results[node.name].facts["releases"]["working"] for node in well)
         self.there = dataclasses.replace(self.there, working=self.there.working.union(*working))
-        return [self._plan(self.cluster.builder, self.to)]
+        return [record_plan(self.cluster, self.renderer, self.to, self.how, self.there)]
 
     def words(self, results: Results, provision: str, deploy: str) -> Iterator[str]:
         """Who serves what after a run; the two are commands to type next."""
         former = self.there.get(self.there.current)
-        mixed = [node.name for node in _others(self.cluster) if self._stayed(results, node.name)]
+        mixed = [node.name for node in takers(self.cluster) if self._stayed(results, node.name)]
         if self.serving:
             every = len(self.cluster.children)
             yield f"{len(self.serving)} of {every} children serve {self.to.name}"
@@ -132,7 +136,7 @@ class Switch:
         return [self._plan(node, former, self.to.id) for node in switched]
 
     def _plan(self, node: Node, to: Release, *kept: str) -> Plan:
-        return release_plan(self.cluster, node, self.renderer, to, self.how, self.there, *kept)
+        return release_plan(self.cluster, node, self.renderer, to, self.there, *kept)
 
 
 class Stragglers:
@@ -168,7 +172,7 @@ class Stragglers:
     def _behind(self, results: Results) -> list[Plan]:
         well = [
             node
-            for node in _others(self.cluster)
+            for node in takers(self.cluster)
             if node in self.nodes and not results[node.name].bad
         ]
         there = self._there(results, well[0].name) if well else None
@@ -177,7 +181,7 @@ class Stragglers:
             return []  # nothing was deployed yet
         behind = [n for n in well if results[n.name].facts["releases"]["current"] != to.id]
         renderer = Renderer.of(self.cluster)
-        return [release_plan(self.cluster, node, renderer, to, "deploy", there) for node in behind]
+        return [release_plan(self.cluster, node, renderer, to, there) for node in behind]
 
     def _there(self, results: Results, node: str) -> Releases | None:
         """What the builder says; it is asked when it is no part of the run.
@@ -195,11 +199,6 @@ class Stragglers:
             words = f"which release it is to serve is not known: {builder}: {error.what}"
             self.report.event(node, {"event": "warning", "words": words})
             return None
-
-
-def _others(cluster: Cluster) -> list[Node]:
-    """Those that run the application; a name server may be nothing else."""
-    return [node for node in users(cluster, "releases") if not node.builds]
 
 
 def _changes(result: NodeResult, id: str) -> int:

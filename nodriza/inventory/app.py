@@ -86,7 +86,8 @@ class App(AppSettings):
 
     @property
     def begun(self) -> str:
-        """Which making of the release in use this node's processes began with; on a share."""
+        """Which making of the release in use this node's processes began with. Copies tell it by
+        themselves."""
         return f"{self.own}/begun"
 
     @property
@@ -152,3 +153,8 @@ class App(AppSettings):
     def environment_file(self) -> str:
         """The application's variables on each node, secrets among them."""
         return f"/etc/{self.name}/{self.name}.env"
+
+    @property
+    def next_environment_file(self) -> str:
+        """Those that a release is built with, on a builder where another one serves meanwhile."""
+        return f"/etc/{self.name}/{self.name}.next.env"

@@ -63,7 +63,7 @@ def _services(
     settings: ClusterSettings, share: Share, nodes: Iterable[Written]
 ) -> dict[str, Placed]:
     """Each with its engine and its node; what is not placed is on the central one."""
-    central = next(node.name for node in nodes if node.kind == ONE)
+    central = next(node.name for node in nodes if node.kind in ONE)
     found = {}
     for name, about in SERVICES.items():
         said: Service | None = getattr(settings.services, name)

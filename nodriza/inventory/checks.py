@@ -65,25 +65,25 @@ def _check_names(draft: Draft) -> None:
 
 
 def _check_centrals(draft: Draft) -> None:
-    document = draft.document
-    centrals = [node for node in draft.nodes if node.kind == ONE]
+    document, kinds = draft.document, " or ".join(ONE)
+    centrals = [node for node in draft.nodes if node.kind in ONE]
     for node in centrals[1:]:
         first = centrals[0]
         line = document.mark(first.path, key=True).line
-        message = f"there can be one {ONE} only, and {first.called} in line {line} is one"
+        message = f"there can be one {kinds} node only, and {first.called} in line {line} is one"
         document.complain((*node.path, "kind"), node.named(message), topic="one")
     if (
         draft.listed
         and not centrals
         and not any(_may_be_central(node.kind) for node in draft.nodes)
     ):
-        document.complain(("nodes",), f"no node is the central one (kind: {ONE})", key=True)
+        document.complain(("nodes",), f"no node is the central one (kind: {kinds})", key=True)
 
 
 def _may_be_central(kind: Any) -> bool:
     """Whether a kind that is none is a slip of the finger for the central one, or anything."""
     near = [kind] if kind in list(KINDS) else difflib.get_close_matches(str(kind), KINDS, n=1)
-    return not near or near == [ONE]
+    return not near or near[0] in ONE
 
 
 def _check_addresses(draft: Draft) -> None:
@@ -156,7 +156,7 @@ def _check_roles(draft: Draft, inventory: Path) -> None:
 def _check_once(draft: Draft) -> None:
     """Celery has one clock, or each task is sent twice."""
     at: dict[str, tuple[marks.Path, str]] = {}
-    central = next((node.name for node in draft.nodes if node.kind == ONE), "")
+    central = next((node.name for node in draft.nodes if node.kind in ONE), "")
     for role in ONCE:
         service = getattr(draft.part(Services), role, None)
         if service:

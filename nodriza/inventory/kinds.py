@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Kind = Literal["central", "child", "video", "worker", "service"]
+Kind = Literal["central", "combined", "child", "video", "worker", "service"]
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class About:
     nodes are called in a picture. ``roles``: what it is made of when nobody says otherwise, in the
     words of ``nodriza.inventory.roles.ORDER``; those of its services come to them. ``variables``:
     what it has when nobody says otherwise. ``serves``: it has visitors. ``one``: a cluster has
-    exactly one such node, and what no line of ``services`` places is done there. ``below``: in a
-    picture it stands below the others, with all that it does for them. ``grows``: ``fab node.add``
-    and ``fab node.remove`` know it.
+    exactly one node of all such kinds, and what no line of ``services`` places is done there.
+    ``below``: in a picture it stands below the others, with all that it does for them. ``grows``:
+    ``fab node.add`` and ``fab node.remove`` know it.
     """
 
     does: str
@@ -42,6 +42,18 @@ KINDS: dict[str, About] = {
         ("base", "firewall"),
         one=True,
         below=True,
+        grows=False,
+    ),
+    "combined": About(
+        "a central node that serves users too, and does Celery's tasks; in the place of a central"
+        " one.",
+        (
+            *("base", "firewall", "{share}_client", "app", "celery"),
+            *("{application}", "tls", "nginx"),
+        ),
+        words=("central", "children", "server-n"),
+        serves=True,
+        one=True,
         grows=False,
     ),
     "child": About(
@@ -73,9 +85,14 @@ KINDS: dict[str, About] = {
     ),
 }
 """In the order in which they are shown."""
-WORDS = {word: name for name, about in KINDS.items() for word in (name, *about.words)}
-"""Each word of the command line for the nodes of a kind."""
+WORDS = {
+    word: tuple(kind for kind, its in KINDS.items() if word in (kind, *its.words))
+    for name, about in KINDS.items()
+    for word in (name, *about.words)
+}
+"""Each word of the command line for nodes, with the kinds that they may have."""
 GROWING = tuple(name for name, about in KINDS.items() if about.grows)
-ONE = next(name for name, about in KINDS.items() if about.one)
-SERVING = next(name for name, about in KINDS.items() if about.serves)
+ONE = tuple(name for name, about in KINDS.items() if about.one)
+"""Of these kinds a cluster has one node."""
+SERVING = next(name for name, about in KINDS.items() if about.serves and about.grows)
 """The kind of a node about which nothing was said."""

@@ -33,10 +33,11 @@ def _names(cluster: Cluster, word: str) -> Iterator[str]:
     if word == "all":
         yield from (node.name for node in cluster.nodes)
     elif word in WORDS:
-        nodes = [node.name for node in cluster.nodes if node.kind == WORDS[word]]
+        nodes = [node.name for node in cluster.nodes if node.kind in WORDS[word]]
         if not nodes:
+            kinds = " or ".join(WORDS[word])
             raise TargetError(
-                f'no node of the cluster "{cluster.name}" is a {WORDS[word]}',
+                f'no node of the cluster "{cluster.name}" is a {kinds}',
                 where=f'target "{word}"',
                 kept="no host was touched",
                 do=_existing(cluster),
@@ -88,7 +89,8 @@ def _near(cluster: Cluster, word: str) -> str:
 
 def _existing(cluster: Cluster) -> str:
     kinds = {node.kind for node in cluster.nodes}
-    words = ["all", *(word for word, kind in WORDS.items() if kind in kinds), *cluster.services]
+    groups = [word for word, its in WORDS.items() if not kinds.isdisjoint(its)]
+    words = ["all", *groups, *cluster.services]
     names = [node.name for node in cluster.nodes]
     rest = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return f"choose from {', '.join(words)}; {', '.join(names[:_SHOWN])}{rest}"

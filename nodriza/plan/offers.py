@@ -223,6 +223,11 @@ def offered(node: Node, cluster: Cluster, job: str) -> Offer | None:
     return next((offer for _, offer in offers if offer.job == job), None)
 
 
+def needs(node: Node, cluster: Cluster, job: str) -> bool:
+    """Whether a role of the node needs the job, whoever does it."""
+    return job in links(cluster).needs[node.name]
+
+
 def neighbours(node: Node, cluster: Cluster) -> tuple[Node, ...]:
     """The other nodes that do what it needs, in the order of the inventory."""
     known = links(cluster)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from nodriza.plan.offers import users
 from nodriza.plan.plan import Declared, Plan, Planned, declared, make_plan, plan_node
 from nodriza.plan.render import Renderer
 from nodriza.release.record import Releases
-from nodriza.release.release import Release, intact
+from nodriza.release.release import Release, intact, takes
 from nodriza.release.variables import environment_files, switched_with
 from nodriza.resources import (
     Copy,
@@ -37,7 +35,6 @@ def release_plan(
     node: Node,
     renderer: Renderer,
     to: Release,
-    how: str,
     there: Releases,
     *also: str,
 ) -> Plan:
@@ -49,14 +46,35 @@ def release_plan(
     has changed begins anew.
     """
     kept = (*there.kept(to.id), *also)
-    taken = list(declared("release", node, cluster, to, how, kept, there.newest(to, kept)))
+    taken = list(declared("release", node, cluster, to, kept, there.newest(to, kept)))
     copies = tuple(item.id for item, _ in taken if isinstance(item, (Copy, Environment, File)))
+    return _followed(taken, node, cluster, renderer, copies if to.id == there.current else ())
+
+
+def record_plan(
+    cluster: Cluster, renderer: Renderer, to: Release, how: str, there: Releases
+) -> Plan:
+    """What the role record asks for of the builder; and what follows the link there, unless it
+    has taken the release as the others have.
+    """
+    node = cluster.builder
+    written = list(declared("record", node, cluster, to, how, there.kept(to.id)))
+    if takes(node, cluster):
+        return make_plan(written, node, cluster, renderer)
+    return _followed(written, node, cluster, renderer)
+
+
+def _followed(
+    items: Sequence[tuple[Declared, str]],
+    node: Node,
+    cluster: Cluster,
+    renderer: Renderer,
+    copies: tuple[str, ...] = (),
+) -> Plan:
     whole = plan_node(node, cluster, renderer)
-    items = itertools.chain(
-        switched_with(cluster, taken, environment_files(cluster, whole)),
-        followers(cluster, whole, copies if to.id == there.current else ()),
-    )
-    return make_plan(sorted(items, key=_place), node, cluster, renderer)
+    switched = switched_with(cluster, items, environment_files(cluster, whole))
+    following = followers(cluster, whole, copies)
+    return make_plan(sorted((*switched, *following), key=_place), node, cluster, renderer)
 
 
 def _place(item: tuple[Declared, str]) -> int:
@@ -95,10 +113,13 @@ def as_recorded(
 ) -> list[Planned]:
     """What the release that serves looks like on a node; nothing where nothing was deployed."""
     to = there.get(there.current)
-    runs = node.builds or node in users(cluster, "releases")
-    if not (runs and to and to.tree and to.environment):
+    taken = takes(node, cluster)
+    if not ((taken or node.builds) and to and to.tree and to.environment):
         return []
-    plan = release_plan(cluster, node, renderer, to, "deploy", there)
+    if taken:
+        plan = release_plan(cluster, node, renderer, to, there)
+    else:
+        plan = record_plan(cluster, renderer, to, "deploy", there)
     link = f"link:{cluster.app.current}"
     own = [
         dataclasses.replace(planned, resource=_thorough(planned.resource))

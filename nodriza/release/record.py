@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from nodriza.errors import TargetError
 from nodriza.plan.plan import Plan
-from nodriza.release.release import VENV, Release
+from nodriza.release.release import VENV, Release, takes
 from nodriza.rollout.query import ask
 from nodriza.wording import count
 
 if TYPE_CHECKING:
-    from nodriza.inventory import Cluster
+    from nodriza.inventory import Cluster, Node
     from nodriza.ssh.facts import Releases as Facts
     from nodriza.ssh.facts import Served
 
@@ -114,7 +114,15 @@ def question(cluster: Cluster) -> dict[str, Any]:
     """What nodes are asked for ``of``: a word of ``nodriza.agent.answers``, and what about."""
     app = cluster.app
     about = {"record": app.record, "current": app.current, "seals": app.seals}
-    return {"releases": {**about, "folder": app.release_folder}}
+    counts = record_link(cluster.builder, cluster)
+    return {"releases": {**about, "folder": app.release_folder, "counts": counts}}
+
+
+def record_link(builder: Node, cluster: Cluster) -> str:
+    """What says which entry of the record is the last: the builder's own link to the release. One
+    that serves has switched with the others by the time of the entry, and nothing says it then.
+    """
+    return "" if takes(builder, cluster) else cluster.app.current
 
 
 def read(cluster: Cluster, **options: Any) -> Releases:

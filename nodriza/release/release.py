@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nodriza.plan import hidden
+from nodriza.plan.offers import needs, users
 from nodriza.resources import Copy, Environment, File, Intact, Preflight, Trial, Venv
 from nodriza.resources.built import MARKER as BUILT
 from nodriza.resources.environment import RECIPE
@@ -17,7 +19,7 @@ from nodriza.resources.venv import MARKER as INSTALLED
 from nodriza.resources.venv import PINNED
 
 if TYPE_CHECKING:
-    from nodriza.inventory import Cluster
+    from nodriza.inventory import Cluster, Node
     from nodriza.source.requirements import Requirements
     from nodriza.ssh.facts import Seal
 
@@ -51,6 +53,18 @@ class Release:
     def name(self) -> str:
         """What people call it: "commit 1a2b3c4 (release 0f1e2d3c4b5a)"."""
         return f"commit {self.commit} (release {self.id})" if self.commit else f"release {self.id}"
+
+
+def takers(cluster: Cluster) -> Sequence[Node]:
+    """The nodes that take releases and switch to them in turns: those that run the application.
+    The one that makes them is among them where it serves; a name server is not.
+    """
+    return users(cluster, "releases")
+
+
+def takes(node: Node, cluster: Cluster) -> bool:
+    """Whether a node is one of them."""
+    return needs(node, cluster, "releases")
 
 
 def copy(cluster: Cluster, folder: str, name: str, pack: str, seal: Seal | None) -> Copy:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nodriza.inventory.places import place
 from nodriza.plan.offers import does
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from nodriza.inventory import Cluster
 
 
-def environment_files(cluster: Cluster, whole: Plan) -> list[tuple[File, str]]:
-    """The application's environment file in a node's whole plan; one, or none."""
-    path = cluster.app.environment_file
+def environment_files(cluster: Cluster, whole: Plan, path: str = "") -> list[tuple[File, str]]:
+    """The application's environment file, or ``path``, in a node's whole plan; one, or none."""
+    path = path or cluster.app.environment_file
     return [
         (each.resource, each.origin)
         for each in whole.resources
@@ -42,6 +42,19 @@ def tried_with(
             yield _to_try(cluster, item, text), origin
         elif isinstance(item, Preflight):
             yield dataclasses.replace(item, environment=text), origin
+        else:
+            yield item, origin
+
+
+def with_the_next(
+    cluster: Cluster, items: Iterable[tuple[Declared, str]]
+) -> Iterator[tuple[Declared, str]]:
+    """Whoever reads the variables reads those of the release that is built."""
+    app = cluster.app
+    for item, origin in items:
+        if getattr(item, "env_file", "") == app.environment_file:
+            changed: Any = {"env_file": app.next_environment_file}
+            yield dataclasses.replace(item, **changed), origin
         else:
             yield item, origin
 

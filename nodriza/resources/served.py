@@ -25,11 +25,14 @@ class Served(Resource):
     between the two leaves an entry that never served, and never a release that serves
     without one. Whoever reads the record next drops that entry: ``current`` knows better.
     ``how``: "deploy", or "rollback" for a release that had served before.
+
+    Without ``current`` the last entry is what serves: the link has been switched before, as all
+    others have, and a run that is killed before this entry is no deploy.
     """
 
     record: str
     release: str
-    current: str
+    current: str = ""
     how: str = "deploy"
     commit: str = ""
 
@@ -61,13 +64,16 @@ class Served(Resource):
 
 
 def read_record(host: Host, record: str, current: str) -> List[Dict[str, Any]]:
-    """What served, the oldest first; the last one is what ``current`` leads to now.
+    """What served, the oldest first; the last one is what ``current``, if given, leads to now.
 
     Each has ``release``, ``at`` (seconds since the epoch, for people: the order of the entries
     is what counts), ``how`` and ``commit``. A release that serves and has no entry, because
     somebody switched the link by hand, gets one here.
     """
-    entries, serves = _read(host, record), in_use(host, current)
+    entries = _read(host, record)
+    if not current:
+        return entries
+    serves = in_use(host, current)
     if not serves:
         return entries[:-1]  # the first deploy was killed before its switch, or the link is gone
     known = [entry["release"] for entry in entries]

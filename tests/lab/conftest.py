@@ -51,6 +51,7 @@ LONG = {
     "test_left_behind.py",
     "test_mixed.py",
     "test_offers.py",
+    "test_one_machine.py",
     "test_gateways.py",
     "test_own_repository.py",
     "test_own_roles.py",

@@ -7,7 +7,7 @@ import re
 
 from tests.unit.conftest import ROOT
 
-ENGINE = {"app", "base", "build", "release"}
+ENGINE = {"app", "base", "build", "record", "release"}
 """Words of their own besides: keys of the inventory, the plans of a deploy."""
 PROGRAMS = {"mariadb", "nsd", "nftables", "postgresql", "gunicorn", "munin"}
 NAMES = {

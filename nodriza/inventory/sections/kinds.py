@@ -45,6 +45,7 @@ class Kinds(Section):
     """Settings for each kind of node."""
 
     central: OfAKind = KindSettings()
+    combined: OfAKind = KindSettings()
     child: OfAKind = KindSettings()
     video: OfAKind = KindSettings()
     worker: OfAKind = KindSettings()

@@ -85,7 +85,7 @@ class Services(Section):
 
     def _check_memory(self, draft: Draft) -> None:
         """What the services of one node are given is less than it has."""
-        central = next((node.name for node in draft.nodes if node.kind == ONE), "")
+        central = next((node.name for node in draft.nodes if node.kind in ONE), "")
         has = {node.name: node.settings.memory_mb for node in draft.nodes if node.settings}
         given: dict[str, int] = {}
         for name in SERVICES:

@@ -108,8 +108,8 @@ FAULTS = (
     Fault(
         "a release that needs a new variable is built without it",
         "nodriza/change/deploy.py:build_plan",
-        "itertools.chain(files, tried_with(",
-        "itertools.chain(tried_with(",
+        "chain(files, tried_with(",
+        "chain(tried_with(",
         ("change/test_switch.py",),
     ),
     Fault(

@@ -23,8 +23,8 @@ FAULTS = (
     Fault(
         "a node that serves no visitors is not asked for its Python",
         "roles/release.py:release",
-        "    else:\n        yield Interpreter",
-        "    elif node.serves:\n        yield Interpreter",
+        "    elif not node.builds:\n        yield Interpreter",
+        "    elif node.serves and not node.builds:\n        yield Interpreter",
         ("roles/test_release.py",),
     ),
     Fault(
@@ -37,7 +37,7 @@ FAULTS = (
     Fault(
         "a video node switches to a release that it has not tried",
         "roles/release.py:release",
-        "    elif not central:\n        yield trial(cluster, folder)",
+        "    else:\n        yield trial(cluster, folder)",
         "    elif False:\n        yield trial(cluster, folder)",
         ("change/test_switch.py",),
     ),
@@ -50,10 +50,45 @@ FAULTS = (
     ),
     Fault(
         "a release serves before the record says so",
-        "roles/release.py:release",
-        "    if central:\n",
-        "    if False:\n",
+        "roles/record.py:record",
+        "    yield Served(",
+        "    Served(",
         ("roles/test_release.py",),
+    ),
+    Fault(
+        "a builder that serves writes a release down before anybody is well with it",
+        "nodriza/release/plan.py:record_plan",
+        "if takes(node, cluster):",
+        "if False:",
+        ("change/test_switch.py",),
+    ),
+    Fault(
+        "a release is written down although the builder that serves it is not well",
+        "nodriza/change/switch.py:Switch.settle",
+        " or results[self.cluster.builder.name].bad",
+        "",
+        ("change/test_switch.py",),
+    ),
+    Fault(
+        "a deploy that was killed before it was written down counts, on a builder that serves",
+        "nodriza/release/record.py:record_link",
+        '"" if takes(builder, cluster) else cluster.app.current',
+        "cluster.app.current",
+        ("change/test_switch.py",),
+    ),
+    Fault(
+        "what serves gets the variables of a release that is being built",
+        "nodriza/change/deploy.py:build_plan",
+        "if takes(node, cluster):",
+        "if False:",
+        ("change/test_switch.py",),
+    ),
+    Fault(
+        "the record believes a link that nobody gave it",
+        "nodriza/resources/served.py:read_record",
+        "    if not current:\n        return entries\n",
+        "",
+        ("resources/test_served.py",),
     ),
     Fault(
         "what is not well on one node stays on the others",

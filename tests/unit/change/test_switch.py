@@ -9,6 +9,9 @@ import pytest
 from nodriza.change.deploy import build_plan
 from nodriza.change.switch import Stragglers, Switch
 from nodriza.errors import ConnectionFailed, HostRefused, Interrupted
+from nodriza.inventory.roles import default_roles
+from nodriza.inventory.services import engines as engines_of
+from nodriza.inventory.services import on_each
 from nodriza.plan.plan import Plan, Planned
 from nodriza.plan.render import Renderer
 from nodriza.release.plan import as_recorded, followers
@@ -46,6 +49,15 @@ def result(node, *, error=None, failed=0, switched=False, **more):
         status = "changed" if switched else "failed"
         one.resources.append({"event": "resource", "id": LINK, "status": status})
     return one
+
+
+@pytest.fixture
+def combined(three_node):
+    """The builder serves, and so do server-2 and server-3."""
+    engines, tls = engines_of(three_node.services), three_node.tls.mode
+    roles = default_roles("combined", engines, on_each(three_node.services)["server-1"], tls)
+    changed = three_node.nodes[0].model_copy(update={"kind": "combined", "roles": roles})
+    return three_node.model_copy(update={"nodes": (changed, *three_node.nodes[1:])})
 
 
 @pytest.fixture
@@ -356,3 +368,76 @@ def test_central_that_says_nothing__has_words_that_claim_nothing(switch):
     central = NodeResult("server-1", error=HostRefused("another run is at work on this host"))
     assert switch.take({"server-1": central}) == []
     assert words(switch, {"server-1": central}) == ["what served goes on serving"]
+
+
+def kinds(plan):
+    return [type(planned.resource).__name__ for planned in plan.resources]
+
+
+def test_builder_that_serves__switches_as_the_others_and_writes_down_when_all_are_well(combined):
+    switch = Switch(combined, "new", "e", "0815", "deploy")
+    plans = switch.take({"server-1": result("server-1")})
+    assert [plan.node for plan in plans] == ["server-1", *EVERYBODY]
+    taken = kinds(plans[0])
+    assert "Served" not in taken
+    assert taken[-1] == "Health"
+    assert (
+        taken.index("Trial") < taken.index("Link", taken.index("Trial")) < taken.index("Service")
+    )
+    names = ("server-1", *EVERYBODY)
+    results = {name: result(name, switched=True) for name in names}
+    (record,) = switch.settle(results)
+    assert (record.node, kinds(record)) == ("server-1", ["Served", "OldReleases"])
+    assert record.resources[0].resource.current == ""
+    assert words(switch, results) == ["3 of 3 children serve commit 0815 (release new)"]
+
+
+def test_builder_that_serves__goes_back_with_the_others(combined):
+    switch = Switch(combined, "new", "e", "0815", "deploy")
+    switch.take({"server-1": result("server-1")})
+    results = {name: result(name, switched=True) for name in ("server-1", *EVERYBODY)}
+    results["server-3"] = result("server-3", failed=1)
+    assert set(targets(switch.settle(results)).values()) == {"old"}
+    assert "server-1" in targets(switch.settle(results))
+
+
+def test_builder_that_serves_and_is_not_well__writes_nothing_down(combined):
+    for bad in (
+        result("server-1", failed=1),
+        result("server-1", error=ConnectionFailed("the line broke"), switched=True),
+        result("server-1", error=ConnectionFailed("no way")),
+    ):
+        switch = Switch(combined, "new", "e", "0815", "deploy")
+        switch.take({"server-1": result("server-1")})
+        results = {name: result(name, switched=True) for name in EVERYBODY}
+        plans = switch.settle({**results, "server-1": bad})
+        assert not any("Served" in kinds(plan) for plan in plans)
+        assert targets(plans) == dict.fromkeys(EVERYBODY, "old")
+
+
+def test_builder_that_serves__is_brought_back_to_what_is_written_down(combined):
+    """A deploy that was killed after its switch, and before it was written down."""
+    nodes = list(combined.nodes)
+    results = {node.name: result(node.name, current="new") for node in nodes}
+    plans = brought(Stragglers(combined, nodes, Silent()), results)
+    assert targets(plans) == dict.fromkeys(("server-1", *EVERYBODY), "old")
+    (about,) = question(combined).values()
+    assert about["counts"] == "", "the record alone says what serves"
+
+
+def test_what_a_builder_serves__keeps_its_variables_while_the_next_is_built(combined):
+    plan = build_plan(combined, Release("new", venv="e"))
+    ids = [planned.resource.id for planned in plan.resources]
+    following = "/etc/videoteca/videoteca.next.env"
+    assert ids[0] == f"file:{following}"
+    assert FILE not in ids
+    assert not {"Service", "Health"} & {*kinds(plan)}
+    read = {getattr(planned.resource, "env_file", "") for planned in plan.resources}
+    assert read <= {"", following}
+
+
+def test_processes_of_a_builder_that_serves__begin_anew_with_a_release_that_was_made_anew(
+    combined,
+):
+    (plan, *_) = Switch(combined, "new", "e", "", "deploy").take({"server-1": result("server-1")})
+    assert "file:/opt/videoteca/begun" in [planned.resource.id for planned in plan.resources]

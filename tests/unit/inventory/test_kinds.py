@@ -38,15 +38,16 @@ def test_kinds__have_their_word_and_their_key():
     assert list(KINDS) == list(get_args(Kind)) == list(Kinds.model_fields)
 
 
-def test_one_kind_is_there_once_and_one_serves_and_neither_is_the_other():
-    assert [name for name, about in KINDS.items() if about.one] == [ONE]
-    assert SERVING != ONE
-    assert ONE not in GROWING
+def test_kinds_of_which_there_is_one__do_not_grow_and_are_nobodys_default():
+    assert [name for name, about in KINDS.items() if about.one] == [*ONE]
+    assert SERVING not in ONE
+    assert not {*ONE} & {*GROWING}
 
 
 def test_each_word__means_the_nodes_of_its_kind(three_node):
-    there = {node.kind for node in three_node.nodes}
-    for word, kind in WORDS.items():
-        if kind in there:
-            assert resolve_target(three_node, word) == three_node.nodes_of(kind)
-    assert WORDS["server-n"] == WORDS["children"] == SERVING
+    for word, kinds in WORDS.items():
+        meant = tuple(node for node in three_node.nodes if node.kind in kinds)
+        if meant:
+            assert resolve_target(three_node, word) == meant
+    serving = {name for name, about in KINDS.items() if about.serves}
+    assert {*WORDS["server-n"]} == {*WORDS["children"]} == serving

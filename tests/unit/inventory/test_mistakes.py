@@ -54,7 +54,7 @@ FOUND = """\
 17:9 roles/1: there is no role "ngins", did you mean "nginx"?
 19:3 kinds/childs: unknown key, did you mean "child"?
 22:3 nodes/server-1: the same key is already in line 21
-23:20 nodes/server-2/kind: "centrl" is none of central, child,
+23:20 nodes/server-2/kind: "centrl" is none of central, combined, child,
 23:37 nodes/server-2/private: 10.0.0.11 is already the address of server-1 in line 21
 23:48 nodes/server-2/adress: unknown key; known here: kind, private, public,
 24:40 nodes/server-[3:5]/private: has 2 numbers, but the node's name has 3

@@ -62,7 +62,7 @@ MISTAKES = {
                        'called "sever-1"'),
     "kind's port": ("child: {ssh: {port: 22}}", "child: {ssh: {port: 0, user: a}}", "at least 1"),
     "no central": ("kind: central", "kind: video", "no node is the central one"),
-    "two centrals": ("  video-1: {kind: video", "  video-1: {kind: central", "one central only"),
+    "two centrals": ("  video-1: {kind: video", "  video-1: {kind: central", "combined node only"),
     "kind": ("server-2:\n    kind: child", "server-2:\n    kind: chidl", 'did you mean "child"'),
     "memory": ("memory_mb: 1024", 'memory_mb: "1024"', "must be a whole number"),
     "length": ("10.0.0.[13:16]", "10.0.0.[13:15]", "has 3 numbers"),

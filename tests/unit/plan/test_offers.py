@@ -309,7 +309,7 @@ def caddy(node, cluster):
     cluster = own(kinds=KINDS.replace("nginx", "caddy"), caddy=caddy)
     to = Release("aaa", served=1.0, venv="bbb")
     items = [item for item, _ in declared(
-        "release", cluster.node("server-2"), cluster, to, "deploy", ("aaa",), to
+        "release", cluster.node("server-2"), cluster, to, ("aaa",), to
     )]  # fmt: skip
     assert f"link:{cluster.app.newest}" in [item.id for item in items]
 

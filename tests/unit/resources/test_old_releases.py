@@ -199,5 +199,6 @@ def test_working__is_told_of_releases_that_are_there(host, begin):
     built(host, "a", "b")
     begin(host.at("/releases/a/app"))
     begin(host.at("/"), "sh", "-c", "sleep 60; :", host.at("/releases/gone; rm -r x"))
-    about = {"record": "/r", "current": "/current", "seals": "/seals", "folder": "/releases"}
+    about = {"record": "/r", "current": "/current", "seals": "/seals"}
+    about |= {"folder": "/releases", "counts": "/current"}
     assert answers.releases(host, None, (), about)["working"] == ["a"]

@@ -51,6 +51,15 @@ def test_release_that_is_deployed_again__adds_nothing(host):
     assert host.read(RECORD) == before
 
 
+def test_node_that_switches_before__serves_what_is_written_down(host):
+    """A run that is killed between the two is no deploy, whatever the link says."""
+    for release in ("a", "b"):
+        host.symlink(CURRENT, f"/releases/{release}")
+        Served(RECORD, release).fix(host, None)
+    host.symlink(CURRENT, "/releases/c")  # and killed
+    assert [each["release"] for each in read_record(host, RECORD, "")] == ["a", "b"]
+
+
 def test_run_killed_before_the_switch__leaves_nothing_that_served(host):
     serve(host, "a")
     record(host, "b")  # and no switch

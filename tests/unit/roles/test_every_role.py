@@ -20,13 +20,14 @@ from tests.unit.roles.test_tls import with_tls
 MODULES = sorted(
     path.stem for path in (ROOT / "roles").glob("*.py") if not path.stem.startswith("_")
 )
-DEPLOY = ("build", "release")  # plans of their own
+DEPLOY = ("build", "record", "release")  # plans of their own
 ROLES = [name for name in MODULES if name not in DEPLOY]
 PURE = {"__future__", "collections.abc", "dataclasses", "hashlib", "json", "re", "typing"}
 ENGINE = {
     "nodriza.inventory",
     "nodriza.plan",
     "nodriza.plan.render",
+    "nodriza.release.record",
     "nodriza.release.release",
     "nodriza.resources",
     "nodriza.source.requirements",

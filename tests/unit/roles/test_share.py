@@ -53,13 +53,16 @@ def test_nfs__needs_no_portmapper_on_either_side(three_node):
         assert masked == ["rpcbind.socket", "rpcbind", "rpc-statd"]
 
 
-def test_nfs__is_exported_to_nobody_when_there_is_nobody(three_node):
+def test_nfs__has_no_server_when_there_is_nobody(three_node):
     """A line without a client would export to the whole world (exports(5))."""
     alone = type(three_node)(
         **{k: getattr(three_node, k) for k in type(three_node).model_fields}
         | {"nodes": (three_node.builder,)}
     )
-    assert settings(content(alone, "server-1", "/etc/exports.d/videoteca.exports")) == []
+    ids = [resource.id for resource in resources(alone, "server-1")]
+    assert "package:nfs-kernel-server" not in ids
+    assert "file:/etc/exports.d/videoteca.exports" not in ids
+    assert "directory:/srv/videoteca" in ids
     assert "saddr {" not in content(alone, "server-1", "/etc/nftables.conf")
 
 
