@@ -123,11 +123,22 @@ class Sentence:
             value = words.pop(0) if value is None else value
             if about:
                 segment.about.append((name, value))
-            else:
+            elif self.hosts is None:
                 self.hosts = value
+            else:
+                first, second = short(self.hosts), short(value)
+                raise refusal(
+                    f"--hosts is there twice, with {first} and with {second}",
+                    f"-H {first},{second} for both, or leave one out",
+                )
         elif own is None and segment.ours and name == SUBJECT:
             raise self._no_subject(segment.name)
         else:
+            if own and own.takes_value and own.name in segment.given:
+                raise refusal(
+                    f"{name} is there twice: {segment.name} takes one",
+                    f"fab --help {segment.name}",
+                )
             segment.kept.append(word)
             segment.given |= {str(own.name)} if own else set()
             arg = own or _argument(self.core, name)
@@ -236,6 +247,11 @@ class Sentence:
                 return self._no_subject(before.name)
         elif before and before.ours and before.subject and (before.about or before.bare):
             one = before.about[0][1] if before.about else before.bare[0]
+            if not one.strip():
+                return refusal(
+                    f"{before.name}: there is no {before.subject} after the colon",
+                    f"fab {before.name}:{short(word)}",
+                )
             if not near(word, self.names, SLIP):
                 return refusal(
                     f"{before.name} has {short(one)} already: what is {short(word)}?",

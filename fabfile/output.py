@@ -23,6 +23,7 @@ def prepare() -> None:
     gc.set_threshold(100_000, 20, 20)
     atexit.register(gc.freeze)
     codecs.register_error(ERRORS, _plain)
+    _open_all()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Line after line also into a file: what can't be written is an error where it is
         # printed. Of more than a buffer Python forgets it at the end.
@@ -32,6 +33,20 @@ def prepare() -> None:
             stream.reconfigure(errors=ERRORS)
     sys.excepthook = _unread
     atexit.register(_at_exit)
+
+
+def _open_all() -> None:
+    """A stream that was closed before we began goes nowhere.
+
+    Else the next file that is opened would get its number, and what is printed.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            fd = os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+            os.set_inheritable(fd, True)
+            setattr(sys, name, open(fd, "w" if number else "r", closefd=False))  # noqa: SIM115
 
 
 def is_read() -> bool:

@@ -8,6 +8,7 @@ A link that somebody else may have put there is never followed.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import stat
@@ -98,6 +99,24 @@ def write_whole(path: Path, data: bytes, mode: int, *, follow: bool = True) -> N
         _replace(real, data, mode)
     except OSError as error:
         raise unwritten(path, error) from error
+
+
+def content(path: Path) -> bytes | None:
+    """What is in a file; ``None`` where none is.
+
+    Raises ``OSError``, also for a link that leads nowhere, because what it stands for is lost,
+    and for a pipe, at which a reader would wait.
+    """
+    try:
+        seen = path.stat()
+    except FileNotFoundError:
+        if not path.is_symlink():
+            return None
+        words = f"a link that leads nowhere, to {path.readlink()}"
+        raise OSError(errno.ENOENT, words, str(path)) from None
+    if stat.S_ISFIFO(seen.st_mode) or stat.S_ISSOCK(seen.st_mode):
+        raise OSError(errno.EINVAL, "no file, but a pipe or a socket", str(path))
+    return path.read_bytes()
 
 
 def flush_folder(folder: Path) -> None:

@@ -22,7 +22,7 @@ import paramiko
 from paramiko.hostkeys import HostKeyEntry, HostKeys
 
 from nodriza.errors import HostKeyError
-from nodriza.files import exclusively, write_whole
+from nodriza.files import content, exclusively, write_whole
 from nodriza.ssh.ssh_config_files import matches
 
 if TYPE_CHECKING:
@@ -216,8 +216,8 @@ def _lines(paths: Iterable[Path], name: str, *, marked: bool = False) -> Iterato
 def _text(path: Path) -> str:
     """A file that can't be read is no empty one: it may revoke a key."""
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except (FileNotFoundError, NotADirectoryError):
+        return (content(path) or b"").decode("utf-8", "replace")
+    except NotADirectoryError:
         return ""
     except OSError as error:
         raise _unreadable(path, error.strerror) from None

@@ -27,6 +27,8 @@ class Key:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._piped = ""
+        """From a pipe (``<(pass show age)``), which can be read once."""
 
     def identities(
         self, *, opens: Path | None = None, make: bool = False
@@ -54,16 +56,21 @@ class Key:
         return [str(identity.to_public()) for identity in self.identities(make=True)]
 
     def _read(self) -> str:
+        if self._piped:
+            return self._piped
         try:
             with self.path.open(encoding="utf-8", errors="replace") as file:
-                mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+                seen = os.fstat(file.fileno()).st_mode
+                mode = stat.S_IMODE(seen)
                 if mode & 0o077:
                     raise SecretError(
                         f"others may read this key (mode {mode:04o}), so it is not used",
                         where=str(self.path),
                         do=f"chmod 600 {self.path}",
                     )
-                return file.read()
+                text = file.read()
+                self._piped = text if stat.S_ISFIFO(seen) else ""
+                return text
         except (PermissionError, IsADirectoryError) as error:
             raise SecretError(
                 f"can't read the key: {error.strerror}",

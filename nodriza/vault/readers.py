@@ -18,7 +18,7 @@ from pathlib import Path
 from pyrage import RecipientError, x25519
 
 from nodriza.errors import SecretError
-from nodriza.files import exclusively, write_whole
+from nodriza.files import content, exclusively, write_whole
 
 LONGEST = 60  # characters of a person's name
 
@@ -99,9 +99,8 @@ class Recipients:
 
     def _text(self) -> str | None:
         try:
-            return self.path.read_text("utf-8")
-        except FileNotFoundError:
-            return None
+            data = content(self.path)
+            return None if data is None else data.decode("utf-8")
         except UnicodeDecodeError:
             words = "this is not UTF-8 text"
         except OSError as error:

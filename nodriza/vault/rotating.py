@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from nodriza.errors import InventoryError
-from nodriza.files import exclusively, remove, write_whole
+from nodriza.files import content, exclusively, remove, write_whole
 from nodriza.vault.token import NAME
 
 HEAD = """\
@@ -35,9 +35,9 @@ class Rotating:
     def read(self) -> dict[str, str]:
         """Name to since when (UTC, ISO 8601)."""
         try:
-            text = self.path.read_text("utf-8", errors="replace")
-        except FileNotFoundError:
-            return {}
+            text = (content(self.path) or b"").decode("utf-8", "replace")
+        except OSError as error:
+            raise InventoryError([f"{self.path}: can't be read: {error.strerror}"]) from None
         found = {}
         for number, line in enumerate(text.splitlines(), 1):
             words = line.partition("#")[0].strip()

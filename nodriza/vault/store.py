@@ -21,7 +21,7 @@ from pathlib import Path
 from pyrage import DecryptError, decrypt, encrypt, x25519
 
 from nodriza.errors import SecretError, UnknownSecret
-from nodriza.files import exclusively, write_whole
+from nodriza.files import content, exclusively, write_whole
 from nodriza.host.redact import Hidden
 from nodriza.vault.key import Key, default_key_path
 from nodriza.vault.pem import private_key
@@ -207,9 +207,16 @@ class Vault:
         return Difference.between(readers, [*(listed or ()), *own(mine)])
 
     def _store(self) -> Store:
-        if not self.path.exists():
-            return Store({})
-        return self._parse(self._decrypt(self.path.read_bytes()))
+        try:
+            data = content(self.path)
+        except OSError as error:
+            raise SecretError(
+                f"the secrets can't be read: {error.strerror}",
+                where=str(self.path),
+                kept="no new ones were made, and nothing was written",
+                do=f"ls -ld {self.path}",
+            ) from None
+        return Store({}) if data is None else self._parse(self._decrypt(data))
 
     def _write(self, store: Store) -> None:
         data = {

@@ -71,14 +71,18 @@ class Wish:
 
 
 def since(text: str, now: float) -> float | None:
-    """ "15m", "2h", "3d" ago, or a time in UTC, "2026-11-21 08:15". Raises ``TargetError``."""
+    """ "15m", "2h", "3d" ago, or a time, "2026-11-21 08:15": in UTC, unless it has an offset.
+
+    Raises ``TargetError``.
+    """
     if not text:
         return None
     if span := re.fullmatch(r"(\d{1,6})([smhd])", text):
-        return now - int(span[1]) * SPANS[span[2]]
+        return max(0, now - int(span[1]) * SPANS[span[2]])
     try:
-        return datetime.fromisoformat(text).replace(tzinfo=timezone.utc).timestamp()
-    except ValueError:
+        when = datetime.fromisoformat(text)
+        return max(0, (when if when.tzinfo else when.replace(tzinfo=timezone.utc)).timestamp())
+    except (ValueError, OverflowError):
         raise TargetError(
             f"--since {text}: not a time",
             kept="nothing was done",

@@ -14,6 +14,13 @@ FAULTS = (
         ("resources/test_command.py",),
     ),
     Fault(
+        "a link that leads nowhere is a file that nobody ever wrote",
+        "nodriza/files.py:content",
+        "if not path.is_symlink():",
+        "if True:",
+        ("vault/test_store.py", "ssh/test_hostkeys_revoked.py"),
+    ),
+    Fault(
         "an upload may write outside of its tree",
         "nodriza/resources/upload.py:Upload._manifest",
         'if not {"", ".", ".."}.isdisjoint(parts) or parts == [MARKER]:',

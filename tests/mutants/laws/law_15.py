@@ -55,6 +55,13 @@ if False:
         ("rollout/test_turns.py",),
     ),
     Fault(
+        "of two --hosts the last one counts, in silence",
+        "fabfile/grammar.py:Sentence._flag",
+        "elif self.hosts is None:",
+        "elif True:",
+        ("fabfile/test_flags.py",),
+    ),
+    Fault(
         "a flag of Fabric's that nobody honours is taken",
         "fabfile/flags.py:refuse_flags",
         "if flag in REFUSED:",

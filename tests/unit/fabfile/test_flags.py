@@ -103,6 +103,13 @@ def test_hosts__are_the_target(project, line):
         ("-H server-2 deploy", "deploy takes no target, so --hosts has no meaning for it"),
         ("-H redis secrets.show", "secrets.show takes no target, so --hosts has no meaning"),
         ("-H server-2 plan:server-3", "plan has two targets, server-3 and server-2"),
+        (
+            "-H server-2 plan -H server-3",
+            "--hosts is there twice, with server-2 and with server-3",
+        ),
+        ("plan -H server-2 --hosts=server-3", "--hosts is there twice"),
+        ("provision --serial 1 --serial=2", "--serial is there twice: provision takes one"),
+        ("plan: server-2", "plan: there is no target after the colon"),
         ("-H '' plan", "plan: there is no target behind --hosts"),
         ("-H server-2 -- uptime", "nothing can stand behind --"),
     ],

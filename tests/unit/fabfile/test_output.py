@@ -166,6 +166,16 @@ def test_closed_pipe__ends_quietly(words, reader, unbuffered):
     assert done.returncode in (0, 1, 141)
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_stream__is_one_that_goes_nowhere(tmp_path, closed):
+    """A file that is opened next would get its number, and what is printed."""
+    picture = tmp_path / "made.svg"
+    done = run(["bash", "-c", f"exec {FAB} topology --output {picture} plan:server-2 {closed}"])
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert picture.read_text().endswith("</svg>\n")
+    assert (b"file:/etc/hosts" in done.stdout) == (">&-" not in closed.replace("2>&-", ""))
+
+
 @pytest.mark.parametrize("program", [STATUS, REPORT])
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_closed_pipe__ends_status_and_the_report_quietly(program, unbuffered):

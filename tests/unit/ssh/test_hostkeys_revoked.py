@@ -104,3 +104,11 @@ def test_revoked_host_keys_of_ssh_config__are_refused(
     gone = replace(hop, revoked=(str(tmp_path / "none"),))
     with pytest.raises(HostKeyError, match="can't be read"):
         hostkeys.check(gone, ECDSA)
+
+
+def test_file_that_is_a_link_into_nowhere__is_no_empty_one(
+    cluster: Cluster, server: Answering, tmp_path: Path
+) -> None:
+    (tmp_path / "home.known_hosts").symlink_to("not-mounted")
+    with pytest.raises(HostKeyError, match="can't be read: a link that leads nowhere"):
+        connect(cluster.node("server-2"), cluster, server.line(ECDSA))

@@ -1,5 +1,6 @@
 """The operator's own key: made once, theirs alone, and never written over."""
 
+import os
 import threading
 from pathlib import Path
 
@@ -91,3 +92,15 @@ def test_key_that_somebody_made_meanwhile__is_kept_and_used(
     monkeypatch.setattr(vault_key, "write_whole", write_late)
     assert key.public() == [str(theirs.to_public())]
     assert list(tmp_path.iterdir()) == [key.path]
+
+
+def test_key_from_a_pipe__is_read_once_and_used_as_often_as_it_is_needed(vault: Vault) -> None:
+    """``NODRIZA_AGE_KEY_FILE=<(pass show age)``."""
+    vault.ensure(["redis"])
+    reader, writer = os.pipe()
+    os.write(writer, vault.key.path.read_bytes())
+    os.close(writer)
+    piped = Vault(vault.path, Path(f"/dev/fd/{reader}"))
+    piped.set("mine", "longer than eight")
+    assert piped.names() == ["mine", "redis"]
+    os.close(reader)

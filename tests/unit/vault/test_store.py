@@ -209,3 +209,18 @@ print(resource.getrlimit(resource.RLIMIT_CORE)[0])
             [sys.executable, "-c", program, folder], capture_output=True, text=True, check=True
         )
     assert done.stdout == "0\n"
+
+
+def test_link_that_leads_nowhere__is_no_empty_store(vault: Vault) -> None:
+    """New passwords would take the place of those that it had."""
+    vault.path.symlink_to("not-mounted/home.secrets.age")
+    for act in (vault.names, lambda: vault.ensure(["redis"]), lambda: vault.set("mine", "x" * 9)):
+        with pytest.raises(SecretError, match="leads nowhere, to not-mounted/home"):
+            act()
+    assert not vault.path.exists()
+
+
+def test_pipe_in_the_place_of_a_store__is_not_waited_for(vault: Vault) -> None:
+    os.mkfifo(vault.path)
+    with pytest.raises(SecretError, match="no file, but a pipe"):
+        vault.names()

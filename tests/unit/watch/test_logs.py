@@ -204,6 +204,19 @@ def test_since__is_a_span_or_a_time_in_utc():
     assert engine.since("", NOON) is None
     assert engine.since("15m", NOON) == NOON - 900
     assert engine.since("2026-11-21 11:00", NOON) == NOON - 3600
+
+
+def test_since__with_an_offset_is_that_moment_and_not_the_same_digits_in_utc():
+    assert engine.since("2026-11-21T11:00+02:00", NOON) == NOON - 3 * 3600
+
+
+@pytest.mark.parametrize("text", ["999999d", "0001-01-01", "0001-01-01T00:00+14:00"])
+def test_since__before_all_clocks_is_the_beginning(text):
+    """journalctl takes no negative number."""
+    assert engine.since(text, NOON) == 0
+
+
+def test_since__refuses_what_is_no_time():
     with pytest.raises(TargetError, match="not a time"):
         engine.since("yesterday", NOON)
 
