@@ -38,7 +38,7 @@ def accept(hop: Hop, *, fingerprint: str = "", replace: bool = False, ask: Ask |
     Verified by ``fingerprint``, or by a person who is asked. ``ask=None``: nobody is there.
     """
     key = connection.fetch_key(hop)
-    hostkeys.refuse_revoked(hop, key)
+    hostkeys.refuse_bad(hop, key)
     shown = f"{key.get_name()} {key.fingerprint}"
     if fingerprint and not hostkeys.same_fingerprint(key, fingerprint):
         raise HostKeyError(

@@ -105,8 +105,8 @@ class Client(paramiko.SSHClient):
         super().__init__()
         self._hop = hop
         self._policy = _Check(hop)
-        if hop.keys.agent is not None and (hop.keys.agent or hop.keys.only):
-            self._agent = _Agent(hop.keys.agent, hop.keys.only)
+        if hop.keys.agent is not None and (hop.keys.agent or hop.keys.only or hop.rsa_bits):
+            self._agent = _Agent(hop, hop.keys.agent)
 
     def set_missing_host_key_policy(self, policy: object) -> None:
         """Never."""
@@ -123,6 +123,13 @@ class Client(paramiko.SSHClient):
     def load_system_host_keys(self, filename: Any = None) -> None:
         """Never."""
         self.load_host_keys(filename)
+
+    def _key_from_filepath(self, filename: str, klass: Any, password: Any) -> paramiko.PKey:
+        """As paramiko does, which passes over what raises this."""
+        key: paramiko.PKey = super()._key_from_filepath(filename, klass, password)  # type: ignore[misc]
+        if hostkeys.is_short(self._hop, key):
+            raise paramiko.SSHException(f"{filename} is shorter than RequiredRSASize")
+        return key
 
     def connect(self, *words: Any, **options: Any) -> None:
         """As paramiko does, asking first for the types of key that are known."""
@@ -152,22 +159,23 @@ class _Check(paramiko.MissingHostKeyPolicy):
 class _Agent(paramiko.Agent):
     """An agent at a socket of its own, or some of its keys (IdentityAgent, IdentitiesOnly)."""
 
-    def __init__(self, path: str, only: tuple[str, ...]) -> None:
+    def __init__(self, hop: Hop, path: str) -> None:
         AgentSSH.__init__(self)
-        self._only = only
-        with contextlib.suppress(OSError):  # no agent, no keys: as for ssh
-            line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            line.settimeout(SILENCE)
+        self._hop = hop
+        line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        line.settimeout(SILENCE)
+        try:
             line.connect(path or os.environ.get("SSH_AUTH_SOCK", ""))
             self._connect(line)  # type: ignore[attr-defined]
+        except OSError:  # no agent, no keys: as for ssh
+            line.close()
 
     def get_keys(self) -> tuple[paramiko.AgentKey, ...]:
         """Those that may be offered."""
-        found: tuple[paramiko.AgentKey, ...] = super().get_keys()
-        if not self._only:
-            return found
-        public = {text for name in self._only for text in _public_keys(name)}
-        return tuple(key for key in found if key.get_base64() in public)
+        found = (key for key in super().get_keys() if not hostkeys.is_short(self._hop, key))
+        only = self._hop.keys.only
+        public = {text for name in only for text in _public_keys(name)}
+        return tuple(key for key in found if not only or key.get_base64() in public)
 
 
 def _public_keys(name: str) -> Iterator[str]:

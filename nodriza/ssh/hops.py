@@ -62,6 +62,8 @@ class Hop:
     """Files that may know it; where one group does, the next ones are not looked into."""
     revoked: tuple[str, ...] = ()
     """Files of revoked keys: RevokedHostKeys of ssh_config(5)."""
+    rsa_bits: int = 0
+    """Of the shortest RSA key that is good enough, theirs and ours: its RequiredRSASize."""
     keys: Keys = Keys()
     timeout: float = CONNECT_TIMEOUT
     before: Hop | None = None
@@ -154,6 +156,7 @@ def _hop(word: str, typed: str, said: ssh_config.Said, known_hosts: tuple[Path, 
         revoked=tuple(
             _path(value, typed, said) for value in said.all("revokedhostkeys") if value != "none"
         ),
+        rsa_bits=int(said.get("requiredrsasize") or 0),
         keys=_keys(typed, said),
         timeout=float(timeout) if timeout.isdigit() else CONNECT_TIMEOUT,
         family=said.get("addressfamily") or "any",

@@ -64,7 +64,7 @@ class KnownHostsLine:
 
 def check(hop: Hop, key: paramiko.PKey) -> None:
     """Raises ``HostKeyError`` unless this is a key by which the host is known."""
-    refuse_revoked(hop, key)
+    refuse_bad(hop, key)
     found = known(hop)
     if any(old.key == key for old in found):
         return
@@ -86,14 +86,31 @@ def check(hop: Hop, key: paramiko.PKey) -> None:
     )
 
 
-def refuse_revoked(hop: Hop, key: paramiko.PKey) -> None:
-    """Raises ``HostKeyError`` for a key that any file revokes for this host."""
+def refuse_bad(hop: Hop, key: paramiko.PKey) -> None:
+    """Raises ``HostKeyError`` for a key that can't be this host's, known or not.
+
+    It is revoked by any file, or shorter than ssh_config wants it.
+    """
+    if is_short(hop, key):
+        raise HostKeyError(
+            f"its host key is too short: {key.get_name()} of {key.get_bits()} bits, and"
+            f" RequiredRSASize of ssh_config is {hop.rsa_bits}",
+            where=f"{hop.word} ({hop.known_as})",
+            kept="nothing was sent to the host",
+            do="give the host a longer one (ssh-keygen -A, after the old one is removed), and"
+            " accept that one",
+        )
     for line in _all_lines(hop):
         if line.marker == "@revoked" and _blob(line) == key.asbytes():
             raise _revoked(hop, key, line.where)
     for path in hop.revoked:
         if _lists(Path(path), key):
             raise _revoked(hop, key, path)
+
+
+def is_short(hop: Hop, key: paramiko.PKey) -> bool:
+    """Whether it is an RSA key with fewer bits than ssh_config wants of all (RequiredRSASize)."""
+    return key.get_name() == "ssh-rsa" and key.get_bits() < hop.rsa_bits
 
 
 def changed(hop: Hop, key: paramiko.PKey, olds: list[Known]) -> HostKeyError:

@@ -30,7 +30,8 @@ APPLIED = {
     " proxycommand proxyjump",
     "who": "certificatefile forwardagent identitiesonly identityagent identityfile"
     " preferredauthentications user",
-    "known by": "globalknownhostsfile hostkeyalias revokedhostkeys userknownhostsfile",
+    "known by": "globalknownhostsfile hostkeyalias requiredrsasize revokedhostkeys"
+    " userknownhostsfile",
     "how": "ciphers compression hostkeyalgorithms kexalgorithms macs pubkeyacceptedalgorithms",
 }
 """By their names in the output of ``ssh -G``: small letters."""

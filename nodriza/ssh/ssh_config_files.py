@@ -43,7 +43,7 @@ NO_MEANING = {
     " enablesshkeysign gssapiauthentication gssapiclientidentity gssapidelegatecredentials"
     " gssapikexalgorithms gssapikeyexchange gssapirenewalforcesrekey gssapiserveridentity"
     " gssapitrustdns hostbasedacceptedalgorithms hostbasedauthentication"
-    " kbdinteractiveauthentication kbdinteractivedevices passwordauthentication",
+    " kbdinteractiveauthentication kbdinteractivedevices passwordauthentication usekeychain",
     "what ssh has applied before it prints the rest": "canonicaldomains"
     " canonicalizefallbacklocal canonicalizemaxdots"
     " canonicalizepermittedcnames casignaturealgorithms ignoreunknown permitlocalcommand tag",

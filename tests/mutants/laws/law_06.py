@@ -98,7 +98,7 @@ FAULTS = (
     Fault(
         "a revoked key is taken",
         "nodriza/ssh/hostkeys.py:check",
-        "refuse_revoked(hop, key)",
+        "refuse_bad(hop, key)",
         "pass",
         HOST_KEYS,
     ),
@@ -106,14 +106,21 @@ FAULTS = (
         "a revoked key is accepted",
         "nodriza/ssh/accept.py",
         """\
-    hostkeys.refuse_revoked(hop, key)
+    hostkeys.refuse_bad(hop, key)
 """,
         "",
         HOST_KEYS,
     ),
     Fault(
+        "a key that is too short is taken",
+        "nodriza/ssh/hostkeys.py:is_short",
+        "key.get_bits() < hop.rsa_bits",
+        "False",
+        HOST_KEYS,
+    ),
+    Fault(
         "a list of revoked keys is not read",
-        "nodriza/ssh/hostkeys.py:refuse_revoked",
+        "nodriza/ssh/hostkeys.py:refuse_bad",
         "if _lists(Path(path), key):",
         "if False:",
         HOST_KEYS,

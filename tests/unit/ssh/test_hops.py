@@ -185,3 +185,20 @@ def test_proxy_command_that_fails__is_told_with_its_own_words(home: Path) -> Non
     with pytest.raises(ConnectionFailed, match="no such gate") as caught:
         connection.connect(cluster.node("server-3"), cluster)
     assert "echo no such gate" in caught.value.do
+
+
+@pytest.mark.parametrize(("least", "let_in"), [(2048, True), (3072, False)])
+def test_own_key_that_is_too_short__is_not_offered(home: Path, least: int, let_in: bool) -> None:
+    """RequiredRSASize of ssh_config; the operator's key has 2048 bits."""
+    with servers(1) as (node,):
+        knows(home, node.line())
+        (home / ".ssh/config").write_text(
+            f"Host *\n HostName 127.0.0.1\n Port {node.port}\n RequiredRSASize {least}\n"
+        )
+        cluster = load(home, NODE_ALONE)
+        if let_in:
+            connection.connect(cluster.node("server-3"), cluster)
+        else:
+            with pytest.raises(ConnectionFailed, match="shorter than RequiredRSASize"):
+                connection.connect(cluster.node("server-3"), cluster)
+        assert ("log-in of root" in node.seen) is let_in

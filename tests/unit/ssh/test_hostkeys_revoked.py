@@ -1,4 +1,4 @@
-"""A revoked key is refused, and so is a file that can't be read."""
+"""A revoked or a short key is refused, and so is a file that can't be read."""
 
 import subprocess
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from nodriza.inventory import Cluster
 from nodriza.ssh import hostkeys
 from nodriza.ssh.accept import accept
 from nodriza.ssh.hops import Hop, to_node
-from tests.unit.ssh.conftest import ECDSA, OTHER, Answering, connect, yes
+from tests.unit.ssh.conftest import ECDSA, OTHER, RSA, Answering, connect, yes
 
 
 @pytest.mark.parametrize("file", ["home.known_hosts", ".ssh/known_hosts"])
@@ -112,3 +112,19 @@ def test_file_that_is_a_link_into_nowhere__is_no_empty_one(
     (tmp_path / "home.known_hosts").symlink_to("not-mounted")
     with pytest.raises(HostKeyError, match="can't be read: a link that leads nowhere"):
         connect(cluster.node("server-2"), cluster, server.line(ECDSA))
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_short_rsa_key__is_refused_also_if_it_is_known(
+    hop: Callable[..., Hop], known: bool, tmp_path: Path
+) -> None:
+    """RequiredRSASize, which Fedora and others set for everybody."""
+    to = replace(hop("server-1", RSA), rsa_bits=3072)
+    if known:
+        (tmp_path / "home.known_hosts").write_text(f"198.18.7.11 ssh-rsa {RSA.get_base64()}\n")
+    with pytest.raises(HostKeyError, match="too short: ssh-rsa of 2048 bits.* is 3072"):
+        hostkeys.check(to, RSA)
+    with pytest.raises(HostKeyError, match="too short"):
+        accept(to, ask=yes)
+    hostkeys.refuse_bad(replace(to, rsa_bits=2048), RSA)
+    hostkeys.refuse_bad(to, ECDSA)

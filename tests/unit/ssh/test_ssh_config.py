@@ -75,6 +75,12 @@ def test_options__have_the_meaning_that_they_have_for_ssh(way: Way, dot_ssh: Pat
     assert hop.before is None
 
 
+def test_required_rsa_size__is_honoured_and_a_keychain_has_no_meaning(way: Way) -> None:
+    config = "IgnoreUnknown UseKeychain\nHost *\n  UseKeychain yes\n  RequiredRSASize 3072\n"
+    assert way(config).rsa_bits == 3072
+    assert way("Host *\n  Port 23\n").rsa_bits == 0
+
+
 def test_host_key_alias__is_the_name_in_known_hosts_without_a_port(way: Way) -> None:
     hop = way("Host *\n  HostKeyAlias the-machine\n  Port 2222\n")
     assert (hop.known_as, hop.port) == ("the-machine", 2222)
