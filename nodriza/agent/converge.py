@@ -61,8 +61,8 @@ class Converge:
         self._before_turn = without_others(resources, is_new=journal.last_run() is None)
         self._old_debts = {debt["id"] for debt in journal.all_owed()}
         self._dirty = False
-        self._foretold = False
-        """A check has asked something, and what follows may know of the answer."""
+        self._seen: Set[str] = set()
+        """Ids of what was looked at since anything changed; of what a check foretold as well."""
         if UNITS_DEBT in self._old_debts:
             host.units_changed = True
 
@@ -84,7 +84,7 @@ class Converge:
                         self._say(resource, "skipped", words=why_not)
                     continue
                 # Others have been at work meanwhile.
-                self._dirty = True
+                self._moved()
                 states.update(self._look(group))
             if not self.check:
                 self.note(group, states)
@@ -117,6 +117,11 @@ class Converge:
             return False
         return group[0] not in self._before_turn or self.gate.serves()
 
+    def _moved(self) -> None:
+        """What was seen of others may be old by now."""
+        self._dirty = True
+        self._seen.clear()
+
     def _look(self, resources: Sequence[Resource]) -> Iterator[Tuple[str, State]]:
         """All of a kind at once."""
         by_kind: Dict[type, List[Resource]] = {}
@@ -124,6 +129,7 @@ class Converge:
             by_kind.setdefault(type(resource), []).append(resource)
         for kind, many in by_kind.items():
             states = kind.look(self.host, many)  # type: ignore[attr-defined]
+            self._seen.update(resource.id for resource in many)
             yield from zip((resource.id for resource in many), states)
 
     def _group(self, group: Sequence[Resource], states: Dict[str, State]) -> str:
@@ -137,7 +143,7 @@ class Converge:
             if why_not:
                 self._say(resource, "skipped", words=why_not)
                 continue
-            if resource.ALONE and (self._dirty or self._foretold):
+            if resource.ALONE and resource.id not in self._seen:
                 states.update(self._look([resource]))
             why_not = self._one(resource, states[resource.id])
         return why_not
@@ -161,7 +167,7 @@ class Converge:
             diff = self._diff(resource, now) if gap else ""
             try:
                 if gap:
-                    self._foretold = True
+                    self._seen.clear()  # what follows may know of the answer
                     resource.foretell(self.host)
             except (HostError, OSError) as error:
                 self._failed(resource, gap, diff, told(error, resource.subject), began)
@@ -170,7 +176,7 @@ class Converge:
             return ""
         diff = self._diff(resource, now) if gap else ""
         self.emit({"event": "doing", "id": resource.id})
-        self._dirty = True
+        self._moved()
         try:
             done = self._fix(resource, now, gap)
             self._see_again([resource])
@@ -199,7 +205,7 @@ class Converge:
             self.emit({"event": "warning", "words": words})
             return now
         self.emit({"event": "doing", "id": service.id})
-        self._dirty = True  # what was seen of others may be old by now
+        self._moved()
         return service.arrived(self.host)
 
     def _together(self, group: Sequence[Resource], states: Dict[str, State]) -> str:
@@ -210,7 +216,7 @@ class Converge:
         words = ""
         if missing:
             self.emit({"event": "doing", "id": " ".join(resource.id for resource in missing)})
-            self._dirty = True
+            self._moved()
             try:
                 for resource in missing:
                     self.followers.owe(self.journal, resource, self.since)

@@ -59,7 +59,7 @@ FAULTS = (
     Fault(
         "a noun that is asked alone is asked before the one in front of it",
         "nodriza/agent/converge.py:Converge._group",
-        "if resource.ALONE and (self._dirty or self._foretold):",
+        "if resource.ALONE and resource.id not in self._seen:",
         "if False:",
         ("agent/test_converge.py",),
     ),
@@ -68,7 +68,7 @@ FAULTS = (
         "nodriza/agent/converge.py:Converge.run",
         """\
 # Others have been at work meanwhile.
-                self._dirty = True
+                self._moved()
                 states.update(self._look(group))""",
         "pass",
         ("agent/test_rolling.py",),
@@ -93,9 +93,9 @@ if seen.type == "file" and seen.size == len(self.data):
     ),
     Fault(
         "a check does not foretell that no migration is pending",
-        "nodriza/agent/converge.py:Converge._group",
-        "(self._dirty or self._foretold)",
-        "self._dirty",
+        "nodriza/agent/converge.py:Converge._one",
+        "self._seen.clear()",
+        "pass",
         ("agent/test_check.py",),
     ),
 )

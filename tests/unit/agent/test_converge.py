@@ -13,6 +13,7 @@ from nodriza.resources import (
     File,
     Link,
     Package,
+    Served,
     Service,
     Touch,
     gap_between,
@@ -192,3 +193,20 @@ def test_attribute_that_the_host_does_not_show__is_a_gap():
     directory = Directory("/a", mode="0750", **ME)
     seen = {key: value for key, value in directory.wanted().items() if key != "mode"}
     assert gap_between(directory, seen) == {"mode": (None, "0750")}
+
+
+def test_noun_that_is_asked_alone__is_looked_at_once_more_after_a_change_and_no_more(
+    tmp_path, monkeypatch
+):
+    """To look at a release that is tried is to import it: half a second of a processor."""
+    looks = []
+
+    def look(host, many):
+        looks.append([host.read("/first") is not None for _ in many])
+        return [one.wanted() for one in many]
+
+    monkeypatch.setattr(Served, "look", look)
+    items = [File("/first", "a", **ME), Served("/record", "1", current="/current")]
+    run = Run(tmp_path, items)
+    assert run.counts["changed"] == 1
+    assert looks == [[False], [True]]
