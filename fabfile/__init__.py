@@ -18,6 +18,7 @@ from invoke import Collection
 sys.path[:] = [path for path in sys.path if Path(path) != Path(__file__).parent]
 
 from . import (  # noqa: E402
+    db,
     demo,
     deploy,
     dns,
@@ -27,6 +28,7 @@ from . import (  # noqa: E402
     hostkeys,
     inventory,
     lab,
+    manage,
     node,
     plan,
     provision,
@@ -43,11 +45,25 @@ from .program import take_over  # noqa: E402
 prepare()
 take_over()
 ns = Shipped()
-FLAT = (provision, plan, deploy, drain, smoke, status, drift, history, shell, topology, demo)
+FLAT = (
+    provision,
+    plan,
+    deploy,
+    drain,
+    smoke,
+    status,
+    drift,
+    history,
+    shell,
+    manage,
+    topology,
+    demo,
+)
 for module in FLAT:
     for found in Collection.from_module(module).tasks.values():
         ns.add_task(found)
 ns.add_collection(Collection.from_module(inventory, name="inventory"))
+ns.add_collection(Collection.from_module(db, name="db"))
 ns.add_collection(Collection.from_module(dns, name="dns"))
 ns.add_collection(Collection.from_module(lab, name="lab"))
 ns.add_collection(Collection.from_module(node, name="node"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nodriza.inventory import Cluster, Node
+from nodriza.plan.dump import Dump
 from nodriza.plan.offers import (
     Offer,
     Variables,
@@ -63,6 +64,7 @@ __all__ = [
     "DatabaseAccess",
     "DatabaseUser",
     "Directory",
+    "Dump",
     "File",
     "FileSystem",
     "GlusterVolume",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from nodriza.role import (
@@ -10,6 +11,7 @@ from nodriza.role import (
     Database,
     DatabaseAccess,
     DatabaseUser,
+    Dump,
     Node,
     Offer,
     Package,
@@ -41,6 +43,80 @@ def _variables(node: Node, cluster: Cluster) -> dict[str, str]:
     }
 
 
+CLIENT = "mariadb --protocol=socket --default-character-set=utf8mb4"
+SAVE = r"""set -o pipefail
+mariadb-dump --protocol=socket --default-character-set=utf8mb4 --single-transaction --quick \
+    --hex-blob --routines --events "$1" | gzip -1"""
+HOLDS = "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = '{name}'"
+# The file may be anybody's: statements for another database, or of the client's own that start a
+# program (--sandbox refuses these, where the client knows it). So a user is made for reading it,
+# in a unit without network (DynamicUser of systemd.exec(5)), and an account that may do nothing
+# but fill the new database. RENAME TABLE is one step for all tables, and none of them changes if
+# one can't (MariaDB's manual, "Atomic DDL").
+LOAD = r"""set -eu -o pipefail
+name=$1 next=${1}__next before=${1}__before unit=nodriza-$1-load-$$.service
+sql() { mariadb --protocol=socket --default-character-set=utf8mb4 --batch --skip-column-names; }
+end() {
+    systemctl stop "$unit" 2>/dev/null || true
+    rm -f "$login"
+    sql <<<"DROP USER IF EXISTS '$next'@'localhost'; DROP DATABASE IF EXISTS \`$next\`;"
+}
+exec 9>"/run/lock/nodriza-$1-load"
+flock --nonblock 9 || { echo "another db.load is at work" >&2; exit 1; }
+login=$(mktemp /run/nodriza-load.XXXXXXXX)
+trap end EXIT
+trap 'exit 143' HUP INT TERM
+trap '' PIPE # whoever read its words may be gone
+password=$(head -c 32 /dev/urandom | base64 --wrap=0)
+printf '[client]\nuser=%s\npassword="%s"\n' "$next" "$password" >"$login"
+kind=$(sql <<<"SELECT CONCAT('CHARACTER SET ', DEFAULT_CHARACTER_SET_NAME, ' COLLATE ',
+    DEFAULT_COLLATION_NAME) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '$name'")
+sql <<<"DROP DATABASE IF EXISTS \`$next\`; CREATE DATABASE \`$next\` $kind;
+    CREATE OR REPLACE USER '$next'@'localhost' IDENTIFIED BY '$password';
+    GRANT ALL PRIVILEGES ON \`${next//_/\\_}\`.* TO '$next'@'localhost';"
+gzip -dc | systemd-run --quiet --wait --collect --pipe --unit="$unit" --property=DynamicUser=yes \
+    --property=PrivateNetwork=yes --property=ProtectHome=yes --property=ProtectProc=invisible \
+    --property=PrivateDevices=yes --property=CapabilityBoundingSet= \
+    --property=LoadCredential=login.cnf:"$login" -- /usr/bin/mariadb \
+    --defaults-file=/run/credentials/"$unit"/login.cnf --socket=/run/mysqld/mysqld.sock \
+    --loose-sandbox --default-character-set=utf8mb4 --max-allowed-packet=1G "$next"
+more=$(sql <<<"SELECT (SELECT COUNT(*) FROM information_schema.VIEWS WHERE TABLE_SCHEMA = '$next')
+    + (SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = '$next')
+    + (SELECT COUNT(*) FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = '$next')
+    + (SELECT COUNT(*) FROM information_schema.EVENTS WHERE EVENT_SCHEMA = '$next')")
+if [ "$more" != 0 ]; then
+    echo "it has $more views, triggers, routines or events: these can't come with tables" >&2
+    exit 1
+fi
+if [ "$(sql <<<"${HOLDS/\{name\}/$next}")" = 0 ]; then
+    echo "it makes no table" >&2
+    exit 1
+fi
+sql <<<"DROP DATABASE IF EXISTS \`$before\`; CREATE DATABASE \`$before\` $kind;
+    SET SESSION group_concat_max_len = 16777216, lock_wait_timeout = 60;
+    SELECT CONCAT('RENAME TABLE ', GROUP_CONCAT(one ORDER BY step, one SEPARATOR ', ')) INTO @swap
+    FROM (SELECT TABLE_SCHEMA = '$next' AS step, CONCAT('\`', TABLE_SCHEMA, '\`.\`',
+            REPLACE(TABLE_NAME, '\`', '\`\`'), '\` TO \`',
+            IF(TABLE_SCHEMA = '$next', '$name', '$before'), '\`.\`',
+            REPLACE(TABLE_NAME, '\`', '\`\`'), '\`') AS one FROM information_schema.TABLES
+        WHERE TABLE_SCHEMA IN ('$name', '$next') AND TABLE_TYPE = 'BASE TABLE') AS every;
+    PREPARE swap FROM @swap; EXECUTE swap;"
+sql <<<"DROP DATABASE \`$before\`;" || echo "the tables of before are in $before still" >&2
+"""
+
+
+def _dump(_: Node, cluster: Cluster) -> Dump:
+    name = cluster.app.name
+    holds = HOLDS.format(name=name)
+    return Dump(
+        save=shlex.join(["bash", "-c", SAVE, "save", name]),
+        end="-- Dump completed",
+        holds=f"{CLIENT} --batch --skip-column-names --execute={shlex.quote(holds)}",
+        load=f"HOLDS={shlex.quote(HOLDS)} " + shlex.join(["bash", "-c", LOAD, "load", name]),
+        client=f"{CLIENT} {name}",
+    )
+
+
 OFFERS = (
     Offer(
         "database",
@@ -51,6 +127,7 @@ OFFERS = (
         data=("/var/lib/mysql",),
         sockets=("/run/mysqld",),
         drivers=("mysqlclient", "pymysql", "mysql-connector-python"),
+        dump=_dump,
     ),
 )
 

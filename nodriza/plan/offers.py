@@ -24,6 +24,7 @@ from nodriza.wording import did_you_mean
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
+    from nodriza.plan.dump import Dumps
 
 Variables = Callable[["Node", "Cluster"], Mapping[str, str]]
 
@@ -47,6 +48,8 @@ class Offer:
 
     ``drivers``: distributions of Python of which the application has one to speak to it.
 
+    ``dump``: how ``fab db.dump``, ``db.load`` and ``dbshell`` go about it (``nodriza.plan.dump``).
+
     ``speaks``: how it is spoken to, where those who do need to know: an application server "uwsgi"
     or "http", as it is without a word. Each is a file in ``templates/nginx``.
     """
@@ -63,6 +66,7 @@ class Offer:
     data: tuple[str, ...] = ()
     sockets: tuple[str, ...] = ()
     drivers: tuple[str, ...] = ()
+    dump: Dumps | None = None
 
 
 class Door(NamedTuple):

@@ -110,6 +110,9 @@ class Everywhere:
     person who waits is told, where silence is nothing unusual.
     """
 
+    early = False
+    """Whether a terminal shows from the first second on what is waited for."""
+
     def __init__(
         self,
         cluster: Cluster,
@@ -145,7 +148,7 @@ class Everywhere:
         try:
             for name in self.commands:
                 pool.submit(self._node, name)
-            with alive.waiting(self._waiting, once=bool(self.waits_for)):
+            with alive.waiting(self._waiting, early=self.early, once=bool(self.waits_for)):
                 yield from self._heard(tick)
         finally:
             self.stopped.set()
@@ -238,10 +241,17 @@ class Everywhere:
     def _feed(self, channel: paramiko.Channel) -> None:
         """What the command reads; it may end before it has read all."""
         with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
-            # Not with Python's buffer: a thread that waits in it can't be left behind.
-            while self.stdin is not None and (part := os.read(self.stdin, PART)):
+            for part in self._parts():
                 channel.sendall(DATA.format(len(part)).encode() + part)
             channel.sendall(END)
+
+    def _parts(self) -> Iterator[bytes]:
+        """What the command reads. Where this raises ``EOFError``, the command is never told that
+        it has all.
+        """
+        # Not with Python's buffer: a thread that waits in it can't be left behind.
+        while self.stdin is not None and (part := os.read(self.stdin, PART)):
+            yield part
 
     def _end_with_us(self, channel: paramiko.Channel) -> None:
         while not (self.stopped.wait(0.2) or channel.closed):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 
 import paramiko
 
@@ -13,6 +13,16 @@ from nodriza.ssh.commands import Everywhere
 PART = 65536  # bytes
 
 
+class Sink(Protocol):
+    """A file, or what takes bytes as one does; ``BrokenPipeError`` says that it has enough."""
+
+    def write(self, data: bytes, /) -> Any:
+        """Take some more."""
+
+    def flush(self) -> None:
+        """Pass them on."""
+
+
 class Raw(Everywhere):
     """What it prints goes to ``out`` as it is; its errors are lines, as everywhere.
 
@@ -20,7 +30,7 @@ class Raw(Everywhere):
     So ``out`` must not be a terminal.
     """
 
-    def __init__(self, *args: Any, out: BinaryIO, **options: Any) -> None:
+    def __init__(self, *args: Any, out: Sink, **options: Any) -> None:
         super().__init__(*args, **options)
         self.out = out
 

@@ -44,6 +44,7 @@ LONG = {
     "test_4_killed.py",
     "test_6_secrets.py",
     "test_chaos.py",
+    "test_database.py",
     "test_hostile_host.py",
     "test_day2.py",
     "test_good_citizen.py",

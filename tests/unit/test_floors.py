@@ -24,7 +24,7 @@ FLOORS = (
     ("release",),
     ("watch",),
     ("smoke",),
-    ("change",),
+    ("change", "operate"),
     ("role", "cli", "demo"),
     ("__main__",),
 )

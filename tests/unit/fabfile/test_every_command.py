@@ -27,7 +27,7 @@ COMMANDS = all_commands()
 NEEDS_NO_INVENTORY = {"inventory.keys", "inventory.schema"}
 AT_A_TERMINAL = {"secrets.edit"}
 """It says so before it reads anything."""
-OTHERS = {"run": ["line"], "rollback": ["run"]}
+OTHERS = {"run": ["line"], "manage": ["line"], "rollback": ["run"]}
 """What a command must be told besides what it is about."""
 LONG = "x" * 5_000
 
@@ -273,7 +273,7 @@ def test_command_that_reads__writes_nothing(away, name):
 
 
 def test_every_command__says_what_it_is_about():
-    """What a command can't do without is its subject, but for the line of run."""
+    """What a command can't do without is its subject, but for the line of run and manage."""
     for name, task in COMMANDS.items():
         args = task.get_arguments(ignore_unknown_help=True)
         others = [arg.name for arg in args if arg.positional and arg.name != task.subject]

@@ -1,0 +1,136 @@
+"""An application's day: its own programs, its database, at a terminal and in pipes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+
+import pytest
+
+from tests.lab.project import Project, wait_for
+from tests.lab.terminal import terminal
+
+
+def going(project: Project, number: int) -> list[str]:
+    """What a node runs of a program that sleeps so long; on server-3."""
+    lines = [argv for _, argv in project.processes("server-3")]
+    return [argv for argv in lines if argv.startswith("/opt") and f"sleep({number})" in argv]
+
+
+def sleeper(number: int) -> str:
+    return f"shell -c \"import time; print('at' + ' work'); time.sleep({number})\""
+
+
+def test_manage__asks_at_a_terminal_and_shows_no_password(deployed: Project) -> None:
+    script = "import getpass; print(len(input('Who? ')), len(getpass.getpass('Password: ')))"
+    with terminal(deployed, "manage", f'shell -c "{script}"') as person:
+        person.expect("Who? ")
+        person.type("ana\n")
+        person.expect("Password: ")
+        person.type("correct horse\n")
+        person.expect("3 13")
+        assert person.end() == 0
+        assert "ana" in person.seen
+        assert "correct" not in person.seen
+
+
+def test_shell__knows_the_terminal_and_its_size(deployed: Project) -> None:
+    with terminal(deployed, "shell", columns=111, rows=33) as person:
+        person.expect(">>> ")
+        person.type(
+            "import os, sys, time; print('is', *os.get_terminal_size(), os.environ['TERM'])\n"
+        )
+        person.expect("is 111 33 xterm-256color")
+        person.resize(77, 22)
+        person.type("time.sleep(1); print('is', *os.get_terminal_size())\n")
+        person.expect("is 77 22")
+        person.type("sys.exit(9)\n")
+        assert person.end() == 9
+
+
+def test_ctrl_c__is_for_the_program_and_not_for_fab(deployed: Project) -> None:
+    with terminal(deployed, "shell") as person:
+        person.expect(">>> ")
+        person.type("import time; print('at' + ' work'); time.sleep(4713)\n")
+        person.expect("at work")
+        person.type("\x03")
+        person.expect("KeyboardInterrupt")
+        person.type("print(40 + 2)\n")
+        person.expect("42")
+        person.type("\x04")
+        assert person.end() == 0
+
+
+def test_terminal_that_is_hung_up__ends_the_program(deployed: Project) -> None:
+    with terminal(deployed, "manage:server-3", sleeper(4714)) as person:
+        person.expect("at work")
+        assert going(deployed, 4714)
+    wait_for("end of it", 20, lambda: not going(deployed, 4714))
+    assert "nodriza-videoteca-manage" not in deployed.on(
+        "server-3", "systemctl list-units --all --no-legend --plain"
+    )
+
+
+def test_pipe_that_is_cut__ends_the_program(deployed: Project) -> None:
+    with deployed.start("manage:server-3", sleeper(4715)) as process:
+        wait_for("program", 30, lambda: going(deployed, 4715))
+        process.kill()
+    wait_for("end of it", 40, lambda: not going(deployed, 4715))
+
+
+def test_ctrl_c_in_a_pipe__ends_the_program_and_says_130(deployed: Project) -> None:
+    with deployed.start("manage:server-3", sleeper(4716)) as process:
+        wait_for("program", 30, lambda: going(deployed, 4716))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+    wait_for("end of it", 20, lambda: not going(deployed, 4716))
+
+
+@pytest.mark.parametrize("node", ["server-1", "server-2", "video-1"])
+def test_manage__is_the_application_as_its_services_are(deployed: Project, node: str) -> None:
+    asked = (
+        "import os, json; print(json.dumps([os.getuid(), os.getcwd(), os.environ['NODE_NAME'],"
+        " os.environ['STATIC_ROOT'], sorted(os.environ)]))"
+    )
+    said = deployed.fab(f"manage:{node}", f'shell -v 0 -c "{asked}"').well().stdout
+    uid, folder, name, static, names = json.loads(said)
+    release = deployed.on(node, "readlink /opt/videoteca/current").strip()
+    assert (uid, folder, name, static) == (800, f"{release}/app", node, f"{release}/static")
+    assert not {"LANG", "SSH_CONNECTION", "XDG_SESSION_ID"} & set(names)
+
+
+def test_exit_code_and_both_streams__are_those_of_the_command(deployed: Project) -> None:
+    script = "import sys; sys.stdout.write('out'); sys.stderr.write('err'); sys.exit(37)"
+    done = deployed.fab("manage", f'shell -v 0 -c "{script}"')
+    assert (done.exit, done.stdout) == (37, "out")
+    assert done.stderr == "err\n"
+
+
+def test_no_secret__is_in_any_command_line_of_the_node(deployed: Project) -> None:
+    secrets = deployed.fab("secrets.show").well().stdout.split()
+    values = [deployed.fab("secrets.show", name).well().stdout.strip() for name in secrets]
+    with deployed.start("manage:server-3", sleeper(4717)) as process:
+        wait_for("program", 30, lambda: going(deployed, 4717))
+        lines = [argv for _, argv in deployed.processes("server-3")]
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+    assert len(lines) > 10
+    assert not [argv for argv in lines for value in values if value in argv]
+
+
+def test_node_without_a_release__is_told(deployed: Project) -> None:
+    deployed.on("server-3", "mv /opt/videoteca/current /opt/videoteca/aside")
+    try:
+        done = deployed.fab("manage:server-3", "check")
+        assert done.exit == 1
+        assert "nothing is deployed here yet" in done.stderr
+        assert "Next: fab deploy" in done.stderr
+    finally:
+        deployed.on("server-3", "mv /opt/videoteca/aside /opt/videoteca/current")
+
+
+def test_stdin__reaches_the_program(deployed: Project) -> None:
+    with deployed.start("manage", "shell -v 0", stdin=subprocess.PIPE) as process:
+        out, _ = process.communicate("print(6 * 7)\n", timeout=60)
+    assert (process.returncode, out) == (0, "42\n")
