@@ -21,7 +21,7 @@ from invoke.tasks import Task as AnyTask
 
 from nodriza.inventory.kinds import WORDS
 
-from .refusal import near, refusal, short
+from .refusal import near, no_such_flag, refusal, short
 from .task import Command, flag_of, is_inventory
 
 SUBJECT = "--target"
@@ -139,9 +139,13 @@ class Sentence:
                     f"{name} is there twice: {segment.name} takes one",
                     f"fab --help {segment.name}",
                 )
+            arg = own or _argument(self.core, name)
+            known = (*segment.flags.flags, *segment.flags.inverse_flags, *self.core.flags)
+            if segment.ours and arg is None and name.startswith("--") and name not in known:
+                # Here, as the word behind it would be taken for something else.
+                raise no_such_flag(segment.name, name, known)
             segment.kept.append(word)
             segment.given |= {str(own.name)} if own else set()
-            arg = own or _argument(self.core, name)
             if arg and arg.takes_value and not arg.optional and value is None and words:
                 segment.kept.append(words.pop(0))
 

@@ -27,3 +27,10 @@ def near(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     lower = {each.lower(): each for each in known}
     found = difflib.get_close_matches(word.lower()[:64], list(lower), n=3, cutoff=cutoff)
     return f"did you mean {' or '.join(lower[each] for each in found)}? " if found else ""
+
+
+def no_such_flag(of: str, word: str, known: Iterable[str]) -> Exit:
+    """A flag that a command does not have, with the nearest of those that it has."""
+    flags = [flag for flag in known if len(flag) > 2]
+    help_ = f"fab --help {of}" if of else "fab --help"
+    return refusal(f"{of or 'fab'} has no flag {short(word)}", near(word, flags, 0.75) + help_)

@@ -12,7 +12,7 @@ from invoke import Collection, Exit
 from invoke.exceptions import ParseError
 
 from .beside import taken
-from .refusal import near, refusal, short
+from .refusal import near, no_such_flag, refusal, short
 from .session import refuse_double
 from .task import flag_of
 
@@ -92,8 +92,7 @@ def explained(error: ParseError, program: Program, typed: list[str]) -> Exit:
                 near(word, program.collection.task_names) + "fab --list",
             )
         own = error.context.flags if error.context else ()
-        flags = [flag for flag in (*own, *program.initial_context.flags) if len(flag) > 2]
-        return refusal(f"{of or 'fab'} has no flag {short(word)}", near(word, flags, 0.75) + help_)
+        return no_such_flag(of, word, (*own, *program.initial_context.flags))
     if found := re.match(r"Flag <Argument: (\S+)", str(error)):
         return refusal(f"{flag_of(found[1])} needs a value behind it", help_)
     if found := re.search(r"required positional arguments: (.*)", str(error)):

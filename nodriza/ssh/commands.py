@@ -38,24 +38,25 @@ MANY = 200
 # it was the last: so the end of the stream itself can go on meaning "stop". setsid(1) makes the
 # command and all that it starts one group, which can be told at once. head(1) reads no byte more
 # than its part has. bash(1), for a process that is read from (<(…)). The command is an ordinary
-# job, and not that process: bash has been seen to wait for ever for one of those.
-GUARD = """exec bash -c '
+# job, and not that process: bash has been seen to wait for ever for one of those. All by whole
+# paths, and -p: what a login's PATH, BASH_ENV and functions say is for the command alone.
+GUARD = """exec /bin/bash -p -c '
 child= stopped=
 end() { stopped=1; kill -TERM -- -$child || kill -TERM $child; } 2>/dev/null
 trap end USR1
 exec 3<&0 4< <(
     while read -r word size; do
         case $word in
-            nodriza-data) head -c "$size" || break ;;
+            nodriza-data) /usr/bin/head -c "$size" || break ;;
             nodriza-end) break ;;
         esac
     done <&3 2>/dev/null
     exec 1>&-
-    cat <&3 >/dev/null 2>&1
+    /bin/cat <&3 >/dev/null 2>&1
     kill -USR1 $$ 2>/dev/null
 )
 feeder=$!
-setsid sh -c "$1" <&4 3<&- 4<&- &
+/usr/bin/setsid /bin/sh -c "$1" <&4 3<&- 4<&- &
 child=$!
 exec 3<&- 4<&-
 [ "$stopped" ] && end

@@ -110,6 +110,7 @@ def test_hosts__are_the_target(project, line):
         ("plan -H server-2 --hosts=server-3", "--hosts is there twice"),
         ("provision --serial 1 --serial=2", "--serial is there twice: provision takes one"),
         ("plan: server-2", "plan: there is no target after the colon"),
+        ("dns.check --resolvers 192.0.2.1", "dns.check has no flag --resolvers"),
         ("-H '' plan", "plan: there is no target behind --hosts"),
         ("-H server-2 -- uptime", "nothing can stand behind --"),
     ],

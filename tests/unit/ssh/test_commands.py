@@ -46,6 +46,20 @@ def test_command__finds_nothing_on_its_stdin():
         assert process.stdout.read() == "done\n"
 
 
+def test_command__begins_and_ends_whatever_the_login_says_of_programs(tmp_path, monkeypatch):
+    """/etc/environment, or a user's own: another PATH, a file for bash, a function named cat."""
+    (tmp_path / "always").write_text("echo noise; exit 9\n")
+    monkeypatch.setenv("BASH_ENV", str(tmp_path / "always"))
+    monkeypatch.setenv("BASH_FUNC_cat%%", "() { echo noise; }")
+    script = f"PATH={tmp_path}\n{GUARD}"
+    line = ["sh", "-c", script, "sh", 'read -r line; echo "$line $PATH"']
+    with running(line, stdin=subprocess.PIPE) as process:
+        send(process, "hello\n")
+        assert process.wait(10) == 0
+        assert process.stdout.read() == f"hello {tmp_path}\n"
+        assert process.stderr.read() == ""
+
+
 def test_end_of_stdin__ends_the_command_and_all_that_it_started():
     with guarded("sleep 60 & echo $!; sleep 60; echo never") as process:
         grandchild = int(process.stdout.readline())
