@@ -36,13 +36,15 @@ MANY = 200
 
 # What a command reads comes in parts, each after a line with its size, and a line that says that
 # it was the last: so the end of the stream itself can go on meaning "stop". setsid(1) makes the
-# command and all that it starts one group, which can be told at once. head(1) reads no byte more
-# than its part has. bash(1), for a process that is read from (<(…)). The command is an ordinary
-# job, and not that process: bash has been seen to wait for ever for one of those. All by whole
-# paths, and -p: what a login's PATH, BASH_ENV and functions say is for the command alone.
+# command and all that it starts one group, which can be told at once; if it is told before it is
+# one, the group is told again. head(1) reads no byte more than its part has. bash(1), for a
+# process that is read from (<(…)). The command is an ordinary job, and not that process: bash
+# has been seen to wait for ever for one of those. All by whole paths, and -p: what a login's
+# PATH, BASH_ENV and functions say is for the command alone.
 GUARD = """exec /bin/bash -p -c '
 child= stopped=
-end() { stopped=1; kill -TERM -- -$child || kill -TERM $child; } 2>/dev/null
+all() { kill -TERM -- -$child; }
+end() { stopped=1; all || { kill -TERM $child; all; }; } 2>/dev/null
 trap end USR1
 exec 3<&0 4< <(
     while read -r word size; do
