@@ -12,10 +12,10 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from nodriza.errors import TargetError
-from nodriza.host.host import PATH
 from nodriza.plan.plan import Plan
 from nodriza.resources import Service
 from nodriza.rollout.run import patience
+from nodriza.ssh.agent_archive import CLEAN
 from nodriza.ssh.commands import Everywhere
 from nodriza.watch.log_entries import Entry, Reader
 from nodriza.wording import did_you_mean
@@ -53,8 +53,6 @@ MOST = 100
 """Lines of the journal that are looked through for each that is wanted."""
 LATE = 0.7  # seconds that a line may be behind another node's when they are followed
 
-# The login's own zone, locale and PATH say nothing about the host's services.
-CLEAN = f"unset TZ; export PATH={PATH} LC_ALL=C.UTF-8"
 # First, because what a file says without a zone is meant in the host's own: by its name, which
 # knows of daylight saving time, and by today's offset for a name that nobody knows here.
 ZONE = 'printf \'zone:%s %s\\n\' "$(date +%z)" "$(readlink /etc/localtime)"'
@@ -128,7 +126,8 @@ def command(plan: Plan, wish: Wish) -> str:
         if wish.unit in ("", service.unit, service.full_unit):
             parts += [_tail(service.unit, file, wish) for file in service.logs]
     read = " & ".join([*parts, "wait"]) if wish.follow else "; ".join(parts)
-    return f"{CLEAN}; {ZONE}; {read}"
+    # The login's own zone, locale, PATH and wishes for colours say nothing about the services.
+    return f"exec {CLEAN} /bin/sh -c {shlex.quote(f'{ZONE}; {read}')}"
 
 
 def _tail(unit: str, file: str, wish: Wish) -> str:

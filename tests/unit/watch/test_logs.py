@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import time
 
@@ -235,8 +236,8 @@ def test_command__reads_what_logrotate_has_just_moved_away_as_well(three_node, t
     nginx = Service("nginx", logs=(str(log),))
     plan = Plan("server-2", (Planned(nginx, ""),))
     said = subprocess.run(
-        ["sh", "-c", engine.command(plan, Wish(unit="nginx"))],
-        env={"PATH": "/nonexistent:/usr/bin", "TZ": "Asia/Kathmandu", "LC_ALL": "tr_TR"},
+        ["/bin/sh", "-c", engine.command(plan, Wish(unit="nginx"))],
+        env={"PATH": "/nonexistent", "TZ": "Asia/Kathmandu", "LC_ALL": "tr_TR"},
         capture_output=True,
         text=True,
         check=False,
@@ -246,7 +247,19 @@ def test_command__reads_what_logrotate_has_just_moved_away_as_well(three_node, t
 
 
 def test_command__quotes_what_was_typed():
-    assert "'--unit=x; reboot'" in engine.command(Plan("a", ()), Wish(unit="x; reboot"))
+    line = engine.command(Plan("a", ()), Wish(unit="x; reboot"))
+    assert "'--unit=x; reboot'" in shlex.split(line)[-1]
+
+
+def test_command__has_nothing_of_the_logins_environment(monkeypatch):
+    """SYSTEMD_COLORS would colour the JSON, SYSTEMD_LOG_LEVEL=debug puts lines between."""
+    monkeypatch.setenv("SYSTEMD_COLORS", "1")
+    line = engine.command(Plan("a", ()), Wish())
+    env, _, script = line.partition(" /bin/sh -c ")
+    assert script
+    said = subprocess.run(["sh", "-c", f"{env} env"], capture_output=True, text=True, check=True)
+    names = {each.partition("=")[0] for each in said.stdout.splitlines()}
+    assert names == {"PATH", "HOME", "LC_ALL"}
 
 
 @pytest.mark.parametrize("unit", ["nope", "ngnix", ""])
