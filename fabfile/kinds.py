@@ -85,6 +85,18 @@ class Share(Kind):
         refuse_bad_serial(str(value))
 
 
+class Keeping(Kind):
+    """Services that keep data; with commas between them."""
+
+    def refuse(self, flag: str, value: object) -> None:
+        """The first word that is none, with the nearest one."""
+        from nodriza.inventory.services import KEEPING
+
+        super().refuse(flag, value)
+        for word in str(value).split(","):
+            OneOf(*KEEPING).refuse(flag, word)
+
+
 class When(Kind):
     """A time that has been, or how long ago it was."""
 
@@ -160,6 +172,7 @@ SecretName = Annotated[
 FromOne = Annotated[int, Whole(1)]
 FromNought = Annotated[int, Whole(0)]
 Serial = Annotated[str, Share()]
+Moved = Annotated[str, Keeping()]
 Since = Annotated[str, When()]
 Address = Annotated[str, Addresses()]
 Resolvers = Annotated[str, Addresses(several=True)]

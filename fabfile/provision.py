@@ -6,7 +6,7 @@ import sys
 
 from invoke import Context, Exit
 
-from .kinds import WAIT, FromNought, FromOne, Nodes, Serial
+from .kinds import WAIT, FromNought, FromOne, Moved, Nodes, Serial
 from .session import command, fab, reachable_cluster, sudo_password, vault
 
 
@@ -22,6 +22,7 @@ from .session import command, fab, reachable_cluster, sudo_password, vault
         "serial": "how many children that serve change at a time: 2, or 25%",
         "max_failures": "how many of them may fail before the others are left alone",
         "wait": WAIT,
+        "moved": "services whose data you have moved: database, or several with commas",
     },
 )
 def provision(
@@ -34,6 +35,7 @@ def provision(
     serial: Serial = "",
     max_failures: FromNought = -1,
     wait: FromNought = 0,
+    moved: Moved = "",
 ) -> None:
     """Bring nodes to what the inventory asks for: all of them, or provision:TARGET."""
     from nodriza.inventory import resolve_target
@@ -67,6 +69,7 @@ def provision(
             serial=serial,
             max_failures=None if max_failures < 0 else max_failures,
             wait=wait,
+            moved=frozenset(moved.split(",")) - {""},
             sudo_password=sudo_password(c),
             connections=connections,
         )

@@ -17,6 +17,7 @@ import zlib
 from typing import Any, Dict, Optional, Tuple
 
 from nodriza import resources as nouns
+from nodriza.agent import keepers
 from nodriza.agent.converge import Converge
 from nodriza.agent.journal import HOME, Busy, Journal
 from nodriza.agent.memory import Found, Memory
@@ -91,6 +92,9 @@ def _serve(
     check = request["mode"] != "apply"
     journal.record.update({**request["who"], "when": when, "what": request["what"]})
     resources = [nouns.from_data(line.redactor.reveal(data)) for data in request["resources"]]
+    if moved := keepers.moved(host, request):
+        line.emit({"event": "moved", "jobs": moved})
+        return 1
     if not check:
         now = time.strftime("%Y-%m-%d %H:%M:%S %Z")
         holder = {**request["who"], "what": request["what"], "since": now}
@@ -158,6 +162,7 @@ def _serve(
     if not check:
         if request["whole"] and not (counts["failed"] or counts["skipped"]):
             memory.replace(journal, resources, found.asked)
+            keepers.remember(host, request)
         seconds = round(time.time() - began, 3)
         journal.remember({"counts": counts, "seconds": seconds}, line.told)
         journal.unlock()

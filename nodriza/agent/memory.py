@@ -21,6 +21,7 @@ from nodriza.host.errors import HostError
 from nodriza.host.host import Host
 from nodriza.resources.base import Resource, State, gap_between
 
+FOLDER = f"{HOME}/plans"
 BYTES = 4 * 1024 * 1024
 """Of a file; a node of ours has a hundredth."""
 MARKS = 8

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nodriza.change.drain import newcomers
 from nodriza.change.switch import Stragglers
+from nodriza.plan.keepers import keepers, with_keepers
 from nodriza.plan.offers import does
 from nodriza.plan.plan import Plan, plan_all
 from nodriza.release.record import question
@@ -40,8 +41,9 @@ def provision(
         from nodriza.change.certificate import refuse_bad_pair  # noqa: PLC0415  slow to load
 
         refuse_bad_pair(cluster, vault)
+    keeping = keepers(cluster)
     plans = [
-        dataclasses.replace(tried_first(cluster, plan), whole=True)
+        dataclasses.replace(with_keepers(tried_first(cluster, plan), cluster, keeping), whole=True)
         for plan in plan_all(cluster, nodes)
     ]
     names = set().union(*(plan.secrets for plan in plans))

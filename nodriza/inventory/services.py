@@ -18,7 +18,8 @@ class About:
     ``roles``: what its node is made of besides what its kind brings, in the words of
     ``nodriza.inventory.roles.ORDER``. ``engine``: the role that does it when nobody says
     otherwise; "" where nobody does it then, or where the engine is said elsewhere.
-    ``everywhere``: it has no node of its own. ``sized``: it can be given memory.
+    ``everywhere``: it has no node of its own. ``sized``: it can be given memory. ``keeps``: it has
+    data that nobody else has, and that stays behind when it moves.
     """
 
     does: str
@@ -26,6 +27,7 @@ class About:
     engine: str = ""
     everywhere: bool = False
     sized: bool = False
+    keeps: bool = False
 
 
 SERVICES: dict[str, About] = {
@@ -33,15 +35,19 @@ SERVICES: dict[str, About] = {
         "The files that all nodes see, with what needs root on them: releases are made on its"
         " node, and certificates fetched. Its engine is share/engine.",
         ("{share}_server", "app", "certbot"),
+        keeps=True,
     ),
-    "database": About("The project's rows.", ("{database}",), "mysql", sized=True),
-    "broker": About("Celery's queue. It never evicts.", ("{broker}",), "redis", sized=True),
+    "database": About("The project's rows.", ("{database}",), "mysql", sized=True, keeps=True),
+    "broker": About(
+        "Celery's queue. It never evicts.", ("{broker}",), "redis", sized=True, keeps=True
+    ),
     "cache": About("What may be thrown away.", ("{cache}",), "redis", sized=True),
     "data": About(
         "Sets and counters that are no cache, in REDIS_URL. It never evicts. Without this"
         " key there is none.",
         ("{data}",),
         sized=True,
+        keeps=True,
     ),
     "beat": About(
         "Celery's clock, on one node. Without this key there is none.",
@@ -53,6 +59,9 @@ SERVICES: dict[str, About] = {
 }
 ENGINES = {"data": "redis", "beat": "beat"}
 """Of those that are there only if somebody asks for them."""
+
+
+KEEPING = tuple(name for name, about in SERVICES.items() if about.keeps)
 
 
 class Placed(Model):

@@ -14,7 +14,7 @@ import runpy
 import stat
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +63,10 @@ class Plan:
     whole: bool = False
     """All that the cluster wants of the node: what an earlier such plan made there and this one
     does not have is taken away (``nodriza.agent.left``)."""
+    keepers: Mapping[str, str] = field(default_factory=dict)
+    """Of a whole plan: who keeps the data of each job (``nodriza.plan.keepers``)."""
+    uses: tuple[str, ...] = ()
+    """Those of these jobs that the node does or needs."""
 
     def to_data(self) -> list[dict[str, Any]]:
         """Secrets are tokens in it."""
@@ -250,11 +254,11 @@ def _refuse_unknown_references(
 ) -> None:
     known = {*declared, *elsewhere}
     for id, planned in declared.items():
-        for field in ("reload_on", "restart_on", "on_change"):
-            for reference in getattr(planned.resource, field, ()):
+        for which in ("reload_on", "restart_on", "on_change"):
+            for reference in getattr(planned.resource, which, ()):
                 if reference not in known:
                     raise RoleError(
-                        f"{id}: {field} names {reference}, which is not in the plan of"
+                        f"{id}: {which} names {reference}, which is not in the plan of"
                         f" {node.name}",
                         where=planned.origin,
                         kept="no host was touched",

@@ -11,6 +11,7 @@ from nodriza import foreign
 from nodriza.errors import ConnectionFailed, HostRefused, Interrupted, NodrizaError
 from nodriza.plan.plan import Plan
 from nodriza.report.result import NodeResult
+from nodriza.rollout.moved import not_moved
 from nodriza.rollout.run import Run
 from nodriza.rollout.taken import Taken
 from nodriza.ssh.channel import exchange
@@ -38,6 +39,8 @@ def bring(run: Run, plan: Plan, wait: float, events: Events) -> NodeResult:
         taken.holder = None
         if event["event"] == "resource":
             event["origin"] = plan.origin(event["id"])
+        if event["event"] == "moved":
+            result.error = not_moved(run.cluster, plan, event["jobs"])
         _note(result, event)
         events.put((plan.node, event))
         if event["event"] == "start":

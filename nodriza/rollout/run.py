@@ -58,6 +58,8 @@ class Run:
     """What hosts may ask for, by its SHA-256 (``Upload``)."""
     waves: Sequence[Callable[[dict[str, NodeResult]], list[Plan]]] = ()
     """What follows from the results so far: each gives the plans of one wave more."""
+    moved: frozenset[str] = frozenset()
+    """Jobs whose data the operator has moved to who is to keep it."""
     kept: dict[str, Connection] = field(default_factory=dict)
     """Of nodes whose releases this run has to itself, open until all of it is over."""
     connections: Connections | None = None
@@ -97,6 +99,9 @@ class Run:
             "releases": plan.releases,
             "cluster": self.cluster.name,
             "whole": plan.whole,
+            "keepers": dict(plan.keepers),
+            "uses": plan.uses,
+            "moved": sorted(self.moved),
             "secrets": {name: self.secrets[name] for name in sorted(plan.secrets)},
             "resources": plan.to_request(),
         }

@@ -25,7 +25,7 @@ MOMENTS = 100
 """Events of a run that belong to no resource: its begin, its end, turns, warnings."""
 EACH = 6
 """Events that one resource can cause: owed, doing, restored, a warning or two, what came of it."""
-LAST = ("end", "busy", "error")
+LAST = ("end", "busy", "moved", "error")
 """Nobody waits for more: a process that has looked at a share which hangs ends when the share
 does (signal(7) can't end it)."""
 
@@ -113,6 +113,8 @@ class Conversation:
             return
         if event["event"] == "agent" and self._started:
             raise NotAnEvent("it asks for the agent that is at work")
+        if event["event"] == "moved" and not self._whole:
+            raise NotAnEvent("it minds where data is, and is not asked to")
         if event["event"] == "turn" and self._looks:
             raise NotAnEvent("it asks to change something, and is only looked at")
         if event["event"] == "resource":

@@ -152,6 +152,13 @@ class Busy(TypedDict):
     holder: Annotated[dict[Line, Line], Field(max_length=20)]
 
 
+class Moved(TypedDict):
+    """Jobs whose data is kept elsewhere from now on, each with who kept it; it changes nothing."""
+
+    event: Literal["moved"]
+    jobs: Annotated[dict[Line, Line], Field(max_length=20)]
+
+
 class Failed(TypedDict):
     """It can't go on at all."""
 
@@ -212,6 +219,7 @@ Said: TypeAlias = (
     | Kept
     | Restored
     | Busy
+    | Moved
     | Failed
     | Away
     | End

@@ -51,6 +51,7 @@ LONG = {
     "test_judged.py",
     "test_left_behind.py",
     "test_mixed.py",
+    "test_moving.py",
     "test_offers.py",
     "test_one_machine.py",
     "test_gateways.py",

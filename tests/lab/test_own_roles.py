@@ -45,12 +45,10 @@ DATABASES = {
 INVENTORY = """
 share: {engine: glusterfs}  # which every machine's lab can have
 roles: [default, munin]
+services: {database: postgresql, application: gunicorn}
 kinds:
   central:
-    roles: [base, firewall, glusterfs_server, postgresql, redis, app, munin]
     variables: {needs: [munin]}
-  child:
-    roles: [base, firewall, glusterfs_client, app, gunicorn, nginx, munin]
 """
 CLAIM = """
 import http.client

@@ -1,4 +1,5 @@
-"""Services with a node of their own: MariaDB here, Celery's queue there, a worker besides."""
+"""Services with a node of their own: MariaDB here, Celery's queue there, the files on a third, and
+a worker besides."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ NET = "198.18.70"
 NODES = {
     "db-1": {"kind": "service", "private": f"{NET}.31"},
     "queue-1": {"kind": "service", "private": f"{NET}.32"},
+    "files-1": {"kind": "service", "private": f"{NET}.34", "memory_mb": 768},
     # Not from the usual queue: its tasks want ffmpeg.
     "worker-1": {
         "kind": "worker",
@@ -22,6 +24,7 @@ NODES = {
     },
 }
 SERVICES = {
+    "share": {"on": "files-1"},
     "database": {"on": "db-1"},
     "broker": {"on": "queue-1"},
     "data": {"engine": "redis", "on": "queue-1"},
@@ -58,6 +61,14 @@ def test_service__runs_on_its_node_and_nowhere_else(project: Project) -> None:
         assert [name for name in names if listens(project, name, port)] == [where], port
     site = Site(project.cluster)
     services_refuse_strangers(site)
+
+
+def test_releases__are_made_where_the_files_are(project: Project) -> None:
+    assert project.cluster.builder.name == "files-1"
+    record = "/var/lib/nodriza/releases/videoteca.jsonl"
+    assert project.on("files-1", f"cat {record}").count('"release"') >= 1
+    assert project.on("server-1", f"test -e {record} || echo no").strip() == "no"
+    assert "files-1" in project.on("server-2", "findmnt -no SOURCE /srv/videoteca; cat /etc/hosts")
 
 
 def test_boot__starts_only_what_is_placed(project: Project) -> None:

@@ -5,6 +5,34 @@ from tests.mutants.fault import Fault
 LEFT = ("agent/test_left.py",)
 FAULTS = (
     Fault(
+        "a job moves, and its data is left behind without a word",
+        "nodriza/agent/keepers.py:moved",
+        "if now.get(job) != was and job not in known",
+        "if False",
+        ("agent/test_keepers.py",),
+    ),
+    Fault(
+        "a node that would leave data behind changes nevertheless",
+        "nodriza/agent/main.py:_serve",
+        "        return 1\n    if not check:",
+        "    if not check:",
+        ("agent/test_main.py",),
+    ),
+    Fault(
+        "who keeps the data is forgotten",
+        "nodriza/agent/main.py:_serve",
+        "keepers.remember(host, request)",
+        "pass",
+        ("agent/test_main.py",),
+    ),
+    Fault(
+        "a host may refuse a plan that is not whole",
+        "nodriza/ssh/conversation.py:Conversation.heard",
+        'event["event"] == "moved" and not self._whole',
+        "False",
+        ("hostile/test_conversation.py",),
+    ),
+    Fault(
         "a part of a plan takes away what it does not have",
         "nodriza/agent/memory.py:Memory.gone",
         "if self.whole else self.entries",

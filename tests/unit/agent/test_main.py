@@ -63,6 +63,9 @@ def serve(mode: str, *resources: File, **more: object) -> tuple[int, list[dict]]
         "releases": False,
         "cluster": "test",
         "whole": False,
+        "keepers": {},
+        "uses": [],
+        "moved": [],
         "secrets": {},
         "resources": [{"id": r.id, **to_data(r)} for r in resources],
         **more,
@@ -277,3 +280,18 @@ def test_rollback_of_a_run_that_took_folders_away__brings_them_back_as_they_were
     assert serve("apply", rollback="2-b", run="3-c")[0] == 0
     assert host.read("/a/b/old") == b"x"
     assert (host.stat("/a").mode, host.stat("/a/b").mode) == ("0711", "0700")
+
+
+def test_job_that_moves_without_its_data__changes_nothing(host):
+    def whole(keeper, *moved):
+        keepers = {"database": keeper}
+        options = {"whole": True, "keepers": keepers, "uses": ["database"], "moved": [*moved]}
+        return serve("apply", File("/new", keeper, **ME), **options)
+
+    assert whole("mysql on a")[0] == 0
+    code, said = whole("mysql on b")
+    assert code == 1
+    assert said == [{"event": "moved", "jobs": {"database": "mysql on a"}}]
+    assert host.read("/new") == b"mysql on a"
+    assert whole("mysql on b", "database")[0] == 0
+    assert whole("mysql on b")[0] == 0

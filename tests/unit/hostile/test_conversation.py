@@ -88,6 +88,7 @@ def test_record__fits_or_is_refused_in_one_line_of_words(event: Any) -> None:
         ([START, OK3, END], "done without an answer"),
         ([{**START, "resources": 2}], "a plan of 2 resources: 3 were sent"),
         ([END], "end before it had begun"),
+        ([{"event": "moved", "jobs": {}}], "it minds where data is"),
         ([START, {**FACTS, "strays": []}], "something else than was asked"),
         ([START, FACTS, FACTS], "answers twice"),
         ([START, *[{"event": "warning", "words": "x"}] * 200], "more than"),
