@@ -66,9 +66,15 @@ def set_(c: Context, name: SecretName) -> None:
     refuse_unfit(plans, {name: value})
     vault(cluster).set(name, value)
     if users := _users(plans, name):
-        print(f"{name} is set; {fab(c)} provision brings it to {', '.join(users)}")
+        feeds = (
+            f", the application's {name.upper()}" if name.upper() in cluster.app.secrets else ""
+        )
+        print(f"{name} is set{feeds}; {fab(c)} provision brings it to {', '.join(users)}")
     else:
-        print(f"{name} is set; nothing uses it: no role and no template of this cluster names it")
+        print(
+            f"{name} is set; nothing uses it: no role and no template of this cluster names it."
+            f" For the application: secrets: [{name.upper()}] in app"
+        )
 
 
 @command(subject="name", edits=True, help={"name": "the secret's name"})
@@ -83,7 +89,10 @@ def remove(c: Context, name: SecretName) -> None:
         raise SecretError(
             f"{name} is in use on {', '.join(users)}: without it, another value would be made up",
             kept="nothing was changed",
-            do=f"{fab(c)} secrets.rotate {name} for a new value;"
+            do=f"take {name.upper()} out of app.secrets first; {fab(c)} secrets.set {name} for"
+            " another value"
+            if name.upper() in cluster.app.secrets
+            else f"{fab(c)} secrets.rotate {name} for a new value;"
             " else take it out of the roles first",
         )
     vault(cluster).remove(name)
@@ -125,10 +134,16 @@ def rotate(
 ) -> None:
     """Give a secret a new value, on all nodes, with no request lost; the old one dies."""
     from nodriza.change import rotation
-    from nodriza.errors import NodrizaError
+    from nodriza.errors import NodrizaError, SecretError
     from nodriza.vault.rotating import Rotating
 
     cluster = current_cluster(c) if at_once else reachable_cluster(c)
+    if name.upper() in cluster.app.secrets:
+        raise SecretError(
+            f"{name} is the application's {name.upper()}: nobody can make up its value",
+            kept="nothing was changed",
+            do=f"{fab(c)} secrets.set {name}, then {fab(c)} provision",
+        )
     store = vault(cluster)
     one = rotation.Rotation(name, store, Rotating.beside(cluster.path))
     if at_once:

@@ -19,6 +19,7 @@ from nodriza.role import (
     User,
     env,
     needs,
+    secret,
     server,
     template,
     told,
@@ -82,6 +83,7 @@ def _variables(node: Node, cluster: Cluster) -> Iterator[Template]:
             for each in told(node, cluster)
         ],
         "environment": {key: quoted(value) for key, value in app.environment.items()},
+        "secrets": {key: quoted(secret(key.lower())) for key in app.secrets},
     }
     file, group = app.environment_file, app.user
     yield template("app/app.env.j2", to=file, group=group, mode="0640", **values)

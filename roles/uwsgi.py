@@ -73,7 +73,7 @@ def uwsgi(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         patience=PATIENCE,
         configuration=configuration,
     )
-    own = repr(sorted(app.environment.items())).encode()
+    own = repr([*sorted(app.environment.items()), *app.secrets]).encode()
     unit = template(
         "uwsgi/uwsgi.service.j2",
         to="/etc/systemd/system/uwsgi.service",

@@ -19,6 +19,7 @@ from nodriza.plan.render import Renderer
 from nodriza.release.plan import followers
 from nodriza.release.record import question
 from nodriza.release.release import Release, source_name, takes
+from nodriza.release.secrets import refuse_unset
 from nodriza.release.variables import environment_files, tried_with, with_the_next
 from nodriza.resources import Upload
 from nodriza.rollout.run import Run
@@ -100,6 +101,7 @@ def _run(
     what: str,
     **options: Any,
 ) -> dict[str, NodeResult]:
+    refuse_unset(cluster, vault)
     values = vault.ensure(plan.secrets, keep=not options.get("check"))
     asked = question(cluster)
     run = Run(cluster, report, values, what, ask=asked, waves=switch.waves, **options)

@@ -43,7 +43,7 @@ def refuse_unspoken(cluster: Cluster, source: Source, file: str) -> None:
     for offer, server, variables in told(cluster.builder, cluster):
         if not offer.drivers or {*offer.drivers} & {*named}:
             continue
-        outside = {*variables} & {*cluster.app.environment}
+        outside = {*variables} & cluster.app.own_variables
         for driver, where in named.items():
             if driver in ELSEWHERE and not outside:
                 raise SourceError(

@@ -12,6 +12,7 @@ from nodriza.plan.keepers import keepers, with_keepers
 from nodriza.plan.offers import does
 from nodriza.plan.plan import Plan, plan_all
 from nodriza.release.record import question
+from nodriza.release.secrets import refuse_unset
 from nodriza.release.variables import tried_first
 from nodriza.rollout.run import Run
 from nodriza.rollout.waves import roll_out
@@ -46,6 +47,7 @@ def provision(
         dataclasses.replace(with_keepers(tried_first(cluster, plan), cluster, keeping), whole=True)
         for plan in plan_all(cluster, nodes)
     ]
+    refuse_unset(cluster, vault)
     names = set().union(*(plan.secrets for plan in plans))
     values = vault.ensure(names, keep=not check)
     names_of = [node.name for node in nodes]

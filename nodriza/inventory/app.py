@@ -15,6 +15,11 @@ class App(AppSettings):
     releases: Placement
 
     @property
+    def own_variables(self) -> set[str]:
+        """The names of what the inventory itself tells the application."""
+        return {*self.environment, *self.secrets}
+
+    @property
     def most_processes(self) -> int:
         """On one child. Where the number is the child's own to find, for one of 16 cores."""
         return self.processes or 17

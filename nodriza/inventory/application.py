@@ -29,6 +29,10 @@ def check_application(draft: Draft, inventory: Path) -> None:
         draft.document.complain(("app", "source"), message)
         return
     _check_modules(app, source, draft.document)
+    for number, name in enumerate(app.secrets):
+        if name in app.environment or name in app.secrets[:number]:
+            where = "app/environment" if name in app.environment else "app/secrets"
+            draft.document.complain(("app", "secrets", number), f"{where} has {name} already")
     requirements = _requirements(app, source)
     if not is_there(requirements.is_file):
         if not app.requirements:

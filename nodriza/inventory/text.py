@@ -199,6 +199,14 @@ SecretName = Annotated[
     str, Shape(r"[a-z0-9_]+", "must be the name of a secret: small letters, digits and _")
 ]
 """What the vault knows a secret by."""
+SecretVariable = Annotated[
+    str,
+    Shape(
+        r"(?!STATIC_ROOT$)[A-Z][A-Z0-9_]*",
+        "must be a variable in capitals, such as EMAIL_HOST_PASSWORD, and not STATIC_ROOT",
+    ),
+]
+"""A variable that has the value of the secret of its name, in small letters."""
 Email = Annotated[
     str,
     Shape(

@@ -278,7 +278,8 @@ def doors(node: Node, cluster: Cluster) -> list[Door]:
 def told(node: Node, cluster: Cluster) -> list[Told]:
     """What the application on a node is told of the jobs that it needs.
 
-    ``RoleError`` for a job that nobody does, unless ``app.environment`` has its variables: then it
+    ``RoleError`` for a job that nobody does, unless ``app.environment`` or ``app.secrets`` has its
+    variables: then it
     is done by somebody outside.
     """
     known = links(cluster)
@@ -308,7 +309,7 @@ def _refuse_unmet(job: str, role: str, node: Node, cluster: Cluster) -> None:
     }
     could = sorted(name for name, its in all_ if its == job)
     variables = [each for (_, its), names in all_.items() if its == job for each in names]
-    if set(variables) & set(cluster.app.environment):
+    if set(variables) & cluster.app.own_variables:
         return
     outside = f", or, if it is outside, its {variables[0]} in app.environment" if variables else ""
     near = did_you_mean(job, {its for _, its in all_})

@@ -141,6 +141,13 @@ class AppSettings(Section):
     environment: text.Environment = Field(
         default={}, description="More environment variables, one line each. Nothing secret here."
     )
+    secrets: Annotated[tuple[text.SecretVariable, ...], text.Items] = Field(
+        default=(),
+        description=(
+            "Environment variables with secrets in them: EMAIL_HOST_PASSWORD has the value that"
+            " fab secrets.set email_host_password takes."
+        ),
+    )
     packages: Annotated[tuple[text.PackageName, ...], text.Items] = Field(
         default=(), description="Debian packages for every node that runs the application."
     )

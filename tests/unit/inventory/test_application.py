@@ -38,6 +38,22 @@ def test_mistakes__variables_that_can_t_be(mistakes, environment, said):
     assert len(found) < 300
 
 
+@pytest.mark.parametrize(
+    ("secrets", "said"),
+    [
+        ("[ONE, TWO]", "app/secrets/2: app/environment has TWO already"),
+        ("[ONE, THREE, ONE]", "app/secrets/3: app/secrets has ONE already"),
+        ("[one]", "must be a variable in capitals, such as EMAIL_HOST_PASSWORD"),
+        ("[STATIC_ROOT]", "and not STATIC_ROOT"),
+        ("['A B']", "must be a variable in capitals"),
+    ],
+)
+def test_mistakes__secret_variables_that_can_t_be(mistakes, secrets, said):
+    both = f"  environment: {{TWO: 2}}\n  secrets: {secrets}\n  settings"
+    (found,) = mistakes(GOOD.replace("  settings", both))
+    assert said in found
+
+
 def test_variables__as_large_as_the_kernel_takes_them_are_right(write):
     value = "x" * (131_072 - len("BIG=") - 1)
     text = GOOD.replace("  settings", f"  environment: {{BIG: {value}}}\n  settings")
