@@ -22,6 +22,7 @@ from . import (  # noqa: E402
     demo,
     deploy,
     dns,
+    doctor,
     drain,
     drift,
     env,
@@ -49,6 +50,7 @@ ns = Shipped()
 FLAT = (
     provision,
     plan,
+    doctor,
     deploy,
     drain,
     smoke,

@@ -84,6 +84,7 @@ def _put(
     cluster: Cluster, store: Vault, again: str, ref: str, *, json: bool, **options: Any
 ) -> tuple[dict[str, NodeResult], Switch]:
     from nodriza.change import deploy as engine
+    from nodriza.change import doctor
     from nodriza.report import make_report
 
     source = engine.read(cluster, ref)
@@ -91,6 +92,8 @@ def _put(
     for line in (source.label, *source.notes, needs.note):
         if line:
             print(line, file=sys.stderr if json else sys.stdout, flush=True)
+    for line in doctor.as_lines(doctor.examine(cluster, source), cluster.path):
+        print(line, file=sys.stderr, flush=True)
     again += f" --ref {shlex.quote(ref)}" if ref else ""
     again += " --breaking" if options["breaking"] else ""
     report = make_report("json" if json else "auto", again=again, redact=store.redact)

@@ -11,17 +11,17 @@ import importlib
 import re
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from pydantic import TypeAdapter, ValidationError
 
 from nodriza.errors import InventoryError, NodrizaError
-from nodriza.inventory import load_cluster
+from nodriza.inventory import Cluster, load_cluster
 from nodriza.inventory.text import ClusterName, Domain
 from nodriza.plan.render import ROOT
-from nodriza.repository.source import Source, projects, read_source
+from nodriza.project.reading import Reading, projects, read_project
 from nodriza.repository.write import Answers, Written, write
 
 OWN = ("init", "example")
@@ -91,19 +91,34 @@ def _init(options: argparse.Namespace) -> None:
     written = write(options.folder, answers)
     _tell(options.folder, answers, written)
     try:
-        load_cluster(options.folder / "inventories" / f"{answers.name}.yml")
+        cluster = load_cluster(options.folder / "inventories" / f"{answers.name}.yml")
     except InventoryError as error:
         error.kept = "what was written above"
         error.do = f"correct it, then: {_go_on(options.folder)}fab plan"
         raise
-    first = "what is to do; " if answers.source.missing else ""
+    missing = list(_missing(cluster))
+    for line in missing:
+        _say(line)
+    first = "what is to do, then fab doctor; " if missing else ""
     _say(f"next: {first}{_go_on(options.folder)}fab plan; fab lab.up provision deploy")
+
+
+def _missing(cluster: Cluster) -> Iterator[str]:
+    """What ``fab doctor`` says too."""
+    from nodriza.change import deploy, doctor  # noqa: PLC0415  heavy, and this is the only use
+
+    try:
+        yield from doctor.as_lines(doctor.examine(cluster, deploy.read(cluster)), cluster.path)
+    except NodrizaError as error:
+        yield f"to do  {error.what}  ({error.where})"
+        if error.do:
+            yield f"         {error.do}"
 
 
 def _answers(options: argparse.Namespace) -> Answers:
     """From the flags, else asked for, else assumed. The source first: it names the rest."""
     asks = not options.yes and sys.stdin.isatty()
-    source = read_source(_source(options, asks))
+    source = read_project(_source(options, asks))
     app = source.value("name").replace("_", "-")
     name = options.name or _ask("cluster's name", _as_name(app), asks)
     _must_be(ClusterName, name, "--name")
@@ -168,13 +183,13 @@ def _tell(folder: Path, answers: Answers, written: Sequence[Written]) -> None:
     _tell_source(answers.source)
 
 
-def _tell_source(source: Source) -> None:
+def _tell_source(source: Reading) -> None:
     _say(f"assumed of {source.folder}")
     for found in source.found:
         value = found.value if isinstance(found.value, str) else " ".join(found.value)
         _say(f"       app.{found.key}: {value}  ({found.why})")
-    for words in source.missing:
-        _say(f"to do  {words}")
+    if source.release:
+        _say(f"       lab.release: {source.release}  ({source.why})")
 
 
 def _go_on(folder: Path) -> str:

@@ -24,6 +24,7 @@ from nodriza.plan.offers import (
     users,
 )
 from nodriza.plan.render import Template, template
+from nodriza.plan.same import environment
 from nodriza.resources import (
     Absent,
     Command,
@@ -88,6 +89,7 @@ __all__ = [
     "does",
     "doors",
     "env",
+    "environment",
     "needs",
     "neighbours",
     "offered",

@@ -18,6 +18,7 @@ from nodriza.role import (
     Touch,
     User,
     env,
+    environment,
     needs,
     secret,
     server,
@@ -76,14 +77,16 @@ def app(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
 def _variables(node: Node, cluster: Cluster) -> Iterator[Template]:
     """Where releases are made beside one that serves, the next one's are a file too."""
     app = cluster.app
+    jobs = [
+        (each, {key: as_told(value) for key, value in each.variables.items()})
+        for each in told(node, cluster)
+    ]
+    ours = given(node, cluster) | {k: value for _, job in jobs for k, value in job.items()}
     values: dict[str, Any] = {
-        "hosts": ",".join(hosts(node, cluster)),
-        "jobs": [
-            (each, {key: as_told(value) for key, value in each.variables.items()})
-            for each in told(node, cluster)
-        ],
-        "environment": {key: quoted(value) for key, value in app.environment.items()},
-        "secrets": {key: quoted(secret(key.lower())) for key in app.secrets},
+        "ours": ours,
+        "jobs": jobs,
+        "environment": environment(cluster, ours),
+        "secrets": {key: env(secret(key.lower())) for key in app.secrets},
     }
     file, group = app.environment_file, app.user
     yield template("app/app.env.j2", to=file, group=group, mode="0640", **values)
@@ -115,6 +118,27 @@ def _share(cluster: Cluster) -> Iterator[Resource]:
     yield Touch(app.reload)
 
 
+def given(node: Node, cluster: Cluster) -> dict[str, str]:
+    """What the application is told besides its jobs; app.env.j2 has the reasons.
+
+    Not STATIC_ROOT, which is another one for each release.
+    """
+    app, keys = cluster.app, cluster.accepted("django_secret_key")
+    variables = {
+        "DJANGO_SECRET_KEY": env(keys[0]),
+        "DJANGO_SECRET_KEY_FALLBACKS": " ".join(keys[1:]),
+        "DJANGO_ALLOWED_HOSTS": ",".join(hosts(node, cluster)),
+        "CELERY_VISIBILITY_TIMEOUT": str(app.tasks.visibility),
+        "MEDIA_ROOT": app.media,
+        "MAX_UPLOAD_MB": str(app.largest_body_mb),
+        "NODE_NAME": node.name,
+    }
+    if cluster.tls.on:
+        variables["DJANGO_SECURE"] = "1"
+        variables["CSRF_TRUSTED_ORIGINS"] = f"https://{cluster.domain}"
+    return variables
+
+
 def hosts(node: Node, cluster: Cluster) -> list[str]:
     """What may stand in a request's Host: the site, and the node itself for those who test it.
 
@@ -127,8 +151,3 @@ def hosts(node: Node, cluster: Cluster) -> list[str]:
 def as_told(value: str) -> str:
     """Inside of double quotes; a secret by itself is escaped where it is known."""
     return env(value) if isinstance(value, Secret) else value
-
-
-def quoted(value: str) -> str:
-    """A value for an EnvironmentFile, in double quotes (systemd.exec(5))."""
-    return f'"{env(value)}"'

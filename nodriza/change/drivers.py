@@ -12,6 +12,7 @@ from nodriza.source.requirements import PYPROJECT, kind_of, lines_of
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster
+    from nodriza.plan.offers import Offer
     from nodriza.source.tree import Source
 
 ELSEWHERE = {
@@ -39,12 +40,12 @@ def refuse_unspoken(cluster: Cluster, source: Source, file: str) -> None:
     ``file`` says what is installed. A project without a driver may have no database at all, and
     one whose ``app.environment`` has variables of the job may have it outside.
     """
-    named = dict(reversed([*_named(source, file)]))
+    there = dict(reversed([*named(source, file)]))
     for offer, server, variables in told(cluster.builder, cluster):
-        if not offer.drivers or {*offer.drivers} & {*named}:
+        if not offer.drivers or {*offer.drivers} & {*there}:
             continue
         outside = {*variables} & cluster.app.own_variables
-        for driver, where in named.items():
+        for driver, where in there.items():
             if driver in ELSEWHERE and not outside:
                 raise SourceError(
                     f"{driver} speaks to {ELSEWHERE[driver]}, and the {offer.job} of this cluster"
@@ -56,7 +57,12 @@ def refuse_unspoken(cluster: Cluster, source: Source, file: str) -> None:
                 )
 
 
-def _named(source: Source, file: str) -> Iterator[tuple[str, str]]:
+def system_of(offer: Offer) -> str:
+    """What the drivers of an offer speak to, as people call it; empty if nobody here knows."""
+    return next((ELSEWHERE[each] for each in offer.drivers if each in ELSEWHERE), "")
+
+
+def named(source: Source, file: str) -> Iterator[tuple[str, str]]:
     """Each distribution that is named, in the spelling of PyPI, with its file and line."""
     for name, number, line in lines_of(source, file, "-r|--requirement"):
         kind = kind_of(name)

@@ -12,7 +12,7 @@ from pathlib import Path
 import jinja2
 
 from nodriza.inventory import schema
-from nodriza.repository.source import Source
+from nodriza.project.reading import Reading
 
 FILES = Path(__file__).with_name("files")
 NOTHING: dict[str, str | tuple[str, ...]] = {
@@ -29,7 +29,7 @@ class Answers:
 
     name: str
     domain: str
-    source: Source
+    source: Reading
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,8 @@ def _render(name: str, folder: Path, answers: Answers) -> str:
         source=os.path.relpath(_place(answers.source.folder), (folder / "inventories").resolve()),
         app={**NOTHING, **{found.key: found.value for found in answers.source.found}},
         third=_third(answers.name),
+        release=answers.source.release or "bookworm",
+        why=answers.source.why,
     )
 
 

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-PURE = ("pymysql", "mysql-connector-python")
 COMPILED = "mysqlclient"
 BUILD = ("gcc", "libmariadb-dev", "pkg-config", "python3-dev")
 RUN = ("libmariadb3",)
@@ -14,15 +13,12 @@ RUN = ("libmariadb3",)
 Finding = tuple[str, tuple[str, ...], str]
 
 
-def look(requirements: Path) -> tuple[list[Finding], list[str]]:
-    """Packages for the inventory (key, packages, why), and what is missing."""
-    names = set(named_in(requirements))
-    if COMPILED in names:
-        why = f"{COMPILED} is compiled against it"
-        return [("packages", RUN, why), ("build_packages", BUILD, why)], []
-    if names.isdisjoint(PURE):
-        return [], [f"a driver for MySQL in {requirements.name}: mysqlclient, or PyMySQL"]
-    return [], []
+def look(requirements: Path) -> list[Finding]:
+    """Packages for the inventory: key, packages, why."""
+    if COMPILED not in named_in(requirements):
+        return []
+    why = f"{COMPILED} is compiled against it"
+    return [("packages", RUN, why), ("build_packages", BUILD, why)]
 
 
 def named_in(path: Path, seen: set[Path] | None = None) -> Iterator[str]:

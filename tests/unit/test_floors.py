@@ -15,7 +15,7 @@ import pytest
 from tests.unit.conftest import ROOT
 
 FLOORS = (
-    ("errors", "files", "foreign", "ending", "alive", "wording", "source", "vault"),
+    ("errors", "files", "foreign", "ending", "alive", "wording", "source", "project", "vault"),
     ("inventory",),
     ("plan",),
     ("ssh",),

@@ -13,7 +13,7 @@ import pytest
 from nodriza.inventory import Cluster, load_cluster
 from nodriza.inventory.schema import as_json
 from nodriza.plan.plan import plan_all
-from nodriza.repository.source import read_source
+from nodriza.project.reading import read_project
 from tests.unit.conftest import ROOT
 
 WSGI = """
@@ -21,6 +21,17 @@ import os
 from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings.dev")
 application = get_wsgi_application()
+"""
+SETTINGS = """
+import os
+import pymysql
+pymysql.install_as_MySQLdb()
+SECRET_KEY = os.environ["DJANGO_SECRET_KEY"]
+ALLOWED_HOSTS = os.environ["DJANGO_ALLOWED_HOSTS"].split(",")
+HOST = os.environ["DATABASE_HOST"]
+DATABASES = {"default": {"ENGINE": "django.db.backends.mysql", "HOST": HOST}}
+STATIC_ROOT = os.environ["STATIC_ROOT"]
+CELERY_BROKER_URL = os.environ["CELERY_BROKER_URL"]
 """
 
 
@@ -31,7 +42,7 @@ def project(tmp_path):
         "manage.py": 'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings.dev")\n',
         "shop/__init__.py": "",
         "shop/wsgi.py": WSGI,
-        "shop/settings/base.py": 'DATABASE = os.environ["DATABASE_HOST"]\n',
+        "shop/settings/base.py": SETTINGS,
         "shop/settings/dev.py": "from .base import *\n",
         "shop/settings/production.py": "from .base import *\n",
         "requirements.txt": "Django\nPyMySQL==1.2  # plain Python\n",
@@ -63,7 +74,7 @@ def plans(cluster: Cluster) -> list[set[str]]:
 
 
 def found(project: Path) -> dict[str, object]:
-    return {item.key: item.value for item in read_source(project).found}
+    return {item.key: item.value for item in read_project(project).found}
 
 
 def test_project__is_read_without_running_it(project):
@@ -73,7 +84,6 @@ def test_project__is_read_without_running_it(project):
         "settings": "shop.settings.production",
         "requirements": "requirements.txt",
     }
-    assert read_source(project).missing == ()
 
 
 def test_settings__are_those_that_wsgi_names_unless_they_are_for_a_desk(project):
@@ -101,32 +111,57 @@ def test_mysqlclient__brings_what_it_is_compiled_with(project):
     assert "package:libmariadb3" in central & child
 
 
-def test_missing__is_told_in_words(project):
-    (project / "requirements.txt").write_text("Django\n")
-    (project / "shop/settings/base.py").write_text("DATABASES = {}\n")
-    driver, variables = read_source(project).missing
-    assert "a driver for MySQL" in driver
-    assert "neither DATABASE_HOST nor DATABASE_URL" in variables
-    (project / "requirements.txt").unlink()
-    assert "a file that says what is installed" in read_source(project).missing[0]
-    (project / "pyproject.toml").write_text('dependencies = ["django>=5", "pymysql"]\n')
-    assert len(read_source(project).missing) == 1  # the variables
-    (project / "poetry.lock").write_text('[[package]]\nname = "pymysql"\n')
-    assert read_source(project).value("requirements") == "poetry.lock"
-    assert len(read_source(project).missing) == 1
+def test_name__is_never_one_that_every_project_has(project):
+    for name in ("settings", "config"):
+        (project / "manage.py").write_text(WSGI.replace("shop.settings.dev", name))
+        (project / "shop/wsgi.py").unlink(missing_ok=True)
+        (project / f"{name}.py").write_text("")
+        assert found(project)["name"] == project.parent.name.lower()[:32].replace("-", "_")
+
+
+def test_celery__is_found_wherever_it_is_made(project):
+    (project / "shop/celery_app.py").write_text('app = Celery("shop")\n')
+    (project / "shop/tests").mkdir()
+    (project / "shop/tests/celery.py").write_text('app = Celery("none")\n')
+    assert found(project)["celery"] == "shop.celery_app"
 
 
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("uv.lock", '[[package]]\nname = "django"\n[[package]]\nname = "pymysql"\n'),
-        ("pylock.toml", '[[packages]]\nname = "pymysql"\n'),
+        ("uv.lock", '[[package]]\nname = "django"\n[[package]]\nname = "mysqlclient"\n'),
+        ("pylock.toml", '[[packages]]\nname = "mysqlclient"\n'),
+        ("poetry.lock", '[[package]]\nname = "mysqlclient"\n'),
+        ("pyproject.toml", 'dependencies = ["django>=5", "mysqlclient"]\n'),
     ],
 )
 def test_lock__is_found_and_read_for_the_driver(project, name, text):
+    (project / "requirements.txt").unlink()
     (project / name).write_text(text)
     assert found(project)["requirements"] == name
-    assert read_source(project).missing == ()
+    assert found(project)["packages"] == ("libmariadb3",)
+
+
+def test_missing__is_told_with_the_line_to_write(project, tmp_path):
+    assert "to do" not in init(tmp_path, "--yes").stdout
+    (project / "requirements.txt").write_text("Django\n")
+    (project / "shop/settings/base.py").write_text(SETTINGS + 'X = os.environ["BUCKET"]\n')
+    done = init(tmp_path, "--yes")
+    assert (
+        "to do  no driver for MySQL is among what is installed  (requirements.txt)" in done.stdout
+    )
+    assert "BUCKET has no default, and the cluster does not give it" in done.stdout
+    assert '    BUCKET: "\u2026"\n' in done.stdout
+    assert "next: what is to do, then fab doctor; fab plan" in done.stdout
+
+
+def test_python__that_the_project_needs_is_the_labs_release(project, tmp_path):
+    (project / "requirements.txt").write_text("Django==6.0\nPyMySQL\n")
+    done = init(tmp_path, "--yes")
+    assert "lab.release: trixie  (Django 6.0 needs Python 3.12 (requirements.txt))" in done.stdout
+    cluster = load_cluster(tmp_path / "inventories/shop.yml")
+    assert cluster.lab is not None
+    assert cluster.lab.release == "trixie"
 
 
 def test_init__writes_what_loads_at_once(project, tmp_path):
@@ -204,7 +239,6 @@ def test_init__with_a_project_that_lacks_something_says_where(project, tmp_path)
     (project / "requirements.txt").unlink()
     done = init(tmp_path, "--yes")
     assert done.returncode == 2
-    assert "to do  a file that says what is installed" in done.stdout
     assert "what is to be installed? None of uv.lock, pylock.toml" in done.stderr
     assert "kept: what was written above" in done.stderr
 

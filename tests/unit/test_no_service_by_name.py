@@ -28,7 +28,7 @@ REASONS = {
     "nodriza/lab/programs.py": "what a lab needs of the operator's computer",
     "nodriza/inventory/text.py": "an example, for people",
     "fabfile/shell.py": "an example, for people",
-    "nodriza/source/drivers.py": "reads a Django project before there is any cluster",
+    "nodriza/project/rules.py": "what Django calls its databases",
     "nodriza/smoke/site.py": "what the smoke test needs of the operator's computer",
 }
 """Where a service is known by its name, and why."""

@@ -139,7 +139,11 @@ class AppSettings(Section):
         ),
     )
     environment: text.Environment = Field(
-        default={}, description="More environment variables, one line each. Nothing secret here."
+        default={},
+        description=(
+            "More environment variables, one line each. Nothing secret here. $NAME alone is the"
+            " value of the cluster's variable of that name: DB_HOST: $DATABASE_HOST."
+        ),
     )
     secrets: Annotated[tuple[text.SecretVariable, ...], text.Items] = Field(
         default=(),

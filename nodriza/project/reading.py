@@ -1,0 +1,134 @@
+"""What can be known of a Django project by reading it, for the inventory; nothing of it is run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from nodriza.project.files import Files, dotted
+from nodriza.project.python import release_for
+from nodriza.source import drivers
+from nodriza.source.requirements import ORDER
+
+SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE["'],\s*["']([\w.]+)["']""")
+CELERY = re.compile(r"^(\w+)\s*(?::[^=]+)?=\s*(?:celery\.)?Celery\(", re.MULTILINE)
+"""Where the application is made; ``celery -A MODULE`` takes it (Celery's documentation)."""
+# The names that projects give to what runs on a server, and to what must not.
+ON_SERVERS = ("production", "prod", "live")
+ON_DESKS = ("dev", "develop", "development", "local", "test", "testing")
+NO_NAMES = ("config", "conf", "settings", "project", "core", "django", "src", "app", "backend")
+"""Packages and folders that are called so in many projects: no user and no database is."""
+REQUIREMENTS = (
+    *ORDER[:2],
+    "requirements/production.txt",
+    "requirements/prod.txt",
+    "requirements.txt",
+    "requirements/base.txt",
+    "requirements.pip",
+    *ORDER[3:],
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A value for the inventory's ``app`` and where it comes from."""
+
+    key: str
+    value: str | tuple[str, ...]
+    why: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A Django project: what was found in it."""
+
+    folder: Path
+    found: tuple[Found, ...]
+    release: str = ""
+    """The Debian release whose Python it needs, where it is not the usual one."""
+    why: str = ""
+
+    def value(self, key: str) -> str:
+        """What was found for a key; empty if nothing was."""
+        found = self.get(key)
+        return found.value if found and isinstance(found.value, str) else ""
+
+    def get(self, key: str) -> Found | None:
+        """The value for a key with its reason."""
+        return next((found for found in self.found if found.key == key), None)
+
+
+def projects(folder: Path) -> list[Path]:
+    """The folders with a manage.py: ``folder`` itself, or else those in it."""
+    if (folder / "manage.py").is_file():
+        return [folder]
+    return sorted(path.parent for path in folder.glob("*/manage.py"))
+
+
+def read_project(folder: Path) -> Reading:
+    """Everything that can be known of the project in ``folder``, which has the manage.py."""
+    files = Files.of_folder(folder)
+    wsgi = _wsgi(files)
+    settings = _settings(files, wsgi)
+    package = str(settings.value).partition(".")[0] if settings else ""
+    found: list[Found] = [_name(folder, package)]
+    found += [item for item in (wsgi, settings, _celery(files)) if item]
+    requirements = next((name for name in REQUIREMENTS if name in files), "")
+    if requirements:
+        found.append(Found("requirements", requirements, "what is installed"))
+        found += [Found(*item) for item in drivers.look(folder / requirements)]
+    return Reading(folder, tuple(found), *release_for(files, requirements))
+
+
+def _name(folder: Path, package: str) -> Found:
+    """The unix user's and the database's; whether it may be one is for the inventory to say."""
+    place = folder.resolve()
+    words = [(package, "the project's package"), (place.name, "the project's folder")]
+    words.append((place.parent.name, "the folder above the project"))
+    named = ((word, why) for word, why in words if word and word.lower() not in NO_NAMES)
+    word, why = next(named, ("site", "nothing else has a name of its own"))
+    word = re.sub(r"[^a-z0-9_]", "_", word.lower()).lstrip("_0123456789")[:32] or "site"
+    return Found("name", word, why)
+
+
+def _wsgi(files: Files) -> Found | None:
+    for name in files.named("wsgi.py"):
+        if re.search(r"^application\s*=", files.text(name), re.MULTILINE):
+            return Found("wsgi", dotted(name), "it has an application")
+    return None
+
+
+def _settings(files: Files, wsgi: Found | None) -> Found | None:
+    """What wsgi.py names, else manage.py; but the settings for servers, if there are any."""
+    places = [files.module(str(wsgi.value)) if wsgi else "", "manage.py"]
+    for place in places:
+        named = SETTINGS.search(files.text(place)) if place in files else None
+        if named is None:
+            continue
+        package, _, last = named[1].rpartition(".")
+        for name in ON_SERVERS if package and last in ON_DESKS else ():
+            if files.module(f"{package}.{name}"):
+                why = f"{PurePosixPath(place).name} says {last}"
+                return Found("settings", f"{package}.{name}", why)
+        return Found("settings", named[1], f"{PurePosixPath(place).name} says so")
+    return None
+
+
+def _celery(files: Files) -> Found | None:
+    for name in _of_the_project(files):
+        if CELERY.search(files.text(name)):
+            last = PurePosixPath(name).name
+            # Of a package, Celery tries its module "celery" by itself.
+            module = dotted(name).removesuffix(".celery") if last == "celery.py" else dotted(name)
+            if module != "celery":  # its own name hides Celery's
+                return Found("celery", module, f"{name} makes the application")
+    return None
+
+
+def _of_the_project(files: Files) -> Iterator[str]:
+    """Its modules, without tests: they make applications that serve nobody."""
+    for name in files.named(".py"):
+        if not {"tests", "test", "migrations", "docs"}.intersection(PurePosixPath(name).parts):
+            yield name
