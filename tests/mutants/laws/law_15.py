@@ -280,7 +280,7 @@ if False:
     ),
     Fault(
         "a driver that is only pinned counts as one that is installed",
-        "nodriza/change/drivers.py:_named",
+        "nodriza/change/drivers.py:named",
         '"-r|--requirement"',
         '"-r|-c"',
         ("change/test_drivers.py",),
