@@ -316,7 +316,10 @@ def _explain(channel: paramiko.Channel, connection: Connection, words: str, last
             else f"{allow} (fab --prompt-for-sudo-password …)",
         )
     raise HostRefused(
-        f"the host could not start the run (exit {channel.exit_status}): {words}",
+        f"the host could not start the run (exit {channel.exit_status})"
+        + (f": {words}" if words else ", and says nothing"),
         where=where,
         kept="nothing was changed on it",
+        do="see what its login does before our command: its shell (getent passwd), ~/.bashrc,"
+        " ForceCommand in its sshd_config",
     )

@@ -204,3 +204,13 @@ def test_sudo__is_called_by_its_whole_path(sshd, tmp_path):
     for password in (None, PASSWORD):
         assert channel.sudo_words("admin", password).startswith("/usr/bin/sudo ")
     assert channel.sudo_words("root", PASSWORD) == ""
+
+
+def test_login_that_ends_before_our_command__is_told_with_where_to_look(tmp_path):
+    """A .bashrc with "exit 0" in it: there is no error to show, and no word of anybody's."""
+    leaves = Sshd(stand_ins={"/usr/bin/env": "exit 0; true"})
+    with logged_in(leaves, "root") as connection, pytest.raises(HostRefused) as caught:
+        channel.exchange(connection, request(), lambda _: None)
+    said = str(caught.value)
+    assert "could not start the run (exit 0), and says nothing" in said
+    assert "~/.bashrc" in said
