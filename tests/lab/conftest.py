@@ -38,6 +38,7 @@ systemctl list-unit-files --no-legend --no-pager
 getent passwd; getent group
 """
 LONG = {
+    "test_aboard.py",
     "test_build.py",
     "test_deploys.py",
     "test_edges.py",
