@@ -18,6 +18,7 @@ from invoke import Collection
 sys.path[:] = [path for path in sys.path if Path(path) != Path(__file__).parent]
 
 from . import (  # noqa: E402
+    cache,
     db,
     demo,
     deploy,
@@ -34,6 +35,7 @@ from . import (  # noqa: E402
     node,
     plan,
     provision,
+    restart,
     secrets,
     shell,
     smoke,
@@ -52,6 +54,7 @@ FLAT = (
     plan,
     doctor,
     deploy,
+    restart,
     drain,
     smoke,
     status,
@@ -67,6 +70,7 @@ for module in FLAT:
     for found in Collection.from_module(module).tasks.values():
         ns.add_task(found)
 ns.add_collection(Collection.from_module(inventory, name="inventory"))
+ns.add_collection(Collection.from_module(cache, name="cache"))
 ns.add_collection(Collection.from_module(db, name="db"))
 ns.add_collection(Collection.from_module(dns, name="dns"))
 ns.add_collection(Collection.from_module(lab, name="lab"))

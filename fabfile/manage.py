@@ -49,4 +49,5 @@ def _manage(c: Context, target: str, words: list[str]) -> None:
 
     cluster = reachable_cluster(c, target)
     node = program.node_for(cluster, target)
-    go(c, cluster, node, lambda terminal: program.script(cluster, words, terminal=terminal))
+    argv = ["manage.py", *words]
+    go(c, cluster, node, lambda terminal: program.script(cluster, argv, terminal=terminal))

@@ -76,7 +76,7 @@ def node_for(cluster: Cluster, target: str) -> Node:
 
 
 def script(cluster: Cluster, words: Sequence[str], *, terminal: bool) -> str:
-    """For sh(1) as root: manage.py with these words, and its exit code."""
+    """For sh(1) as root: Python with these words, beside manage.py, and its exit code."""
     app = cluster.app
     properties = [f"User={app.user}", f"EnvironmentFile={app.environment_file}"]
     properties += transient.ALWAYS
@@ -85,7 +85,7 @@ def script(cluster: Cluster, words: Sequence[str], *, terminal: bool) -> str:
     properties += [f"InaccessiblePaths=-{path}" for path in hidden.from_application(cluster)]
     options = [f"--setenv={name}={value}" for name, value in transient.ENVIRONMENT.items()]
     options += [f"--property={each}" for each in properties]
-    options.append(f"--description=manage.py of {app.name}")
+    options.append(f"--description=program of {app.name}")
     nothing = f"nothing is deployed here yet: {app.current} leads nowhere. Next: fab deploy"
     return SCRIPT.format(
         current=shlex.quote(app.current),
@@ -96,5 +96,5 @@ def script(cluster: Cluster, words: Sequence[str], *, terminal: bool) -> str:
         how="--pty" if terminal else "--pipe",
         options=shlex.join(options),
         # systemd puts variables in the place of $NAME (systemd.service(5)).
-        words=shlex.join(word.replace("$", "$$") for word in ("manage.py", *words)),
+        words=shlex.join(word.replace("$", "$$") for word in words),
     )

@@ -134,3 +134,27 @@ def test_stdin__reaches_the_program(deployed: Project) -> None:
     with deployed.start("manage", "shell -v 0", stdin=subprocess.PIPE) as process:
         out, _ = process.communicate("print(6 * 7)\n", timeout=60)
     assert (process.returncode, out) == (0, "42\n")
+
+
+def test_restart__is_in_turns_and_leaves_nothing_to_change(deployed: Project) -> None:
+    ask = "systemctl show --property=InvocationID --value uwsgi"
+    before = [deployed.on(node, ask) for node in ("server-2", "server-3")]
+    done = deployed.fab("restart", "--json").well()
+    assert list(done.changed()["server-2"]) == [
+        "file:/var/lib/nodriza/restarted",
+        "service:uwsgi",
+        "health:http://127.0.0.1/healthz/here",
+    ]
+    assert done.changed()["video-1"][1:] == ["service:celery"]
+    after = [deployed.on(node, ask) for node in ("server-2", "server-3")]
+    assert not set(before) & set(after)
+    assert deployed.fab("provision", "--check", "--json").well().changed() == {}
+    assert "restart videoteca on server-2" in deployed.fab("history").well().stdout
+
+
+def test_cache_of_each_process__is_not_said_to_be_empty(deployed: Project) -> None:
+    """The example names no cache, so it has what Django has by itself."""
+    done = deployed.fab("cache.clear")
+    assert (done.exit, done.stdout) == (1, "")
+    assert "default of CACHES: each process has its own" in done.stderr
+    assert "next: fab restart" in done.stderr

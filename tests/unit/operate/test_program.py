@@ -27,7 +27,7 @@ def test_node__is_the_first_that_serves_the_application_or_the_one_that_is_meant
 
 def test_script__is_one_that_sh_reads_whatever_the_words(three_node):
     words = ["shell", "-c", "print('a b', \"$HOME\"); x = `id`\n", "--name=ä"]
-    text = program.script(three_node, words, terminal=False)
+    text = program.script(three_node, ["manage.py", *words], terminal=False)
     subprocess.run(["sh", "-n"], input=text, text=True, check=True)
     # A dollar is doubled for systemd, which would put variables in the place of $NAME.
     assert shlex.quote("print('a b', \"$$HOME\"); x = `id`\n") in text
