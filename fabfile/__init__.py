@@ -18,6 +18,7 @@ from invoke import Collection
 sys.path[:] = [path for path in sys.path if Path(path) != Path(__file__).parent]
 
 from . import (  # noqa: E402
+    backup,
     cache,
     db,
     demo,
@@ -69,6 +70,8 @@ FLAT = (
 for module in FLAT:
     for found in Collection.from_module(module).tasks.values():
         ns.add_task(found)
+ns.add_task(backup.restore)
+ns.add_collection(Collection("backup", backup.now, backup.verify, backup.listing))
 ns.add_collection(Collection.from_module(inventory, name="inventory"))
 ns.add_collection(Collection.from_module(cache, name="cache"))
 ns.add_collection(Collection.from_module(db, name="db"))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import time
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -113,6 +114,23 @@ class When(Kind):
             raise refusal(f"{flag} {short(str(value))}: that time has not come", f"{flag} 15m")
 
 
+class At(Kind):
+    """A time in UTC to the second, which has been."""
+
+    def refuse(self, flag: str, value: object) -> None:
+        """What is no time, or has not come."""
+        super().refuse(flag, value)
+        try:
+            at = datetime.strptime(str(value), "%Y-%m-%d %H:%M:%S").replace(tzinfo=timezone.utc)
+        except ValueError:
+            raise refusal(
+                f"{flag} {short(str(value))}: not a time in UTC to the second",
+                f'{flag} "{time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())}"',
+            ) from None
+        if at.timestamp() > time.time():
+            raise refusal(f"{flag} {short(str(value))}: that time has not come", f"{flag} EARLIER")
+
+
 class Addresses(Kind):
     """IP addresses; ``several``: with commas between them."""
 
@@ -174,6 +192,7 @@ FromNought = Annotated[int, Whole(0)]
 Serial = Annotated[str, Share()]
 Moved = Annotated[str, Keeping()]
 Since = Annotated[str, When()]
+Moment = Annotated[str, At()]
 Address = Annotated[str, Addresses()]
 Resolvers = Annotated[str, Addresses(several=True)]
 Fingerprint = Annotated[

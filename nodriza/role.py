@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nodriza.inventory import Cluster, Node
+from nodriza.plan.backups import Backup, backups
 from nodriza.plan.dump import Dump
 from nodriza.plan.offers import (
     Offer,
@@ -59,6 +60,7 @@ VERSION = 1
 __all__ = [
     "VERSION",
     "Absent",
+    "Backup",
     "Cluster",
     "Command",
     "Database",
@@ -86,6 +88,7 @@ __all__ = [
     "User",
     "Variables",
     "Zone",
+    "backups",
     "does",
     "doors",
     "env",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nodriza.role import (
+    Backup,
     Cluster,
     Directory,
     File,
@@ -19,6 +20,8 @@ from nodriza.role import (
 )
 
 OFFERS = (Offer("certificate", name="certbot"),)
+# The account and the pairs: the authority gives only so many a week.
+BACKUPS = (Backup("certificate", paths=("/etc/letsencrypt",)),)
 
 
 def certbot(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:

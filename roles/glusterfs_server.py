@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nodriza.role import (
+    Backup,
     Cluster,
     Directory,
     GlusterVolume,
@@ -23,6 +24,11 @@ PORTS = ("24007", "49152-49251")
 OFFERS = (Offer("share", PORTS, "the share (GlusterFS)", "code, static files, uploads"),)
 NEEDS = ("share",)
 """It mounts the volume as all others do."""
+
+
+def BACKUPS(node: Node, cluster: Cluster) -> tuple[Backup, ...]:
+    """What visitors sent. Releases and their environments can be made again."""
+    return (Backup("share", paths=(cluster.app.media,)),)
 
 
 def glusterfs_server(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:

@@ -6,11 +6,13 @@ import shlex
 from collections.abc import Iterator
 
 from nodriza.role import (
+    Backup,
     Cluster,
     Command,
     Database,
     DatabaseAccess,
     DatabaseUser,
+    Directory,
     Dump,
     Node,
     Offer,
@@ -131,6 +133,24 @@ OFFERS = (
     ),
 )
 
+BINARY_LOGS = "/var/lib/mysql-binlog"
+KEPT = 7
+"""Days of them on the node's own disk."""
+
+
+def BACKUPS(node: Node, cluster: Cluster) -> tuple[Backup, ...]:
+    """The whole server, with its accounts."""
+    return (
+        Backup(
+            "database",
+            paths=(BINARY_LOGS,),
+            program=f"/usr/local/sbin/{cluster.app.name}-backup-database",
+            folder="/var/lib/mysql",
+            user="mysql",
+            units=("mariadb",),
+        ),
+    )
+
 
 def mysql(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     """One database, and one user at as many addresses as there are nodes."""
@@ -149,9 +169,11 @@ def mysql(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     )
     yield conf
     yield room
+    logged = tuple(_backup(node, cluster))
+    yield from logged
     yield Service(
         "mariadb",
-        restart_on=(conf, *node.zone),
+        restart_on=(conf, *(each for each in logged if each.id.endswith(".cnf")), *node.zone),
         # MariaDB has no --validate-config (that is MySQL). This reads all files as a start
         # does, says what it doesn't know, ends with 7, and touches no data.
         check=("mariadbd", "--help", "--verbose"),
@@ -175,6 +197,22 @@ def mysql(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
             grants=((app.name, "ALL"),),
         )
     yield DatabaseAccess(app.name, hosts=tuple(each.private for each in own))
+
+
+def _backup(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
+    """Where the inventory wants backups: binary logs, and what copies and rebuilds all of it."""
+    if cluster.backup is None:
+        return
+    program = BACKUPS(node, cluster)[0].program
+    yield Package("mariadb-backup")
+    yield Directory(BINARY_LOGS, owner="mysql", group="mysql", mode="0700")
+    yield template(
+        "mysql/62-binary-log.cnf.j2",
+        to="/etc/mysql/mariadb.conf.d/62-binary-log.cnf",
+        logs=BINARY_LOGS,
+        days=KEPT,
+    )
+    yield template("mysql/backup.sh.j2", to=program, mode="0755", logs=BINARY_LOGS)
 
 
 def _time_zones() -> Iterator[Resource | Template]:

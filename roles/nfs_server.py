@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nodriza.role import (
+    Backup,
     Cluster,
     Command,
     Directory,
@@ -24,6 +25,11 @@ from nodriza.role import (
 
 # NFSv4 needs nothing else: no portmapper, no mountd.
 OFFERS = (Offer("share", ("2049",), "the share (NFS)", "code, static files, uploads"),)
+
+
+def BACKUPS(node: Node, cluster: Cluster) -> tuple[Backup, ...]:
+    """What visitors sent. Releases and their environments can be made again."""
+    return (Backup("share", paths=(cluster.app.media,)),)
 
 
 def nfs_server(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:

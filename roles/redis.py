@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nodriza.role import (
+    Backup,
     Cluster,
     Command,
     Directory,
@@ -92,6 +93,21 @@ def OFFERS(node: Node, cluster: Cluster) -> tuple[Offer, ...]:
     )
 
 
+def BACKUPS(node: Node, cluster: Cluster) -> tuple[Backup, ...]:
+    """The queue and the data. A cache can be made again."""
+    return tuple(
+        Backup(
+            each.name,
+            program=f"/usr/local/sbin/{cluster.app.name}-backup-{each.name}",
+            folder=f"{each.folder}/appendonlydir",  # as Redis calls it (appenddirname)
+            user="redis",
+            units=(each.unit,),
+        )
+        for job, each in INSTANCES.items()
+        if each.policy == "noeviction" and job in jobs(node, cluster)
+    )
+
+
 def _told(instance: Instance) -> Variables:
     def variables(node: Node, cluster: Cluster) -> dict[str, str]:
         password = secret("redis")
@@ -131,13 +147,17 @@ def redis(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     for job in wanted:
         size = cluster.services[job].memory_mb if job in cluster.services else None
         memory_mb = size or max(32, int(node.memory_mb * MEMORY_SHARE))
-        yield from _instance(INSTANCES[job], node, memory_mb, (admin, script))
+        yield from _instance(INSTANCES[job], node, cluster, memory_mb, (admin, script))
     if USUAL[0] not in wanted:  # the package's own instance, which would begin at the next boot
         yield Service(INSTANCES[USUAL[0]].unit, enabled=False, running=False)
 
 
 def _instance(
-    instance: Instance, node: Node, memory_mb: int, common: tuple[Template, ...]
+    instance: Instance,
+    node: Node,
+    cluster: Cluster,
+    memory_mb: int,
+    common: tuple[Template, ...],
 ) -> Iterator[Resource | Template]:
     drop_ins = f"/etc/systemd/system/{instance.unit}.service.d"
     yield Directory(drop_ins)
@@ -159,6 +179,9 @@ def _instance(
     yield unit
     yield users
     yield conf
+    for each in BACKUPS(node, cluster):
+        if cluster.backup is not None and each.name == instance.name:
+            yield template("redis/backup.sh.j2", to=each.program, mode="0755", instance=instance)
     yield Service(
         instance.unit,
         reload_on=(users, *common),

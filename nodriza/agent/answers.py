@@ -31,7 +31,8 @@ def state(host: Host, journal: Journal, plan: Sequence[Resource], about: Any) ->
     ``reboot``: what waits for one, in words, or nothing.
 
     ``about``: ``links`` to read, such as an application's ``current``; ``certificates``,
-    files in PEM whose end is told as openssl(1) prints it; ``marks``, folders to list.
+    files in PEM whose end is told as openssl(1) prints it; ``marks``, folders to list;
+    ``files``, to be read.
     """
     mounts = [each.path for each in plan if isinstance(each, Mount)]
     healths = {each.id: partial(each.ask, host) for each in plan if isinstance(each, Health)}
@@ -55,6 +56,7 @@ def state(host: Host, journal: Journal, plan: Sequence[Resource], about: Any) ->
         "versions": _versions(host, [each.name for each in plan if isinstance(each, Package)]),
         "owed": [debt["id"] for debt in journal.all_owed()],
         "marks": {path: host.list(path) for path in about["marks"]},
+        "files": {path: (host.read(path) or b"").decode() for path in about.get("files", ())},
         "reboot": reboot_waits_for(host),
         "last_run": journal.last_run(),
         "clock": time.time(),  # last: some of the others take a while

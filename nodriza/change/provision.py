@@ -42,6 +42,10 @@ def provision(
         from nodriza.change.certificate import refuse_bad_pair  # noqa: PLC0415  slow to load
 
         refuse_bad_pair(cluster, vault)
+    if cluster.backup:
+        from nodriza.backup.secrets import refuse_without  # noqa: PLC0415  as above
+
+        refuse_without(cluster, vault)
     keeping = keepers(cluster)
     plans = [
         dataclasses.replace(with_keepers(tried_first(cluster, plan), cluster, keeping), whole=True)

@@ -121,7 +121,8 @@ class _Merge:
         services = self.services.get(name, ())
         defaults = self.defaults.get((node.kind, services))
         if defaults is None:
-            defaults = default_roles(node.kind, self.engines, services, self.settings.tls.mode)
+            tls, backup = self.settings.tls.mode, self.settings.backup is not None
+            defaults = default_roles(node.kind, self.engines, services, tls, backup=backup)
             self.defaults[node.kind, services] = defaults
         return Node(
             name=name,

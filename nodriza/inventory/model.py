@@ -18,6 +18,7 @@ from nodriza.inventory.app import App
 from nodriza.inventory.base import Model
 from nodriza.inventory.kinds import KINDS, Kind
 from nodriza.inventory.sections.app import AppSettings
+from nodriza.inventory.sections.backup import Backup
 from nodriza.inventory.sections.dns import Dns
 from nodriza.inventory.sections.kinds import Kinds, Roles, Variables
 from nodriza.inventory.sections.lab import Driver, LabConfig
@@ -57,6 +58,9 @@ class Sections(SiteNames):
     )
     rollout: Rollout = Field(default=Rollout(), description="How many children change at a time.")
     dns: Dns = Field(default=Dns(), description="Settings of the role dns.")
+    backup: Backup | None = Field(
+        default=None, description="If present, the data are backed up. See docs/backup.rst."
+    )
     lab: LabConfig | None = Field(
         default=None,
         description="If present, `fab lab.up` may make this cluster on your computer.",

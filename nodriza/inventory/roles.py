@@ -24,18 +24,25 @@ ORDER = (
     *("base", "firewall", "{share}_server", "{share}_client"),
     *("{database}", "{broker}", "{cache}", "{data}"),
     *("app", "ffmpeg", "celery", "{beat}", "certbot"),
-    *("{application}", "tls", "nginx"),
+    *("{application}", "tls", "nginx", "backup"),
 )
 """The roles of kinds and services as a node has them; in braces stands the engine of a service."""
 
 
 def default_roles(
-    kind: Kind, engines: Mapping[str, str], services: Iterable[str] = (), tls: str = "none"
+    kind: Kind,
+    engines: Mapping[str, str],
+    services: Iterable[str] = (),
+    tls: str = "none",
+    *,
+    backup: bool = False,
 ) -> tuple[str, ...]:
     """What a node of a kind, which does these services, is made of when nobody says otherwise."""
     wanted = {*KINDS[kind].roles, *(role for name in services for role in SERVICES[name].roles)}
     if "{share}_server" in wanted:
         wanted.discard("{share}_client")
+    if not backup:
+        wanted.discard("backup")
     roles = (role.format(**engines) for role in ORDER if role in wanted)
     return tuple(dict.fromkeys(each for each in roles if tls in ONLY_WITH.get(each, (tls,))))
 

@@ -34,18 +34,24 @@ SERVICES: dict[str, About] = {
     "share": About(
         "The files that all nodes see, with what needs root on them: releases are made on its"
         " node, and certificates fetched. Its engine is share/engine.",
-        ("{share}_server", "app", "certbot"),
+        ("{share}_server", "app", "certbot", "backup"),
         keeps=True,
     ),
-    "database": About("The project's rows.", ("{database}",), "mysql", sized=True, keeps=True),
+    "database": About(
+        "The project's rows.", ("{database}", "backup"), "mysql", sized=True, keeps=True
+    ),
     "broker": About(
-        "Celery's queue. It never evicts.", ("{broker}",), "redis", sized=True, keeps=True
+        "Celery's queue. It never evicts.",
+        ("{broker}", "backup"),
+        "redis",
+        sized=True,
+        keeps=True,
     ),
     "cache": About("What may be thrown away.", ("{cache}",), "redis", sized=True),
     "data": About(
         "Sets and counters that are no cache, in REDIS_URL. It never evicts. Without this"
         " key there is none.",
-        ("{data}",),
+        ("{data}", "backup"),
         sized=True,
         keeps=True,
     ),

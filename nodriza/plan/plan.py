@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
 
 Declared = Resource | Template
-BESIDE = ("OFFERS", "NEEDS", "SMOKE", "SHOWN")
-"""What a role says beside its function (``nodriza.plan.offers``, ``nodriza.smoke``,
-``nodriza.watch.topology``)."""
+BESIDE = ("OFFERS", "NEEDS", "BACKUPS", "SMOKE", "SHOWN")
+"""What a role says beside its function (``nodriza.plan.offers``, ``nodriza.plan.backups``,
+``nodriza.smoke``, ``nodriza.watch.topology``)."""
 Role = Callable[..., Iterator[Declared]]
 """Takes the node and the cluster; ``release`` takes what is released as well."""
 

@@ -110,6 +110,7 @@ class State(TypedDict):
     versions: Annotated[dict[Line, Line], Field(max_length=MANY)]
     owed: Lines
     marks: Annotated[dict[Line, Lines], Field(max_length=1000)]
+    files: NotRequired[Annotated[dict[Line, Text], Field(max_length=100)]]
     reboot: Line
     last_run: Run | None
     clock: Number

@@ -12,6 +12,7 @@ from nodriza.release.record import question
 from nodriza.resources import Health, Mount, Package, Service
 from nodriza.rollout.query import ask
 from nodriza.ssh.facts import END
+from nodriza.watch import backups
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
@@ -29,6 +30,8 @@ def look(
     plans = [_only_what_runs(plan_node(node, cluster, renderer)) for node in nodes]
     certificates = [cluster.tls.pair] if cluster.tls.on else []
     about = {"links": [cluster.app.current], "certificates": certificates, "marks": [Health.AWAY]}
+    if files := backups.question(cluster):
+        about["files"] = files
     questions = {"state": about, **question(cluster)}
     return ask(cluster, plans, questions, sudo_password=sudo_password)
 
@@ -50,6 +53,7 @@ def wrong(result: NodeResult) -> Iterator[str]:
     for path, days in certificates(result).items():
         if days < SOON:
             yield f"{path} ends in {days} days" if days >= 0 else f"{path} ended {-days} days ago"
+    yield from backups.wrong(result)
     if abs(lag(result)) > CLOCK:
         yield f"the clock is {lag(result):+.0f} s off"
 

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from nodriza.errors import Interrupted
 from nodriza.release.release import Release
+from nodriza.watch import backups
 from nodriza.watch.health import CLOCK, certificates, drained, healthy, lag, look, wrong
 from nodriza.wording import count
 
@@ -149,6 +150,7 @@ def _shared(result: NodeResult) -> Iterator[str]:
             yield f"{name} {_upstream(versions[name])}"
     for days in certificates(result).values():
         yield f"certificate ends in {days} days"
+    yield from backups.words(result)
     if waits := result.state["reboot"]:
         yield f"a reboot is due, for {waits}"
 

@@ -23,7 +23,7 @@ FLOORS = (
     ("rollout", "lab"),
     ("release",),
     ("watch",),
-    ("smoke",),
+    ("smoke", "backup"),
     ("change", "operate"),
     ("role", "cli", "demo"),
     ("__main__",),

@@ -32,7 +32,7 @@ REASONS = {
     "nodriza/smoke/site.py": "what the smoke test needs of the operator's computer",
 }
 """Where a service is known by its name, and why."""
-KEYS = {"beat", "celery", "dns", "firewall", "tls"}
+KEYS = {"backup", "beat", "celery", "dns", "firewall", "tls"}
 """Words of the inventory, of Django projects and of everyday English too: as such they are
 anything but a role."""
 

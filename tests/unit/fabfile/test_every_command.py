@@ -46,6 +46,11 @@ WRONG = {
         ("9999999999999d", "not a time"),
         ("15", "not a time"),
     ],
+    "At": [
+        ("yesterday", "not a time in UTC to the second"),
+        ("2026-11-30", "not a time in UTC to the second"),
+        ("2999-01-01 00:00:00", "that time has not come"),
+    ],
     "Addresses": [("nope", "that is no IP address"), ("1.2.3.256", "that is no IP address")],
     "NewFile": [
         ("/nope/x.svg", "there is no such folder"),

@@ -13,6 +13,7 @@ from nodriza.inventory.services import Placed
 from nodriza.plan.render import Template
 from nodriza.resources import Directory, File, Link, Service, Upload
 from nodriza.source.requirements import Requirements
+from tests.unit.backup.conftest import with_backup
 from tests.unit.conftest import ROOT
 from tests.unit.roles.made import remake, resources, role
 from tests.unit.roles.test_tls import with_tls
@@ -22,7 +23,7 @@ MODULES = sorted(
 )
 DEPLOY = ("build", "record", "release")  # plans of their own
 ROLES = [name for name in MODULES if name not in DEPLOY]
-PURE = {"__future__", "collections.abc", "dataclasses", "hashlib", "json", "re", "typing"}
+PURE = {"__future__", "collections.abc", "dataclasses", "hashlib", "json", "re", "shlex", "typing"}
 ENGINE = {
     "nodriza.inventory",
     "nodriza.plan",
@@ -70,7 +71,7 @@ def test_templates__are_in_the_folder_of_the_role_that_uses_them_and_none_is_lef
     fetched = with_tls(three_node, "acme", ca=ROOT / "setup.py")
     every = {name: Placed(engine="redis", on="server-1") for name in ("broker", "cache", "data")}
     asked = remake(three_node, services={**three_node.services, **every})
-    for cluster in (three_node, gluster, fetched, asked):
+    for cluster in (three_node, gluster, fetched, asked, with_backup(three_node)):
         for node in cluster.nodes:
             for name in ROLES:
                 used |= sources(name, role(name)(node, cluster))

@@ -1,0 +1,113 @@
+"""backup: what the other roles of this node want to survive is copied, and restored on trial."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from nodriza.role import (
+    Cluster,
+    Directory,
+    File,
+    Node,
+    Package,
+    Resource,
+    Service,
+    Template,
+    backups,
+    env,
+    secret,
+    template,
+)
+
+SHOWN = False
+MODULES = ("__main__", "restore", "run", "store", "trial")
+TIMES = ("backup", "backup-verify")
+
+
+def backup(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
+    """restic, with a timer for a backup and one for its trial; each tells when it fails."""
+    yield Package("restic")
+    if cluster.backup is None or not backups(node, cluster):
+        return
+    name, folder = f"{cluster.app.name}-backup", f"/usr/local/lib/{cluster.app.name}-backup"
+    conf = configuration(node, cluster)
+    keys = f"/etc/{name}"
+    yield Directory(keys, mode="0700")
+    yield File(f"{keys}/password", f"{secret('backup_password')}\n", mode="0600")
+    hook = cluster.backup.notify or ""
+    if named := re.fullmatch("secret:(.+)", hook):
+        hook = env(secret(named[1]))
+    yield template("backup/env.j2", to=f"{keys}/env", mode="0600", hook=hook)
+    if cluster.backup.remote == "sftp":
+        yield Package("openssh-client")
+        yield File(f"{keys}/ssh_key", f"{secret('backup_ssh_key')}\n", mode="0600")
+        yield File(f"{keys}/known_hosts", f"backup {cluster.backup.host_key}\n")
+    yield Directory(conf["state"], mode="0711")
+    yield Directory(folder)
+    yield File(f"{folder}/conf.json", json.dumps(conf, indent=1) + "\n")
+    for module in MODULES:
+        yield template(f"backup/{module}.py", to=f"{folder}/{module}.py")
+    yield template(
+        "backup/program.sh.j2",
+        to=f"/usr/local/sbin/{name}",
+        mode="0755",
+        conf=conf,
+        folder=folder,
+    )
+    units = "/etc/systemd/system"
+    yield template("backup/failed.service.j2", to=f"{units}/{name}-failed@.service", folder=folder)
+    for word, unit, what, at in (
+        ("run", name, "Back up", cluster.backup.at),
+        ("verify", f"{name}-verify", "Restore on trial the backup of", cluster.backup.verify),
+    ):
+        service = template(
+            "backup/backup.service.j2",
+            to=f"{units}/{unit}.service",
+            word=word,
+            what=what,
+            folder=folder,
+        )
+        timer = template("backup/backup.timer.j2", to=f"{units}/{unit}.timer", at=at, what=what)
+        yield service
+        yield timer
+        yield Service(
+            f"{unit}.timer",
+            restart_on=(timer, service),
+            check=("systemd-analyze", "calendar", at),
+        )
+
+
+def configuration(node: Node, cluster: Cluster) -> dict[str, Any]:
+    """For the programs on the node; no secret is in it."""
+    wanted, name = cluster.backup, f"{cluster.app.name}-backup"
+    assert wanted is not None  # noqa: S101  who has no section has no backups
+    to, sftp = wanted.to, ""
+    if found := re.fullmatch(r"sftp:(.+?)@(.+?):(/.*)", to):
+        user, host, _ = found.groups()
+        sftp = (
+            f"ssh -p {wanted.port} -i /etc/{name}/ssh_key -o IdentitiesOnly=yes -o BatchMode=yes"
+            f" -o UserKnownHostsFile=/etc/{name}/known_hosts -o HostKeyAlias=backup"
+            " -o StrictHostKeyChecking=yes -o GlobalKnownHostsFile=/dev/null"
+            f" -o ConnectTimeout=20 -o ServerAliveInterval=20 {user}@{host} -s sftp"
+        )
+    return {
+        "app": cluster.app.name,
+        "cluster": cluster.name,
+        "node": node.name,
+        "to": to,
+        "sftp": sftp,
+        "at": wanted.at,
+        "keep": wanted.keep.model_dump(),
+        "memory_mb": wanted.memory_mb,
+        "upload_kb": wanted.upload_kb,
+        "password": f"/etc/{name}/password",
+        "env": f"/etc/{name}/env",
+        "state": f"/var/lib/{name}",
+        "cache": f"/var/cache/{name}",
+        "lock": f"/run/{name}.lock",
+        "parts": [dataclasses.asdict(each) for each in backups(node, cluster)],
+    }
