@@ -73,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     init.add_argument("--name", help="of the cluster, and of its inventory")
     init.add_argument("--domain", help="what users type into their browser")
     init.add_argument("--source", type=Path, help="the folder with the project's manage.py")
+    init.add_argument(
+        "--one-machine", action="store_true", help="one host does all, and serves users"
+    )
     init.add_argument("--yes", action="store_true", help="ask nothing")
     init.set_defaults(run=_init)
     example = commands.add_parser(
@@ -124,7 +127,7 @@ def _answers(options: argparse.Namespace) -> Answers:
     _must_be(ClusterName, name, "--name")
     domain = options.domain or _ask("domain", f"{name}.test", asks)
     _must_be(Domain, domain, "--domain")
-    return Answers(name, domain, source)
+    return Answers(name, domain, source, options.one_machine)
 
 
 def _source(options: argparse.Namespace, asks: bool) -> Path:

@@ -30,6 +30,7 @@ class Answers:
     name: str
     domain: str
     source: Reading
+    one_machine: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ def _render(name: str, folder: Path, answers: Answers) -> str:
         third=_third(answers.name),
         release=answers.source.release or "bookworm",
         why=answers.source.why,
+        one_machine=answers.one_machine,
     )
 
 

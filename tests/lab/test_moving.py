@@ -10,7 +10,7 @@ import pytest
 from tests.lab.project import FAB, Project, wait_for
 from tests.lab.visitor import get, serving
 
-NET = "198.18.75"
+NET = "198.18.184"
 ROW = "INSERT INTO videos_note (author, text, node, written) VALUES ('ana', 'kept', 'x', NOW())"
 
 
@@ -19,7 +19,7 @@ def project(
     tmp_path_factory: pytest.TempPathFactory, times: dict[str, float]
 ) -> Iterator[Project]:
     """A cluster that serves, with a row, and with a machine on which nothing is yet."""
-    project = Project.make(tmp_path_factory.mktemp("moving"), "labmoving", 75, children=1)
+    project = Project.make(tmp_path_factory.mktemp("moving"), "labmoving", 184, children=1)
     project.times = times
     del project.data["nodes"]["video-1"]
     project.data["nodes"]["db-1"] = {"kind": "service", "private": f"{NET}.31"}

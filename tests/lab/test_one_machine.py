@@ -14,7 +14,7 @@ from tests.lab.project import ROOT, Project, wait_for
 from tests.lab.visitor import Visitor, serving, whoami
 
 EXAMPLE = ROOT / "inventories/one-machine.example.yml"
-NET = "198.18.71"
+NET = "198.18.180"
 
 
 def one_machine(folder: Path, name: str, third: int) -> Project:
@@ -37,7 +37,7 @@ def project(
     tmp_path_factory: pytest.TempPathFactory, times: dict[str, float]
 ) -> Iterator[Project]:
     """Provisioned from bare, and deployed."""
-    project = one_machine(tmp_path_factory.mktemp("one"), "labone", 71)
+    project = one_machine(tmp_path_factory.mktemp("one"), "labone", 180)
     project.times = times
     with project.up("provision", "deploy"):
         wait_for("pages", 60, lambda: serving(project.cluster))
@@ -126,7 +126,7 @@ def test_rollback__goes_to_the_release_before(project: Project) -> None:
 
 
 def test_second_machine__is_a_line_and_serves_what_the_first_one_does(project: Project) -> None:
-    place = ("--private", f"{NET}.12", "--public", "198.18.72.12")
+    place = ("--private", f"{NET}.12", "--public", "198.18.181.12")
     alone = project.cluster
     project.fab("node.add", "server-2", *place).well()
     project.data = yaml.safe_load(project.inventory.read_text())
@@ -166,7 +166,7 @@ def test_share_of_one_machine__is_a_folder_where_it_is_nfs(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     """No kernel needs NFS for it. What is not the lab's own inventory has the engine it says."""
-    project = one_machine(tmp_path_factory.mktemp("folder"), "labfolder", 73)
+    project = one_machine(tmp_path_factory.mktemp("folder"), "labfolder", 182)
     project.data["share"] = {"engine": "nfs"}
     project.write()
     with project.up():

@@ -187,6 +187,12 @@ def test_init__with_celery_has_a_video_node(project, tmp_path):
     assert [node.name for node in cluster.nodes_of("video")] == ["video-1"]
 
 
+def test_init__with_one_machine_has_a_node_that_does_all(project, tmp_path):
+    assert init(tmp_path, "--yes", "--name", "one", "--one-machine").returncode == 0
+    (node,) = load_cluster(tmp_path / "inventories/one.yml").nodes
+    assert (node.kind, node.serves, node.builds) == ("combined", True, True)
+
+
 def test_init__in_another_folder_finds_its_way_back(project, tmp_path):
     done = init(tmp_path, "a b/c", "--yes", "--source", "src")
     assert done.returncode == 0, done.stderr

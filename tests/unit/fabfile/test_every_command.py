@@ -33,6 +33,7 @@ LONG = "x" * 5_000
 
 WRONG = {
     "OneOf": [("nope", "there is no such")],
+    "Keeping": [("cache", "there is no such"), ("database,nope", "there is no such")],
     "Whole": [
         ("many", "'many' is not a whole"),
         ("-1", "must be at least"),
