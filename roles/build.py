@@ -23,6 +23,7 @@ from nodriza.resources import (
     Command,
     Link,
     Migrations,
+    OldReleases,
     Resource,
     Sealed,
     Static,
@@ -65,6 +66,18 @@ def _made(
     folder, venv_id = f"{app.release_folder}/{release_id}", requirements.id
     venv_folder = f"{app.venv_folder}/{venv_id}"
     python = f"{folder}/venv/bin/python"
+    # What a build has left that failed: its room is wanted now.
+    yield OldReleases(
+        app.release_folder,
+        kept=(release_id,),
+        current=app.current,
+        venvs=app.venv_folder,
+        packs=app.packs,
+        seals=app.seals,
+        user=app.user,
+        unsealed=True,
+        venv=venv_id,
+    )
     yield from intact(cluster, release_id, venv_id, PYTHON)
     *tools, venv = _environment(cluster, folder, requirements)
     # Root's, both: the application can't change its own code.
@@ -97,6 +110,7 @@ def _made(
     yield Migrations(
         folder,
         current=app.current,
+        seal=app.seal(release_id),
         words="What it did before stays if the database can't undo changes of tables, as MariaDB"
         " can't. What is applied says"
         f"\n  fab run:{cluster.builder.name} \"runuser -u {app.user} -- sh -c '{shell}'\"",

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, List, Sequence, Tuple
 
-from nodriza.host import transient, tree
+from nodriza.host import cache, transient, tree
 from nodriza.host.host import PATH
 from nodriza.resources.base import Resource, State
 
@@ -64,6 +64,7 @@ class Built(Resource):
     def fix(self, host: Host, now: State) -> None:
         """Run them one after the other; the first that fails leaves what is there as it is."""
         transient.free(host, self.unit, patient=False)  # before its folder goes
+        cache.bound(host, self.cache, self.user, tree.extent(host, self.venv)[0])
         is_new = host.stat(self.path) is None
         host.mkdirs(self.path)  # what the copy is mounted on, for the unit alone
         try:

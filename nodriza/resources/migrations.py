@@ -18,13 +18,15 @@ class Migrations(Resource):
     """Every migration of the release in ``path`` is applied: ``manage.py migrate``.
 
     A ``Preflight`` of the same run has found what is pending. It takes as long as it takes:
-    MariaDB does not undo the half of one that is cut short. ``words`` are added where it fails.
+    MariaDB does not undo the half of one that is cut short. Where it fails ``words`` are added,
+    and ``seal`` goes, the file that says the release is whole: it can't serve.
     The others are as in ``Trial``.
     """
 
     path: str
     current: str
     words: str = ""
+    seal: str = ""
     user: Optional[str] = None
     env_file: str = ""
     unit: str = ""
@@ -69,5 +71,7 @@ class Migrations(Resource):
         try:
             inside.python(host, self, self.path, argv, timeout=None, check=True)
         except CommandFailed as error:
+            if self.seal:
+                host.remove(self.seal)
             host.refuse(f"{error}\n{self.words}")
         host.preflights[self.path]["number"] = 0

@@ -25,6 +25,9 @@ class OldReleases(Resource):
     In ``venvs`` each release has its environment, by a link ``venv``, and may share it with
     others; those that no release links to any more go as well. So do the packs in ``packs``
     (removed by ``user``, who wrote them) and the seals in ``seals`` (``Sealed``).
+
+    With ``unsealed`` only those go that have no seal: what a build left that failed. No node was
+    ever told of one. ``venv`` is an environment that is about to be used.
     """
 
     path: str
@@ -34,6 +37,8 @@ class OldReleases(Resource):
     packs: str = ""
     seals: str = ""
     user: Optional[str] = None
+    unsealed: bool = False
+    venv: str = ""
     on_change: Tuple[Any, ...] = ()
 
     ALONE: ClassVar[bool] = True  # a link switched earlier in the run must count
@@ -70,15 +75,19 @@ class OldReleases(Resource):
         """Releases, environments, packs and seals."""
         kept = {*self.kept, os.path.basename((host.readlink(self.current) or "").rstrip("/"))}
         there = _folders(host, self.path)
+        seals = host.list(self.seals) if self.unsealed else []
+        sealed = {name.partition(".json")[0] for name in seals}
+        kept |= sealed
         if not kept.issuperset(there):
             kept |= at_work(host, self.path) | host.working.get(self.path, set())
         stay = [name for name in there if name in kept or _is_hidden(name)]
         links = [host.readlink(f"{self.path}/{name}/venv") or "" for name in stay]
-        used = {os.path.basename(link) for link in links}
+        used = {self.venv, *(os.path.basename(link) for link in links)}
         if not used.issuperset(_folders(host, self.venvs)):
             used |= at_work(host, self.venvs) | host.working.get(self.venvs, set())
         venvs = [n for n in _folders(host, self.venvs) if n not in used and not _is_hidden(n)]
         names = {*stay, *(f"venv-{name}" for name in used)}
+        names |= sealed - {f"venv-{name}" for name in venvs}
         return (
             [name for name in there if name not in stay],
             venvs,

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Dict, List, Optional, Sequence, Tuple
 
-from nodriza.host import pip_conf, transient, tree
+from nodriza.host import cache, pip_conf, transient, tree
 from nodriza.host.installer import refuse_failed
 from nodriza.host.room import refuse_full
 from nodriza.resources.base import Resource, State
@@ -102,13 +102,17 @@ class Venv(Resource):
         """Room for twice what one beside it has: what is installed lies in the cache as well."""
         if not self.requirements:
             return
-        folder = os.path.dirname(self.path)
-        there = [f"{folder}/{name}" for name in host.list(folder)]
-        found = [tree.extent(host, each) for each in there if host.stat(f"{each}/{MARKER}")]
-        size, files = max(found, default=(0, 0))
+        size, files = self._largest(host)
         copied = tree.extent(host, self.folder) if self.scratch else (0, 0)
         size, files = max(LEAST, 2 * size), max(LEAST_FILES, 2 * files)
         refuse_full(host, self.path, size + copied[0], files + copied[1])
+
+    def _largest(self, host: Host) -> Tuple[int, int]:
+        """Bytes and files of the largest environment beside this one."""
+        folder = os.path.dirname(self.path)
+        there = [f"{folder}/{name}" for name in host.list(folder)]
+        found = [tree.extent(host, each) for each in there if host.stat(f"{each}/{MARKER}")]
+        return max(found, default=(0, 0))
 
     def fix(self, host: Host, now: State) -> None:
         """python -m venv, pip install, and the marker last.
@@ -177,6 +181,7 @@ class Venv(Resource):
         """
         user = self.user or host.refuse(f"{self.id} has a unit, and no user")
         transient.free(host, self.unit, patient=False)  # before its folder changes hands
+        cache.bound(host, self.cache, user, self._largest(host)[0])
         is_new = host.stat(self.path) is None
         host.mkdirs(self.path)  # what its own folder is mounted on, for the unit alone
         try:

@@ -62,6 +62,7 @@ LONG = {
     "test_reading.py",
     "test_rotation.py",
     "test_services.py",
+    "test_sources.py",
     "test_static.py",
     "test_strangers.py",
     "test_tasks.py",

@@ -121,6 +121,32 @@ def test_packs_and_seals__go_with_what_they_are_of(host):
     assert host.list("/seals") == ["b.json", "venv-2.json"]
 
 
+def test_what_a_failed_build_left__goes_before_the_next_one(host):
+    """It has no seal. The one that is about to be made, and what it is made with, stay."""
+    built(host, "served", "gone-back-from", "failed", "in-use", "wanted")
+    for name in ("served", "failed", "wanted"):
+        host.mkdirs(f"/venvs/{name}")
+    host.mkdirs("/venvs/wanted-next")
+    host.symlink("/releases/served/venv", "/venvs/served")
+    host.symlink("/releases/failed/venv", "/venvs/failed")
+    host.symlink("/releases/wanted/venv", "/venvs/wanted")
+    host.symlink("/current", "/releases/in-use")
+    host.mkdirs("/packs")
+    host.mkdirs("/seals")
+    for name in ("served", "gone-back-from", "venv-served", "venv-failed", "out-of-sight"):
+        host.write(f"/seals/{name}.json", "{}")
+        host.write(f"/packs/{name}.tar", "")
+    about = {"kept": ("wanted",), "venv": "wanted-next", "packs": "/packs", "seals": "/seals"}
+    many = dataclasses.replace(MANY, unsealed=True, **about)
+    assert look(host, many) == {"old": 4}
+    many.fix(host, look(host, many))
+    assert host.list("/releases") == ["gone-back-from", "in-use", "served", "wanted"]
+    assert host.list("/venvs") == ["served", "wanted", "wanted-next"]
+    names = ["gone-back-from", "out-of-sight", "served", "venv-served"]
+    assert host.list("/packs") == [f"{name}.tar" for name in names]
+    assert host.list("/seals") == [f"{name}.json" for name in names]
+
+
 @pytest.fixture
 def begin():
     """Starts a process somewhere, which is ended after the test."""

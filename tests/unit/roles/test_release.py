@@ -18,6 +18,7 @@ from nodriza.resources import (
     Intact,
     Link,
     Migrations,
+    OldReleases,
     Preflight,
     Sealed,
     Static,
@@ -64,8 +65,15 @@ def test_build__migrates_after_all_that_may_fail(three_node):
 
 
 def test_build__makes_nothing_before_it_knows_that_the_source_has_room(three_node):
-    first, *_ = [r for r in build(three_node) if not isinstance(r, Intact)]
-    assert first == TREE, "its vet looks at the room"
+    first, second, *_ = [r for r in build(three_node) if not isinstance(r, Intact)]
+    assert isinstance(first, OldReleases), "what a failed build left makes room"
+    assert second == TREE, "its vet looks at the room"
+
+
+def test_build__takes_away_what_no_node_was_ever_told_of_and_nothing_else(three_node):
+    first, *_ = build(three_node)
+    assert (first.kept, first.venv, first.unsealed) == (("aaa",), "bbb", True)
+    assert first.seals == three_node.app.seals
 
 
 def test_build__keeps_the_code_of_the_application_from_its_user(three_node):
@@ -183,6 +191,7 @@ def test_migration__that_fails_says_what_stays(three_node):
     migrate = build(three_node)[-1]
     assert "stays if the database can't undo" in migrate.words
     assert "showmigrations" in migrate.words
+    assert migrate.seal == three_node.app.seal("aaa"), "it is not whole"
 
 
 def test_build__compiles_by_an_interpreter_that_loads_nothing_of_the_environment(three_node):
