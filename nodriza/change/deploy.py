@@ -13,6 +13,7 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 from nodriza.change.drivers import refuse_unspoken
+from nodriza.change.fetched import refuse_unfetchable
 from nodriza.change.switch import Switch
 from nodriza.plan.plan import Plan, declared, make_plan, plan_node
 from nodriza.plan.render import Renderer
@@ -40,9 +41,12 @@ def read(cluster: Cluster, ref: str = "") -> Source:
 
 
 def requirements(cluster: Cluster, source: Source) -> Requirements:
-    """What would be installed beside it; ``SourceError`` if that can't speak to the database."""
+    """What would be installed beside it; ``SourceError`` if that can't speak to the database, or
+    nobody could fetch it.
+    """
     needs = read_requirements(source, cluster.app.requirements, cluster.app.installer)
     refuse_unspoken(cluster, source, needs.file)
+    refuse_unfetchable(cluster, source, needs)
     return needs
 
 

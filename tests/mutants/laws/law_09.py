@@ -157,4 +157,18 @@ FAULTS = (
         "if False:",
         ("inventory/test_mistakes.py",),
     ),
+    Fault(
+        "a git repository is sent to a node that has no git",
+        "nodriza/change/fetched.py:_wrong",
+        'if "git" not in cluster.app.build_packages:',
+        "if False:",
+        ("change/test_fetched.py",),
+    ),
+    Fault(
+        "a repository is sent for which nobody has a key",
+        "nodriza/change/fetched.py:_wrong",
+        "if _SSH.search(",
+        "if False and _SSH.search(",
+        ("change/test_fetched.py",),
+    ),
 )
