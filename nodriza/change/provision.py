@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nodriza.change.drain import newcomers
 from nodriza.change.switch import Stragglers
-from nodriza.plan.keepers import keepers, with_keepers
+from nodriza.plan.keepers import whole
 from nodriza.plan.offers import does
 from nodriza.plan.plan import Plan, plan_all
 from nodriza.release.record import question
@@ -46,11 +45,7 @@ def provision(
         from nodriza.backup.secrets import refuse_without  # noqa: PLC0415  as above
 
         refuse_without(cluster, vault)
-    keeping = keepers(cluster)
-    plans = [
-        dataclasses.replace(with_keepers(tried_first(cluster, plan), cluster, keeping), whole=True)
-        for plan in plan_all(cluster, nodes)
-    ]
+    plans = whole(cluster, (tried_first(cluster, plan) for plan in plan_all(cluster, nodes)))
     refuse_unset(cluster, vault)
     names = set().union(*(plan.secrets for plan in plans))
     values = vault.ensure(names, keep=not check)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from nodriza.inventory.services import KEEPING
@@ -25,8 +25,15 @@ def keepers(cluster: Cluster) -> dict[str, str]:
     }
 
 
-def with_keepers(plan: Plan, cluster: Cluster, known: Mapping[str, str]) -> Plan:
-    """The plan of a node, with all of them and those that it does or needs."""
-    node = cluster.node(plan.node)
-    uses = tuple(job for job in known if needs(node, cluster, job) or does(node, cluster, job))
-    return dataclasses.replace(plan, keepers=known, uses=uses)
+def whole(cluster: Cluster, plans: Iterable[Plan]) -> list[Plan]:
+    """Plans that are all that the cluster wants of their nodes, with the keepers of its data.
+
+    The only place that says so of a plan: without the keepers an agent would take every job for
+    one that nobody does any more.
+    """
+    known, found = keepers(cluster), []
+    for plan in plans:
+        node = cluster.node(plan.node)
+        uses = tuple(job for job in known if needs(node, cluster, job) or does(node, cluster, job))
+        found.append(dataclasses.replace(plan, whole=True, keepers=known, uses=uses))
+    return found

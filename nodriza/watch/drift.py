@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from nodriza.plan.keepers import whole
 from nodriza.plan.plan import Plan, plan_all
 from nodriza.plan.render import Renderer
 from nodriza.release.plan import as_recorded
@@ -62,7 +63,7 @@ def look(
     cluster: Cluster, nodes: Sequence[Node], vault: Vault, *, sudo_password: str | None = None
 ) -> list[Drift]:
     """Every node in one parallel pass; changes nothing."""
-    plans = [dataclasses.replace(plan, whole=True) for plan in plan_all(cluster, nodes)]
+    plans = whole(cluster, plan_all(cluster, nodes))
     builder = cluster.builder.name
     about, alone = question(cluster), [Plan(builder, ())]
     first = ask(cluster, alone, about, sudo_password=sudo_password)[builder]

@@ -34,6 +34,7 @@ FAULTS = {
 WORDS = {
     "console": [],
     "drain": [],
+    "manage": ["check"],
     "hostkeys.accept": ["--fingerprint", f"SHA256:{'A' * 43}"],
     "node.remove": [],
     "rollback": ["--run", "20260101T000000Z-abcdef"],
@@ -82,6 +83,7 @@ def inventory(lab: Project, name: str, nodes: dict[str, Any], known: str) -> str
     data["ssh"] = {"key": str(state.Place(lab.name).key), "known_hosts": str(keys)}
     data["nodes"] = nodes
     data["share"] = {"engine": lab.cluster.share.engine}
+    data["backup"] = {"to": "/srv/backup"}
     path = lab.inventory.with_name(f"{name}.yml")
     path.write_text(yaml.safe_dump(data, sort_keys=False))
     return name
@@ -183,7 +185,8 @@ def test_command__goes_no_further_than_a_gateway_with_a_bad_key(
         typed = ["-qec", shlex.join([str(lab.program), *typed]), "/dev/null"]
         result = terminal.fab(*typed, inside=True, timeout=60)
     else:
-        result = lab.fab(*typed, inside=True, timeout=60)
+        with lab.inventory.open() as something:  # for what has to be told what to load
+            result = lab.fab(*typed, inside=True, timeout=60, stdin=something)
     refused_at(result, lab, fault, at)
 
 

@@ -129,8 +129,8 @@ FAULTS = (
     Fault(
         "a provision restarts the application with variables that nobody has tried",
         "nodriza/change/provision.py:provision",
-        "with_keepers(tried_first(cluster, plan), ",
-        "with_keepers(plan, ",
+        "(tried_first(cluster, plan) for plan",
+        "(plan for plan",
         ("release/test_variables.py",),
     ),
     Fault(

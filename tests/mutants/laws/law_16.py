@@ -208,10 +208,10 @@ FAULTS = (
     ),
     Fault(
         "a provision is no whole plan",
-        "nodriza/change/provision.py:provision",
+        "nodriza/plan/keepers.py:whole",
         "whole=True",
         "whole=False",
-        ("release/test_variables.py",),
+        ("plan/test_keepers.py",),
     ),
     Fault(
         "a restart that was due of what has gone stays due",

@@ -1,8 +1,11 @@
 """Which node keeps the data of a job, and who is told of it."""
 
-from nodriza.plan.keepers import keepers, with_keepers
+import dataclasses
+
+from nodriza.plan.keepers import keepers, whole
 from nodriza.plan.plan import Plan
 from nodriza.rollout.moved import not_moved
+from tests.unit.conftest import ROOT
 
 
 def test_keepers__are_those_that_have_data_and_no_cache(three_node):
@@ -13,16 +16,25 @@ def test_keepers__are_those_that_have_data_and_no_cache(three_node):
     }
 
 
-def test_plan__names_those_that_its_node_does_or_needs(three_node):
-    known = keepers(three_node)
-    for name in ("server-1", "server-2"):
-        plan = with_keepers(Plan(name, ()), three_node, known)
+def test_whole_plan__names_those_that_its_node_does_or_needs(three_node):
+    for plan in whole(three_node, (Plan("server-1", ()), Plan("server-2", ()))):
+        assert plan.whole
         assert plan.uses == ("share", "database", "broker")
-        assert plan.keepers == known
+        assert plan.keepers == keepers(three_node)
+
+
+def test_whole_plan__is_made_nowhere_else():
+    said = "whole=" + "True"
+    folders = (ROOT / "nodriza", ROOT / "fabfile", ROOT / "roles")
+    where = [
+        path for folder in folders for path in folder.rglob("*.py") if said in path.read_text()
+    ]
+    assert [path.name for path in where] == ["keepers.py"]
 
 
 def test_message__says_where_the_data_is_and_what_to_type(three_node):
-    plan = with_keepers(Plan("server-2", ()), three_node, {"database": "mysql on db-1"})
+    (plan,) = whole(three_node, [Plan("server-2", ())])
+    plan = dataclasses.replace(plan, keepers={"database": "mysql on db-1"})
     error = not_moved(three_node, plan, {"database": "mysql on server-1"})
     assert "mysql on server-1 has the data, and mysql on db-1 is to do it" in error.what
     assert error.where.startswith("server-2, ")
