@@ -90,7 +90,7 @@ def speaks_postgresql(project: Project) -> None:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory, times: dict[str, float]) -> Iterator[Project]:
-    project = Project.make(tmp_path_factory.mktemp("roles"), "labownroles", 80)
+    project = Project.make(tmp_path_factory.mktemp("roles"), "labownroles", 186)
     project.times = times
     own_roles(project)
     speaks_postgresql(project)
@@ -113,10 +113,10 @@ def test_smoke__is_green_and_strangers_are_refused_on_every_door(served: Project
 
 
 def test_database__is_open_to_those_who_need_it_from_their_own_address(served: Project) -> None:
-    assert served.on("server-1", "ss -ltn | grep :5432").split()[3] == "198.18.80.11:5432"
+    assert served.on("server-1", "ss -ltn | grep :5432").split()[3] == "198.18.186.11:5432"
     rules = served.on("server-1", "nft list ruleset")
     (line,) = [line for line in rules.splitlines() if "5432" in line]
-    assert all(f"198.18.80.{each}" in line for each in (12, 13, 21))
+    assert all(f"198.18.186.{each}" in line for each in (12, 13, 21))
     hba = served.on("server-1", "cat /etc/postgresql/15/main/pg_hba.conf")
     assert hba.count("host videoteca videoteca") == 4
     secrets = served.fab("secrets.show").well().stdout
