@@ -20,7 +20,7 @@ TARGET = "one node; without it the first that serves the application"
     help={"line": 'manage.py\'s words, in quotes: "createsuperuser"', "target": TARGET},
 )
 def manage(c: Context, line: Text, target: Nodes = "") -> None:
-    """Run manage.py of the release that serves: manage:server-2 "showmigrations"."""
+    """Run manage.py of the release that serves: manage "showmigrations"."""
     try:
         words = shlex.split(line)
     except ValueError as error:

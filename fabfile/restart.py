@@ -26,7 +26,7 @@ def restart(
     json: bool = False,
     wait: FromNought = 0,
 ) -> None:
-    """Restart services in turns, and each node has to be well: restart:server-2 --unit nginx."""
+    """Restart services in turns, and each node has to be well: restart:server-n --unit nginx."""
     from nodriza.inventory import resolve_target
     from nodriza.operate.restart import restart as engine
     from nodriza.report import make_report
