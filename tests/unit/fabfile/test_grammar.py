@@ -37,8 +37,9 @@ def read(line: str) -> list[str]:
 
 @pytest.mark.parametrize("name", ABOUT)
 def test_target__can_be_written_in_every_way_for_every_command(name):
-    # Two have a word that they need, and a bare word is taken for that.
-    line = {"run": " --line uptime", "rollback": " --run 20261125T1"}.get(name, "")
+    # Three have a word that they need, and a bare word is taken for that.
+    lines = {"run": " --line uptime", "manage": " --line check", "rollback": " --run 20261125T1"}
+    line = lines.get(name, "")
     spelt = shlex.split(f"{name} --{all_commands()[name].subject} server-2{line}")
     ways = [f"{name}:server-2", f"{name} --target server-2", f"{name} --target=server-2"]
     ways += [] if line else [f"{name} server-2"]
@@ -58,6 +59,7 @@ def test_run__takes_its_target_before_its_line():
     spelt = ["run", "--line", "uptime -p", "--target", "server-2"]
     for line in ("run:server-2 'uptime -p'", "run server-2 'uptime -p'"):
         assert read(line) == spelt
+    assert read("manage server-2 check") == ["manage", "--line", "check", "--target", "server-2"]
     assert read("run 'uptime -p' --target server-2") == spelt
     assert read("run 'uptime -p'") == spelt[:3]
 
