@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, List, Optional, Sequence, Set, Tuple
 
 from nodriza.host.at_work import at_work
-from nodriza.host.files import ASIDE
+from nodriza.host.files import ASIDE, is_temporary
 from nodriza.resources.base import Resource, State, ids
 
 if TYPE_CHECKING:
@@ -19,8 +19,9 @@ class OldReleases(Resource):
     """Of the folders in ``path`` those of ``kept``, and the one that ``current`` links to.
 
     One that a process of this node works in stays as long as that does: a worker of Celery that
-    ends a long task, a worker of uWSGI that still answers. Names that begin with a dot are
-    somebody's unfinished work and are left alone.
+    ends a long task, a worker of uWSGI that still answers. What a run that was
+    killed was just writing goes: no other is at work on this host. Other names that begin with a
+    dot stay.
 
     In ``venvs`` each release has its environment, by a link ``venv``, and may share it with
     others; those that no release links to any more go as well. So do the packs in ``packs``
@@ -54,7 +55,10 @@ class OldReleases(Resource):
     @classmethod
     def look(cls, host: Host, many: Sequence[OldReleases]) -> List[State]:
         """Counts them."""
-        return [{"old": sum(map(len, one._too_old(host)))} for one in many]
+        return [
+            {"old": sum(map(len, one._too_old(host))) + len(one._half_written(host))}
+            for one in many
+        ]
 
     def fix(self, host: Host, now: State) -> None:
         """Each gets another name before it is taken apart: half a release must not be one."""
@@ -66,10 +70,17 @@ class OldReleases(Resource):
             host.run(["rm", "--force", "--", *paths], user=self.user)
         for name in seals:
             host.remove(f"{self.seals}/{name}")
+        for path in self._half_written(host):
+            host.remove(path)
         for name in releases:
             _take_apart(host, self.path, name)
         for name in venvs:
             _take_apart(host, self.venvs, name)
+
+    def _half_written(self, host: Host) -> List[str]:
+        """Also of a release or an environment that nobody wants any more."""
+        folders = (self.path, self.venvs)
+        return [f"{at}/{name}" for at in folders for name in filter(is_temporary, host.list(at))]
 
     def _too_old(self, host: Host) -> Tuple[List[str], List[str], List[str], List[str]]:
         """Releases, environments, packs and seals."""

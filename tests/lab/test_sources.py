@@ -120,29 +120,6 @@ def test_link_out_of_the_source__is_refused_and_leaves_nothing(site: Project) ->
     assert current(site) == before
 
 
-def test_gigabyte_of_source__needs_no_memory_and_travels_once(site: Project) -> None:
-    with (app(site) / "large.bin").open("wb") as file:
-        for _ in range(LARGE // 2**22):
-            file.write(os.urandom(2**22))
-    began = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    first = site.fab("deploy", timeout=1200).well()
-    used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    assert max(began, used) < 400 * 1024, "kB of the largest process on this computer"
-    size = "stat -c %s /opt/videoteca/current/app/large.bin"
-    assert site.on(CHILD, size).strip() == str(LARGE)
-    site.times["deploy of 1 GB"] = first.seconds
-    sent = _sent(site)
-    (app(site) / "news.txt").write_text("a line\n")
-    site.fab("deploy", timeout=1200).well()
-    assert _sent(site) - sent < 50 * 1024 * 1024, "of the source, only what is new travels"
-
-
-def _sent(project: Project) -> int:
-    """Bytes that the central node has received from the operator's side and from its nodes."""
-    script = "awk '/:/ && !/lo:/ {n += $2} END {printf \"%d\", n}' /proc/net/dev"
-    return int(project.on(CENTRAL, script))
-
-
 def test_central_without_room__is_told_before_anything_travels(site: Project) -> None:
     before = current(site)
     with (app(site) / "large.bin").open("wb") as file:
@@ -244,3 +221,26 @@ def test_two_operators_at_once__are_one_after_the_other(site: Project) -> None:
     news = site.on(CHILD, "cat /opt/videoteca/current/app/news.txt")
     assert news == "the second one's\n"
     assert visitor.bad == []
+
+
+def test_gigabyte_of_source__needs_no_memory_and_travels_once(site: Project) -> None:
+    with (app(site) / "large.bin").open("wb") as file:
+        for _ in range(LARGE // 2**22):
+            file.write(os.urandom(2**22))
+    began = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    first = site.fab("deploy", timeout=1200).well()
+    used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    assert max(began, used) < 400 * 1024, "kB of the largest process on this computer"
+    size = "stat -c %s /opt/videoteca/current/app/large.bin"
+    assert site.on(CHILD, size).strip() == str(LARGE)
+    site.times["deploy of 1 GB"] = first.seconds
+    sent = _sent(site)
+    (app(site) / "news.txt").write_text("a line\n")
+    site.fab("deploy", timeout=1200).well()
+    assert _sent(site) - sent < 50 * 1024 * 1024, "of the source, only what is new travels"
+
+
+def _sent(project: Project) -> int:
+    """Bytes that the central node has received from the operator's side and from its nodes."""
+    script = "awk '/:/ && !/lo:/ {n += $2} END {printf \"%d\", n}' /proc/net/dev"
+    return int(project.on(CENTRAL, script))

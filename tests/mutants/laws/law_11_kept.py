@@ -272,4 +272,11 @@ FAULTS = (
         "if False and size > max(",
         ("host/test_cache.py",),
     ),
+    Fault(
+        "half of an environment that nobody wants any more stays after a power cut",
+        "nodriza/resources/old_releases.py:OldReleases._half_written",
+        "(self.path, self.venvs)",
+        "(self.path,)",
+        ("resources/test_old_releases.py",),
+    ),
 )

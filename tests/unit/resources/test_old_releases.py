@@ -54,6 +54,18 @@ def test_old_releases__never_include_the_one_in_use(host, target):
     assert "a" in host.list("/releases")
 
 
+def test_what_a_killed_run_was_just_writing__goes_whatever_it_was_to_be(host):
+    """The next deploy may be of another source, and would never come to it."""
+    built(host, "b", ".z.nodriza-new")
+    host.mkdirs("/venvs/.9.nodriza-new/bin")
+    host.write("/venvs/.9.tar.nodriza-new", "half a pack")
+    assert look(host) == {"old": 3}
+    MANY.fix(host, look(host))
+    assert look(host) == {"old": 0}
+    assert host.list("/releases") == ["b"]
+    assert host.list("/venvs") == []
+
+
 def test_old_releases__leave_alone_what_is_no_release(host):
     built(host, "b", ".unfinished")
     host.write("/releases/README", "not a directory")
