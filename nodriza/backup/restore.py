@@ -29,6 +29,18 @@ if TYPE_CHECKING:
     from nodriza.inventory import Cluster
 
 Show = Callable[[str, str], None]
+STOP = (
+    'by=$(systemctl show -P TriggeredBy "$unit");'
+    ' if systemctl --quiet is-active "$unit"; then echo "$unit" >>"$note"; fi;'
+    ' systemctl stop $by "$unit" || exit 1'
+)
+START = (
+    'by=$(systemctl show -P TriggeredBy "$unit");'
+    ' if grep -qsxF "$unit" "$note"; then systemctl start "$unit" $by || exit 1;'
+    ' else echo "$unit did not run before: fab provision starts it";'
+    ' for each in $by; do systemctl start "$each" || exit 1; done; fi'
+)
+"""For ``$unit``, with the ``$note`` of those that ran."""
 
 
 class Part(Said):
@@ -150,11 +162,16 @@ class Restore:
                 yield plan.node, found
 
     def _systemctl(self, word: str, programs: Mapping[str, list[str]], show: Show) -> None:
-        """With what would start them meanwhile (a socket, a timer)."""
-        order = '$by "$unit"' if word == "stop" else '"$unit" $by'
-        line = f'by=$(systemctl show -P TriggeredBy "$unit"); systemctl {word} {order} || exit 1'
+        """With what would start them meanwhile (a socket, a timer).
+
+        Those that ran are noted on the node, and only they are started: another one may have no
+        release yet. A restore that is killed between the two leaves the note for the next.
+        """
+        note = f"/run/{self.cluster.app.name}-restore"
+        line = STOP if word == "stop" else START
+        end = "" if word == "stop" else f"; rm -f {note}"
         commands = {
-            node: f"for unit in {shlex.join(units)}; do {line}; done"
+            node: f"note={note}; for unit in {shlex.join(units)}; do {line}; done{end}"
             for node, units in programs.items()
         }
         ended = do(self.cluster, commands, show, sudo_password=self.sudo_password)

@@ -43,7 +43,6 @@ def backup(store: Store) -> None:
     status = read(state / "status.json")
     status["repository"] = store.open(status.get("repository", ""))
     write(state / "status.json", status)
-    store.run("unlock")  # of those that are over: a process of this host that is gone (restic(1))
     _sweep(store)
     name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(began))
     notes = state / "notes"

@@ -132,6 +132,9 @@ class Store:
                 f"is the right disk mounted? To go on with this one: rm {self.conf['state']}"
                 "/status.json",
             )
+        # Of runs that are over: a process of this host that is gone (restic(1)). Whoever opens the
+        # repository has this host to itself.
+        self.run("unlock")
         return id
 
     def snapshots(self) -> list[dict[str, Any]]:

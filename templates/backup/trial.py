@@ -27,7 +27,6 @@ def verify(store: Store) -> None:
     state = Path(conf["state"])
     status = read(state / "status.json")
     store.open(status.get("repository", ""))
-    store.run("unlock")
     run = newest(store)
     scratch = state / "scratch"
     clear(store, scratch)

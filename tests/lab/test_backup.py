@@ -334,15 +334,15 @@ def test_kill_of_a_restore__is_mended_by_the_same_command(project: Project) -> N
     chance = random.Random(18)
     project.fab("backup").well()
     wanted = project.on("server-1", ROWS)
-    for word in ("prepare", "prepare", "prepare", "place", "place"):
+    for number, word in enumerate(("prepare", "prepare", "prepare", "place", "place")):
         words = "prepare '' database" if word == "prepare" else word
         if word == "place":
             project.on("server-1", "videoteca-backup prepare '' database")
-        run = f"systemd-run --quiet --unit=victim videoteca-backup {words}"
-        project.on("server-1", run)
+        unit = f"victim-{number}"  # the one before may not be gone yet
+        project.on("server-1", f"systemd-run --quiet --unit={unit} videoteca-backup {words}")
         time.sleep(chance.uniform(0.1, 5 if word == "prepare" else 1.5))
         project.on(
-            "server-1", "systemctl kill --signal=KILL victim; systemctl reset-failed victim; true"
+            "server-1", f"systemctl kill --signal=KILL {unit}; systemctl reset-failed {unit}; true"
         )
     project.fab("restore", "--only", "database", "--replace").well()
     assert project.on("server-1", ROWS) == wanted

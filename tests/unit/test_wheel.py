@@ -94,7 +94,12 @@ def test_wheel__has_every_module_role_and_template_and_no_test(wheel):
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     own = [*ROOT.glob("nodriza/**/*.py"), *ROOT.glob("nodriza/watch/*.j2")]
     wanted = {str(path.relative_to(ROOT)) for path in own}
-    for folder, pattern in (("fabfile", "*.py"), ("roles", "*.py"), ("templates", "*.j2")):
+    for folder, pattern in (
+        ("fabfile", "*.py"),
+        ("roles", "*.py"),
+        ("templates", "*.j2"),
+        ("templates", "*.py"),  # whole programs of a node's
+    ):
         found = (ROOT / folder).rglob(pattern)
         wanted |= {f"nodriza/{path.relative_to(ROOT)}" for path in found}
     assert wanted - names == set()
