@@ -134,6 +134,7 @@ def connect(node: Node, cluster: Cluster, sock: socket.socket) -> None:
         )
     finally:
         ours.close()
+        sock.close()  # as whoever has dialled does; a client that never began has not
 
 
 def no(_question: str) -> bool:
