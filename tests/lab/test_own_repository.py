@@ -46,8 +46,8 @@ def own(
     folder = tmp_path_factory.mktemp("own")
     run(environment / "python", environment / "wagtail", "start", "mysite", cwd=folder)
     (folder / "mysite/requirements.txt").write_text(shown("requirements.txt"))
-    (folder / "mysite/mysite/settings/local.py").write_text(shown("local.py"))
-    told = run(environment / "nodriza", "init", "--yes", "--name", "own", cwd=folder)
+    told = run(environment / "nodriza", "init", "--yes", "--settings", "--name", "own", cwd=folder)
+    assert (folder / "mysite/mysite/settings/cluster.py").read_text() == shown("cluster.py")
     assert "to do" not in told, told
     with (folder / "fabfile.py").open("a") as file:
         file.write("\n\n" + shown("fabfile.py"))
