@@ -22,7 +22,7 @@ from tests.wheel import run
 DJANGOS = {"4.2": "bookworm", "6.0": "trixie"}
 EDITS = {"4.2": 6, "6.0": 1}
 """Lines that a person writes: with the settings module only the driver."""
-THIRD = 51
+THIRD = 110
 TO_DO = re.compile(r"^to do  .*\(([\w/.]+)(?::\d+)?\)\n {9}(.*)$", re.MULTILINE)
 
 

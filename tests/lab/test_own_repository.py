@@ -27,7 +27,7 @@ from tests.wheel import build_wheel, copy_of_the_source, run
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory, times: dict[str, float]) -> Path:
-    """The ``bin`` of an empty environment after ``pip install nodriza wagtail``."""
+    """The ``bin`` of an empty environment after ``pip install WHEEL wagtail``."""
     began = time.monotonic()
     folder = tmp_path_factory.mktemp("environment")
     wheel = build_wheel(copy_of_the_source(folder), folder)
