@@ -92,7 +92,7 @@ FAULTS = (
     ),
     Fault(
         "a share that hangs holds an answer up for ever",
-        "nodriza/agent/answers.py:_patiently",
+        "nodriza/host/patience.py:patiently",
         "thread.join(max(0, end - time.monotonic()))",
         "thread.join()",
         ("watch/test_status.py",),
