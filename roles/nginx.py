@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from nodriza.role import (
     Cluster,
+    Directory,
+    File,
     Health,
     Node,
     Offer,
@@ -15,6 +17,7 @@ from nodriza.role import (
     Service,
     Template,
     offered,
+    secret,
     server,
     template,
 )
@@ -109,6 +112,10 @@ TEXT_TYPES = [
 """Besides text/html: whose bytes mean nothing without a charset. (JSON is UTF-8 by itself.)"""
 
 
+PAGE = "/.maintenance.html"
+"""What visitors are shown while the site is closed: a name that is internal to nginx."""
+
+
 def OFFERS(node: Node, cluster: Cluster) -> tuple[Offer, ...]:
     """The web; 443 only when there is something behind it."""
     ports = ("80", "443") if cluster.tls.on else ("80",)
@@ -124,7 +131,19 @@ def nginx(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     application = offered(node, cluster, "application")
     speaks = (application and application.speaks) or "http"
     yield Package("nginx")
+    pages, own = f"/etc/nginx/{app.name}.pages", f"/etc/nginx/{app.name}.own"
+    yield Directory(pages)
+    yield Directory(own)
+    yield Directory(Health.CLOSED)
     files = (
+        _page(cluster, f"{pages}{PAGE}"),
+        *_passwords(cluster),
+        # Root's own, as a secret may be in them: nginx reads them before it gives up its rights.
+        # Named as their sources are: what nginx -t says of a line names the one to mend.
+        *(
+            template(f"nginx/{name}", to=f"{own}/{name}", mode="0600", same_lines=True)
+            for name in ("http.extra.j2", "site.extra.j2")
+        ),
         template("nginx/nginx.conf.j2", to="/etc/nginx/nginx.conf"),
         template("nginx/headers.j2", to=f"/etc/nginx/{app.name}.headers"),
         template(
@@ -137,6 +156,10 @@ def nginx(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
             "nginx/site.conf.j2",
             to=f"/etc/nginx/conf.d/{app.name}.conf",
             away=Health.AWAY,
+            maintenance=Health.CLOSED,
+            pages=pages,
+            own=own,
+            page=PAGE,
             claims=CLAIMS,
             speaks=speaks,
             text_types=" ".join(TEXT_TYPES),
@@ -151,6 +174,8 @@ def nginx(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         check=("nginx", "-t"),
         logs=("/var/log/nginx/access.log", "/var/log/nginx/error.log"),
     )
+    # Only when nginx knows what the others beside it mean (nodriza.operate.maintenance).
+    yield File(f"{Health.CLOSED}/known", '"fab maintenance on" puts a file called on here.\n')
     if application:
         # Past what is said to load balancers.
         yield Health(
@@ -159,6 +184,20 @@ def nginx(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
             pause=cluster.rollout.pause,
             also=app.asked if node.serves else (),
         )
+
+
+def _page(cluster: Cluster, path: str) -> Resource | Template:
+    """The project's, as it is; else ours."""
+    if not cluster.maintenance.page:
+        return template("nginx/maintenance.html.j2", to=path)
+    return File(path, (cluster.app.source_path / cluster.maintenance.page).read_text("utf-8"))
+
+
+def _passwords(cluster: Cluster) -> Iterator[File]:
+    """Read by nginx's workers at each request."""
+    if name := cluster.basic_auth:
+        path = f"/etc/nginx/{cluster.app.name}.passwords"
+        yield File(path, f"{secret(name)}\n", group="www-data", mode="0640")
 
 
 def _pair(cluster: Cluster) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from nodriza.inventory.sections.dns import Dns
 from nodriza.inventory.sections.kinds import Kinds, Roles, Variables
 from nodriza.inventory.sections.lab import Driver, LabConfig
 from nodriza.inventory.sections.limits import Limits
+from nodriza.inventory.sections.maintenance import Maintenance
 from nodriza.inventory.sections.networks import Networks
 from nodriza.inventory.sections.nodes import NodeSettings
 from nodriza.inventory.sections.rollout import Rollout
@@ -44,6 +45,23 @@ class Sections(SiteNames):
         description=(
             "Your own load balancers and proxies, by address or network. nginx accepts a visitor's"
             " address and protocol from them only."
+        ),
+    )
+    operators: Annotated[tuple[text.Proxy, ...], text.Items] = Field(
+        default=(),
+        description=(
+            "Your own addresses or networks. They see the site during `fab maintenance`, and"
+            " basic_auth asks them for no password."
+        ),
+    )
+    maintenance: Maintenance = Field(
+        default=Maintenance(), description="What visitors get during `fab maintenance`."
+    )
+    basic_auth: text.SecretName | None = Field(
+        default=None,
+        description=(
+            "Asks every visitor for a name and a password, such as for staging. The name of the"
+            " secret with the lines of htpasswd."
         ),
     )
     limits: Limits = Field(

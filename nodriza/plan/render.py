@@ -39,6 +39,7 @@ class Template:
     group: str = "root"
     mode: str = "0644"
     variables: dict[str, Any] = field(default_factory=dict)
+    same_lines: bool = False
 
     @property
     def id(self) -> str:
@@ -53,14 +54,18 @@ def template(
     owner: str = "root",
     group: str = "root",
     mode: str = "0644",
+    same_lines: bool = False,
     **variables: Any,
 ) -> Template:
     """The file ``to``, made from ``templates/<source>``.
 
+    ``same_lines``: each line has the number that it has in the source, where no loop repeats
+    lines: what a program says of one is said of the source.
+
     The template sees ``node``, ``cluster``, ``app``, ``secret(name)`` and ``variables``; its
     filter ``env`` is for what stands inside of double quotes.
     """
-    return Template(to, source, owner, group, mode, variables)
+    return Template(to, source, owner, group, mode, variables, same_lines)
 
 
 class Renderer:
@@ -82,6 +87,9 @@ class Renderer:
             autoescape=False,  # noqa: S701  configuration files, not HTML
         )
         self._jinja.filters["env"] = env
+        # Where a line has a block and nothing else, an empty one stays. Compiled each time: what
+        # is kept compiled is found by its text alone.
+        self._lined = self._jinja.overlay(trim_blocks=False, bytecode_cache=None)
 
     @classmethod
     def of(cls, cluster: Cluster) -> Renderer:
@@ -99,7 +107,7 @@ class Renderer:
             **wanted.variables,
         }
         try:
-            text = self._template(wanted.source).render(context)
+            text = self._template(wanted).render(context)
             if text not in self._texts:  # else it was seen to be well
                 names_in(text)
         except jinja2.TemplateNotFound as error:
@@ -123,10 +131,11 @@ class Renderer:
         text = self._texts.setdefault(text, text)
         return File(wanted.path, text, wanted.owner, wanted.group, wanted.mode)
 
-    def _template(self, source: str) -> jinja2.Template:
-        found = self._templates.get(source)
+    def _template(self, wanted: Template) -> jinja2.Template:
+        found = self._templates.get(wanted.source)
         if found is None:
-            found = self._templates[source] = self._jinja.get_template(source)
+            jinja = self._lined if wanted.same_lines else self._jinja
+            found = self._templates[wanted.source] = jinja.get_template(wanted.source)
             # Copied for each file, and a ChainMap takes as long for that as many a file.
             found.globals = dict(found.globals)
         return found

@@ -1,4 +1,4 @@
-"""The application's own secrets: nobody can make them up, so somebody has to say what they are."""
+"""Secrets that nobody can make up, so that somebody has to say what they are."""
 
 from __future__ import annotations
 
@@ -13,10 +13,17 @@ if TYPE_CHECKING:
 
 
 def refuse_unset(cluster: Cluster, vault: Vault) -> None:
-    """Raise ``SecretError`` for those of ``app.secrets`` without a value.
+    """Raise ``SecretError`` for those of ``app.secrets`` without a value, and for basic_auth's.
 
-    In a lab they are made up: its mail goes nowhere.
+    In a lab the application's are made up: its mail goes nowhere.
     """
+    if cluster.basic_auth and cluster.basic_auth not in vault.values():
+        raise SecretError(
+            f"{cluster.basic_auth} of basic_auth: there is no value for it",
+            where=place(cluster.path, "basic_auth"),
+            kept="no host was touched",
+            do=f"htpasswd -nB NAME | fab secrets.set {cluster.basic_auth}",
+        )
     if cluster.lab is not None or not cluster.app.secrets:
         return
     known = vault.values()

@@ -34,6 +34,8 @@ class Health(Resource):
     AWAY: ClassVar[str] = "/var/lib/nodriza-away"
     """While a file is in it, load balancers are told to send nobody: ``run`` while the node
     changes, ``operator`` until somebody lifts it."""
+    CLOSED: ClassVar[str] = "/var/lib/nodriza-maintenance"
+    """While ``on`` is in it visitors get a page of maintenance; ``allow-ADDRESS`` lets one in."""
     FOLLOWS_ALL: ClassVar[bool] = True
     UNDOES: ClassVar[bool] = True
 

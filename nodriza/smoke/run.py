@@ -69,6 +69,10 @@ def smoke(
             run(checks.all)
         finally:
             run(checks.last)
+        if site.let_in and not site.closed:
+            words = "closed for all but this computer and whom you let in: fab maintenance off"
+            outcomes.append(Outcome(words, 0.0))
+            say(outcomes[-1])
     return outcomes
 
 

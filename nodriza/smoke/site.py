@@ -48,6 +48,10 @@ class Failed(Exception):
         super().__init__(f"expected {expected}, got {self.got}")
 
 
+class Closed(Failed):
+    """The site is closed, or asks for a password: no sooner open for being asked again."""
+
+
 @dataclass(frozen=True)
 class Response:
     """An HTTP answer; header names are case-insensitive."""
@@ -86,6 +90,10 @@ class Site:
         self.cluster = cluster
         self.patient = True
         """Off after a first failure: what is broken need not be waited for again."""
+        self.closed = False
+        """Whether this computer gets the page of ``fab maintenance``."""
+        self.let_in = False
+        """Whether it is on, and something else came."""
         self.children = [Child(node.name, node.web_address) for node in cluster.children]
 
     def get(self, child: Child, path: str, headers: Mapping[str, str] | None = None) -> Response:
@@ -126,6 +134,8 @@ class Site:
                 last = function()
                 if last:
                     return last
+            except Closed:
+                raise
             except Failed as failed:
                 last, look = failed.got, failed.look
             time.sleep(0.25)
@@ -219,6 +229,23 @@ class Site:
             raise Failed(f"{argv[0]} to accept the video", done.stderr.strip()[-300:])
         return done.stdout
 
+    def _refuse_closed(self, child: Child, status: int, headers: httpx.Headers) -> None:
+        closed = "X-Maintenance" in headers
+        if closed and status == 503:
+            self.closed = True
+            raise Closed(
+                f"the site on {child.name}",
+                f"the page of maintenance, which is on: {status}",
+                "fab maintenance off; or fab maintenance on --allow ADDRESS, of this computer",
+            )
+        self.let_in = self.let_in or closed
+        if self.cluster.basic_auth and status == 401 and "WWW-Authenticate" in headers:
+            raise Closed(
+                f"the site on {child.name}",
+                "a question for name and password (basic_auth of the inventory)",
+                "operators: [ADDRESS] in the inventory asks this computer for none",
+            )
+
     def _browser(self, child: Child) -> httpx.Client:
         return browser(self.cluster, child.address)
 
@@ -240,4 +267,5 @@ class Site:
                 f"fab status; fab logs:{child.name}{self._look_for_certificate}",
             ) from None
         cleaned = [(name, foreign.line(value)) for name, value in answer.headers.multi_items()]
+        self._refuse_closed(child, answer.status_code, httpx.Headers(cleaned))
         return Response(answer.status_code, httpx.Headers(cleaned), content)

@@ -29,7 +29,11 @@ def look(
     renderer = Renderer.of(cluster)
     plans = [_only_what_runs(plan_node(node, cluster, renderer)) for node in nodes]
     certificates = [cluster.tls.pair] if cluster.tls.on else []
-    about = {"links": [cluster.app.current], "certificates": certificates, "marks": [Health.AWAY]}
+    about = {
+        "links": [cluster.app.current],
+        "certificates": certificates,
+    }
+    about["marks"] = [Health.AWAY, Health.CLOSED]
     if files := backups.question(cluster):
         about["files"] = files
     questions = {"state": about, **question(cluster)}
@@ -74,6 +78,27 @@ def away(result: NodeResult) -> list[str]:
     """Who keeps the node out of rotation: ``operator``, ``run``; mostly nobody."""
     by: list[str] = [] if result.error else result.state["marks"][Health.AWAY]
     return by
+
+
+def marks_of_maintenance(result: NodeResult) -> list[str]:
+    """What is in the folder by which the web server of a node that answered knows of it."""
+    found: list[str] = result.state["marks"].get(Health.CLOSED, [])
+    return found
+
+
+def maintenance(result: NodeResult) -> bool:
+    """Whether its visitors get the page of ``fab maintenance``."""
+    return not result.error and "on" in marks_of_maintenance(result)
+
+
+def let_in(result: NodeResult) -> list[str]:
+    """The addresses that see the site nevertheless, besides those in the inventory."""
+    begins = "allow-"
+    return [
+        mark.removeprefix(begins)
+        for mark in marks_of_maintenance(result)
+        if mark.startswith(begins)
+    ]
 
 
 def lag(result: NodeResult) -> float:

@@ -18,7 +18,16 @@ from rich.text import Text
 from nodriza.errors import Interrupted
 from nodriza.release.release import Release
 from nodriza.watch import backups
-from nodriza.watch.health import CLOCK, certificates, drained, healthy, lag, look, wrong
+from nodriza.watch.health import (
+    CLOCK,
+    certificates,
+    drained,
+    healthy,
+    lag,
+    look,
+    maintenance,
+    wrong,
+)
 from nodriza.wording import count
 
 if TYPE_CHECKING:
@@ -57,7 +66,11 @@ def screen(cluster: Cluster, results: dict[str, NodeResult], width: int) -> Rend
     """The same, to be shown again and again."""
     title = f"{cluster.name} ({cluster.domain}) {time.strftime('%Y-%m-%d %H:%M:%S')}"
     rows = [_row(cluster, name, result) for name, result in results.items()]
+    closed = [name for name, result in results.items() if maintenance(result)]
     below = [*_serving(cluster, results), *map(Text, _in_common(results))]
+    if closed:
+        words = f"visitors of {', '.join(closed)} get 503 and a page. Next: fab maintenance off"
+        below.append(Text(words, "yellow"))
     if width < NARROW:
         return Group(title, *(part for row in rows for part in _narrow(row)), *below)
     table = Table(title=title, title_justify="left")
@@ -165,6 +178,7 @@ def as_json(results: dict[str, NodeResult]) -> str:
                 "healthy": healthy(result),
                 "wrong": [] if result.error else list(wrong(result)),
                 "clock_lag": None if result.error else round(lag(result), 3),
+                "maintenance": maintenance(result),
                 "release": _current(result),
                 "commit": commits.get(_current(result), ""),
                 "facts": result.facts.get("state"),
@@ -177,6 +191,8 @@ def as_json(results: dict[str, NodeResult]) -> str:
 
 def _state(result: NodeResult) -> Text:
     out = [Text(words, "yellow")] if (words := drained(result)) else []
+    if maintenance(result):
+        out.append(Text("closed for maintenance", "yellow"))
     if trouble := list(wrong(result)):
         return Text("\n").join([*out, *(Text(words, "red") for words in trouble)])
     running = sum(not event["id"].startswith("package:") for event in result.resources)

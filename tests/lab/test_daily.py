@@ -10,6 +10,7 @@ import pytest
 
 from tests.lab.project import Project, wait_for
 from tests.lab.terminal import terminal
+from tests.pages import blocks
 
 
 def going(project: Project, number: int) -> list[str]:
@@ -158,3 +159,75 @@ def test_cache_of_each_process__is_not_said_to_be_empty(deployed: Project) -> No
     assert (done.exit, done.stdout) == (1, "")
     assert "default of CACHES: each process has its own" in done.stderr
     assert "next: fab restart" in done.stderr
+
+
+def asked(project: Project, child: str, path: str) -> tuple[int, dict[str, str]]:
+    """Status and headers that a visitor gets from a child."""
+    address = project.cluster.node(child).web_address
+    argv = ["nsenter", f"--net=/run/netns/{project.netns}", "curl", "-si", "--max-time", "10"]
+    done = subprocess.run(
+        [*argv, f"http://{address}{path}"], capture_output=True, text=True, check=True
+    )
+    first, *lines = done.stdout.partition("\n\n")[0].splitlines()
+    headers = dict(line.partition(": ")[::2] for line in lines if line)
+    return int(first.split()[1]), headers
+
+
+def test_maintenance__is_on_everywhere_through_a_provision_and_a_restart(
+    deployed: Project,
+) -> None:
+    children = ("server-2", "server-3")
+    deployed.fab("maintenance", "on").well()
+    try:
+        deployed.fab("provision:server-n").well()
+        deployed.on("server-2", "systemctl restart nginx")
+        for child in children:
+            status, headers = asked(deployed, child, "/")
+            assert (status, headers["Retry-After"], headers["X-Served-By"]) == (503, "300", child)
+            assert asked(deployed, child, "/healthz")[0] == 200
+        assert deployed.fab("status").said.count("closed for maintenance") == 2
+        me = str(deployed.cluster.networks.public).replace(".0/24", ".1")
+        deployed.fab("maintenance", "on", "--allow", me).well()
+        assert f"server-3  closed; let in: {me}" in deployed.fab("maintenance").well().stdout
+        status, headers = asked(deployed, "server-3", "/")
+        assert (status, headers["X-Maintenance"]) == (200, "on")
+    finally:
+        deployed.fab("maintenance", "off").well()
+    assert [asked(deployed, child, "/")[0] for child in children] == [200, 200]
+    assert deployed.fab("maintenance").well().stdout.split() == [
+        "server-2",
+        "open",
+        "server-3",
+        "open",
+    ]
+
+
+def test_own_lines_of_nginx__serve_as_the_page_shows_or_are_told_with_their_line(
+    deployed: Project,
+) -> None:
+    http, site = blocks("docs/daily.rst")["nginx"]
+    folder = deployed.folder / "templates" / "nginx"
+    folder.mkdir(parents=True)
+    try:
+        (folder / "http.extra.j2").write_text(http)
+        (folder / "site.extra.j2").write_text(site)
+        deployed.fab("provision:server-n").well()
+        assert asked(deployed, "server-2", "/robots.txt")[0] == 200
+        policy = asked(deployed, "server-2", "/embed/x")[1]["Content-Security-Policy"]
+        assert policy == "frame-ancestors https://partner.example"
+        codes = [asked(deployed, "server-3", "/login/")[0] for _ in range(7)]
+        assert codes == [404] * 6 + [429]
+        wrong = "{# a word #}\n{% if node.number %}\ngzp on;\n{% endif %}\n"
+        (folder / "site.extra.j2").write_text(wrong)
+        done = deployed.fab("provision:server-n")
+        assert done.exit == 1
+        assert 'unknown directive "gzp"' in done.said
+        assert "site.extra.j2:3" in done.said
+        assert asked(deployed, "server-2", "/robots.txt")[0] == 200
+    finally:
+        for file in folder.iterdir():
+            file.unlink()
+        folder.rmdir()
+        folder.parent.rmdir()
+        deployed.fab("provision:server-n").well()
+    assert asked(deployed, "server-2", "/robots.txt")[0] == 404

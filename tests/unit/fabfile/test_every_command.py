@@ -87,7 +87,7 @@ def turn(name: str, ways: list[Any]) -> list[Any]:
 
 def right(name: str) -> str:
     """Something that the command could be about."""
-    return {"target": "server-2", "name": "newcomer"}[COMMANDS[name].subject]
+    return {"target": "server-2", "name": "newcomer", "state": "on"}[COMMANDS[name].subject]
 
 
 def with_value(task: Command) -> list[str]:
@@ -130,7 +130,7 @@ def about(name: str, task: Command) -> Iterator[Mistake]:
         yield Mistake([f"{name}:one", "two"], f"{name} has one already: what is two?")
     if needed(name) != needed(name, subject=False):
         yield Mistake([name], f"{name} needs to be told: {task.subject}")
-    if task.subject == "name":
+    if task.subject != "target":
         yield Mistake(["-H", "server-2", name, *rest], f"{name} takes no target")
         return
     for number, (word, said) in enumerate(
@@ -284,7 +284,7 @@ def test_every_command__says_what_it_is_about():
         args = task.get_arguments(ignore_unknown_help=True)
         others = [arg.name for arg in args if arg.positional and arg.name != task.subject]
         assert others == OTHERS.get(name, [])
-        assert task.subject in ("", "target", "name")
+        assert task.subject in ("", "target", "name", "state")
 
 
 def test_every_kind__has_a_value_that_it_can_never_be():

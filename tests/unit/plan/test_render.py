@@ -23,10 +23,10 @@ def content(tmp_path, three_node):
     """What a text becomes that is a template's."""
     (tmp_path / "templates").mkdir()
 
-    def rendered(text):
+    def rendered(text, **options):
         (tmp_path / "templates/a.j2").write_text(text)
         renderer = Renderer([tmp_path / "templates"])
-        wanted = template("a.j2", to="/etc/a")
+        wanted = template("a.j2", to="/etc/a", **options)
         return renderer.render(wanted, three_node.builder, three_node).content
 
     return rendered
@@ -87,3 +87,10 @@ def test_user_without_a_home__has_no_cache(content, monkeypatch):
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr("os.path.expanduser", lambda path: path)
     assert content("{{ node.name }}\n") == "server-1\n"
+
+
+def test_line__keeps_its_number_where_that_is_asked_for(content):
+    """What a program says of a line is then said of the source."""
+    text = "one\n{# a word #}\n{% if node.number %}\n  four\n{% endif %}\nsix\n"
+    assert content(text, same_lines=True).splitlines() == ["one", "", "", "  four", "", "six"]
+    assert content(text).splitlines() == ["one", "  four", "six"]

@@ -7,7 +7,10 @@ import re
 import crossplane
 import pytest
 
-from tests.unit.roles.made import content, remake
+from nodriza.inventory.sections.maintenance import Maintenance
+from nodriza.resources import File
+from nodriza.vault.token import secret
+from tests.unit.roles.made import content, remake, resources
 from tests.unit.roles.test_tls import with_tls
 
 SITE = "/etc/nginx/conf.d/videoteca.conf"
@@ -54,7 +57,7 @@ def test_place_with_files__follows_no_link_to_what_others_own(site):
     for place in served:
         args = {item["directive"]: item["args"] for item in place["block"]}
         folder = [*args.get("alias", ()), *args.get("root", ())][0].rstrip("/")
-        how = "on" if "releases" in folder or "static" in folder else "if_not_owner"
+        how = "if_not_owner" if folder.startswith("/srv") else "on"
         assert args["disable_symlinks"] == [how, f"from={folder}"]
 
 
@@ -126,3 +129,55 @@ def test_static_files__are_those_of_the_release_that_serves_and_hashes_of_the_on
     assert "internal" in newest
     refused = [place["args"] for place in blocks(site, "if") if "404" in str(place["block"])]
     assert refused == [["$without_hash", "=", ""]], "plain names of other releases"
+
+
+def test_site__can_be_closed_before_any_place_of_it_is_looked_for(site):
+    """Also places of one's own: none can be forgotten."""
+    server = [*blocks(site, "server")][-1]
+    order = [(item["directive"], item["args"]) for item in server["block"]]
+    asked = [args for directive, args in order if directive == "if"]
+    assert ["-f", "/var/lib/nodriza-maintenance/on"] in asked
+    assert ["-f", "/var/lib/nodriza-maintenance/allow-$remote_addr"] in asked
+    (closes,) = [block for block in blocks(site, "map") if block["args"] == ["$uri", "$closes"]]
+    words = [item["directive"] for item in closes["block"]]
+    pattern, page = words[words.index("volatile") + 1 :][:2]
+    free = re.compile(pattern.removeprefix("~"))
+    for path in ("/healthz", "/healthz/here", "/static/a.css", "/.well-known/acme-challenge/x"):
+        assert free.search(path)
+    for path in ("/", "/healthzz", "/staticx", "/.well-known/security.txt", "/a/static/"):
+        assert not free.search(path)
+    assert page == "/.maintenance.html"
+
+
+def test_password__is_asked_for_everywhere_but_by_monitors_and_authorities(three_node):
+    closed = remake(three_node, basic_auth="site_passwords")
+    text = content(with_tls(closed, "acme"), "server-2", SITE)
+    assert text.count("auth_basic_user_file /etc/nginx/videoteca.passwords;") == 1
+    for place in (
+        "= /healthz {",
+        "= /healthz/here {",
+        "= /.maintenance.html {",
+        "acme-challenge/ {",
+    ):
+        inside = text.partition(f"location {place}")[2] or text.partition(place)[2]
+        assert "auth_basic off;" in inside.partition("\n    }")[0], place
+    assert "auth_basic" not in content(three_node, "server-2", SITE)
+
+
+def test_files_with_secrets__are_read_by_nginx_alone(three_node):
+    closed = remake(three_node, basic_auth="site_passwords")
+    files = {file.path: file for file in resources(closed, "server-2", File)}
+    passwords = files["/etc/nginx/videoteca.passwords"]
+    assert (passwords.group, passwords.mode) == ("www-data", "0640")
+    assert passwords.content == f"{secret('site_passwords')}\n"
+    for extra in ("site.extra.j2", "http.extra.j2"):
+        file = files[f"/etc/nginx/videoteca.own/{extra}"]
+        assert (file.owner, file.mode) == ("root", "0600")
+
+
+def test_page_of_the_project__is_sent_as_it_is(three_node):
+    page = Maintenance(page="maintenance.html", retry_after=60)
+    changed = remake(three_node, maintenance=page)
+    text = content(changed, "server-2", "/etc/nginx/videoteca.pages/.maintenance.html")
+    assert text == (three_node.app.source_path / "maintenance.html").read_text()
+    assert "Retry-After 60 always" in content(changed, "server-2", SITE)
