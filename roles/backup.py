@@ -24,8 +24,7 @@ from nodriza.role import (
 )
 
 SHOWN = False
-MODULES = ("__main__", "restore", "run", "store", "trial")
-TIMES = ("backup", "backup-verify")
+MODULES = ("__main__", "restore", "run", "store", "tell", "trial")
 
 
 def backup(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
@@ -38,10 +37,12 @@ def backup(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     keys = f"/etc/{name}"
     yield Directory(keys, mode="0700")
     yield File(f"{keys}/password", f"{secret('backup_password')}\n", mode="0600")
-    hook = cluster.backup.notify or ""
+    hook = cluster.backup.notify.web or ""
     if named := re.fullmatch("secret:(.+)", hook):
         hook = env(secret(named[1]))
     yield template("backup/env.j2", to=f"{keys}/env", mode="0600", hook=hook)
+    if cluster.backup.notify.user:
+        yield File(f"{keys}/smtp_password", f"{secret('backup_smtp_password')}\n", mode="0600")
     if cluster.backup.remote == "sftp":
         yield Package("openssh-client")
         yield File(f"{keys}/ssh_key", f"{secret('backup_ssh_key')}\n", mode="0600")
@@ -59,7 +60,14 @@ def backup(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         folder=folder,
     )
     units = "/etc/systemd/system"
-    yield template("backup/failed.service.j2", to=f"{units}/{name}-failed@.service", folder=folder)
+    yield template(
+        "backup/failed.service.j2",
+        to=f"{units}/{name}-failed@.service",
+        folder=folder,
+        what="Tell that %i failed",
+        words="failed %i",
+    )
+    yield from _overdue(name, units, folder)
     for word, unit, what, at in (
         ("run", name, "Back up", cluster.backup.at),
         ("verify", f"{name}-verify", "Restore on trial the backup of", cluster.backup.verify),
@@ -81,6 +89,21 @@ def backup(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         )
 
 
+def _overdue(name: str, units: str, folder: str) -> Iterator[Resource | Template]:
+    """Nothing fails where a timer does not elapse, so somebody has to look."""
+    service = template(
+        "backup/failed.service.j2",
+        to=f"{units}/{name}-overdue.service",
+        folder=folder,
+        what="Tell of a backup that is overdue",
+        words="overdue",
+    )
+    timer = template("backup/overdue.timer.j2", to=f"{units}/{name}-overdue.timer")
+    yield service
+    yield timer
+    yield Service(f"{name}-overdue.timer", restart_on=(timer, service))
+
+
 def configuration(node: Node, cluster: Cluster) -> dict[str, Any]:
     """For the programs on the node; no secret is in it."""
     wanted, name = cluster.backup, f"{cluster.app.name}-backup"
@@ -94,6 +117,15 @@ def configuration(node: Node, cluster: Cluster) -> dict[str, Any]:
             " -o StrictHostKeyChecking=yes -o GlobalKnownHostsFile=/dev/null"
             f" -o ConnectTimeout=20 -o ServerAliveInterval=20 {user}@{host} -s sftp"
         )
+    notify = wanted.notify
+    mail = {
+        "to": notify.mail,
+        "sender": notify.sender or notify.mail,
+        "smtp": notify.smtp,
+        "port": notify.port,
+        "user": notify.user,
+        "password": f"/etc/{name}/smtp_password",
+    }
     return {
         "app": cluster.app.name,
         "cluster": cluster.name,
@@ -101,6 +133,8 @@ def configuration(node: Node, cluster: Cluster) -> dict[str, Any]:
         "to": to,
         "sftp": sftp,
         "at": wanted.at,
+        "verify": wanted.verify,
+        "mail": mail if notify.mail else {},
         "keep": wanted.keep.model_dump(),
         "memory_mb": wanted.memory_mb,
         "upload_kb": wanted.upload_kb,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nodriza.inventory import Cluster
     from nodriza.vault.store import Vault
 
+SMTP = "backup_smtp_password"
 NEEDED = {"sftp": ("backup_ssh_key",), "s3": ("backup_s3_id", "backup_s3_secret")}
 
 
@@ -21,8 +22,10 @@ def refuse_without(cluster: Cluster, vault: Vault) -> None:
     if cluster.backup is None:
         return
     values = vault.values()
-    hook = (cluster.backup.notify or "").partition("secret:")[2]
-    for name in (*NEEDED.get(cluster.backup.remote, ()), *([hook] if hook else [])):
+    notify = cluster.backup.notify
+    hook = (notify.web or "").partition("secret:")[2]
+    told = [*([hook] if hook else []), *([SMTP] if notify.user else [])]
+    for name in (*NEEDED.get(cluster.backup.remote, ()), *told):
         wrong = "there is no secret" if name not in values else ""
         if name == "backup_ssh_key" and not wrong and not _is_key(values[name]):
             wrong = "no private key without a passphrase is in the secret"
@@ -31,7 +34,7 @@ def refuse_without(cluster: Cluster, vault: Vault) -> None:
         if wrong:
             raise SecretError(
                 f"backup: {wrong} {name}",
-                where=place(cluster.path, "backup", "notify" if name == hook else "to"),
+                where=place(cluster.path, "backup", "notify" if name in told else "to"),
                 kept="no host was touched",
                 do=f"fab secrets.set {name} <FILE",
             )

@@ -17,6 +17,7 @@ from nodriza.errors import NodrizaError
 from nodriza.plan.offers import links, public, said
 from nodriza.smoke.browser import origin, send
 from nodriza.smoke.site import Child, Failed, Site
+from nodriza.watch import backups
 from nodriza.watch.health import healthy, look, wrong
 
 if TYPE_CHECKING:
@@ -101,6 +102,15 @@ def aliases_lead_to_the_site(site: Site) -> None:
                     f"{answer.status} to {got}",
                     f"the web server's configuration on {child.name}",
                 )
+
+
+def backups_are_there(site: Site) -> None:
+    """a young backup that was restored on trial is there, or the first is not due yet"""
+    for name, result in look(site.cluster, site.cluster.nodes).items():
+        # A node that does not answer is another check's.
+        trouble = [] if result.error else list(backups.wrong(result))
+        if trouble:
+            raise Failed("backups in time, restored on trial", "; ".join(trouble), f"on {name}")
 
 
 def reboot_checks(site: Site) -> list[Check]:

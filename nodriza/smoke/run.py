@@ -17,6 +17,7 @@ from nodriza.smoke.checks import (
     CHECKS,
     Check,
     aliases_lead_to_the_site,
+    backups_are_there,
     children_send_visitors_to_https,
     of_roles,
     reboot_checks,
@@ -42,6 +43,8 @@ def all_checks(cluster: Cluster, site: Site, *, reboot: bool = False) -> Checks:
         own.append(children_send_visitors_to_https)
     if cluster.aliases:
         own.append(aliases_lead_to_the_site)
+    if cluster.backup:
+        own.append(backups_are_there)
     module = _application(cluster)
     checks: list[Check] = [*own, *(module.CHECKS if module else [])]
     last = [module.LAST] if hasattr(module, "LAST") else []

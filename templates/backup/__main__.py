@@ -2,7 +2,7 @@
 
 run, verify: a backup, a restore on trial. list, look: what there is, as JSON. prepare, place: the
 two halves of a restore. start WORD …: the same in a unit of its own, which a lost connection does
-not end; what it says is shown. failed UNIT: tells whom the inventory names.
+not end; what it says is shown. failed UNIT, overdue: tell whom the inventory names.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import os
 import subprocess
 import sys
 import time
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 import restore
+import tell
 import trial
 from run import alone, backup
-from store import Store, Trouble, read, say, variables, write
+from store import Store, Trouble, read, say, write
 
 CONF = Path(sys.argv[0]).resolve() / "conf.json"
 LOUD = {"run": "backup", "verify": "verify"}
@@ -49,7 +49,9 @@ def _do(store: Store, word: str, words: list[str]) -> None:
     elif word == "look":
         restore.look(store, *words)
     elif word == "failed":
-        tell(store.conf, words[0])
+        tell.failed(store.conf, words[0])
+    elif word == "overdue":
+        tell.overdue(store.conf)
     else:
         doing = {"run": backup, "verify": trial.verify, "place": restore.place}
         with alone(store.conf):
@@ -90,25 +92,6 @@ def _failed(conf: dict[str, Any], word: str, trouble: Trouble) -> None:
         "why": str(trouble)[:500],
     }
     write(path, status)
-
-
-def tell(conf: dict[str, Any], unit: str) -> None:
-    """A web hook, whose address is a secret."""
-    url = variables(Path(conf["env"])).get("NOTIFY_URL", "")
-    if not url:
-        return
-    failed = read(Path(conf["state"]) / "status.json").get("failed", {})
-    why = "; ".join(f"{what}: {each['why']}" for what, each in failed.items())
-    text = f"{conf['cluster']}: {unit} on {conf['node']} failed: {why or 'it was ended'}"
-    body = json.dumps({"text": text, "cluster": conf["cluster"], "node": conf["node"]}).encode()
-    request = urllib.request.Request(  # noqa: S310  https, says the inventory
-        url, body, {"Content-Type": "application/json"}
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=10):  # noqa: S310
-            pass
-    except OSError as error:
-        raise Trouble(f"the web hook was not told: {error}", "backup.notify") from None
 
 
 if __name__ == "__main__":

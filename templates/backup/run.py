@@ -64,7 +64,7 @@ def backup(store: Store) -> None:
         + sum(each.get("bytes", 0) for each in record["parts"].values()),
         "added": added,
     }
-    status["due"] = _due(conf["at"], time.time() - began)
+    status["due"] = due(conf["at"], time.time() - began)
     status.get("failed", {}).pop("backup", None)
     write(state / "status.json", status)
     say(
@@ -208,7 +208,7 @@ def _forget(store: Store, status: dict[str, Any]) -> None:
         say(f"{len(gone)} old backups are forgotten")
 
 
-def _due(at: str, seconds: float) -> int:
+def due(at: str, seconds: float) -> int:
     """When the next one has to be there: its time, and what it may take."""
     said = subprocess.run(
         ["systemd-analyze", "calendar", at],

@@ -39,6 +39,18 @@ MEANS = (
         "its account, its authorized_keys, and fab secrets.show backup_ssh_key",
     ),
     ("access denied", "the keys for S3 are refused", "fab secrets.set backup_s3_secret"),
+    (
+        "access key id you provided does not",
+        "S3 knows no such key",
+        "fab secrets.set backup_s3_id",
+    ),
+    ("signaturedoesnotmatch", "the keys for S3 are refused", "fab secrets.set backup_s3_secret"),
+    ("signature we calculated", "the keys for S3 are refused", "fab secrets.set backup_s3_secret"),
+    (
+        "x509: ",
+        "the host of the copies shows no certificate that this node trusts",
+        "its certificate, and the clock of this node; nothing was sent",
+    ),
     ("repository is already locked", "another host is at work there", "it is tried again"),
 )
 AWAY = ("connection refused", "no route to host", "timed out", "unable to start the sftp session")
@@ -96,25 +108,28 @@ class Store:
 
     def refuse(self, said: str, word: str) -> NoReturn:
         """In words for a person."""
+        raise self._known(said) or Trouble(
+            f"restic {word}: {last(said)}", f"restic's words: journalctl -u {unit(self)}"
+        )
+
+    def _known(self, said: str) -> Trouble | None:
         low = said.lower()
         to = self.conf["to"]
         for sign, what, do in MEANS:
             if sign in low:
-                raise Trouble(f"{what} ({to})", do)
+                return Trouble(f"{what} ({to})", do)
         if any(sign in low for sign in AWAY):
-            raise Trouble(
+            return Trouble(
                 f"{to} can't be reached: {last(said)}", "is it up? The next run tries again"
             )
-        raise Trouble(
-            f"restic {word}: {last(said)}", f"restic's words: journalctl -u {unit(self)}"
-        )
+        return None
 
     def open(self, known: str) -> str:
         """Its number; made, if there is none yet and this node never had one."""
         done = self.run("cat", "config", check=False)
-        if done.returncode and "is there a repository at the following location" in (
-            done.stderr.lower()
-        ):
+        # restic says so as well of one that it can't reach.
+        lost = done.returncode and not self._known(done.stderr)
+        if lost and "is there a repository at the following location" in done.stderr.lower():
             if known:
                 raise Trouble(
                     f"there is no repository at {self.conf['to']} any more: it was {known[:8]}",

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from run import digest, mb
+from run import digest, due, mb
 from store import Run, Store, Trouble, last, read, say, write
 
 ROOM = 1.3
@@ -61,6 +61,7 @@ def verify(store: Store) -> None:
         "counts": lines,
         "files": looked,
     }
+    status["verify_due"] = due(conf["verify"], time.time() - began)
     status.get("failed", {}).pop("verify", None)
     write(state / "status.json", status)
     say(

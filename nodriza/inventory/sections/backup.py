@@ -10,6 +10,7 @@ from pydantic import Field
 from nodriza.inventory import names
 from nodriza.inventory.base import Section, whole
 from nodriza.inventory.sections.app import AppSettings
+from nodriza.inventory.sections.notify import Notify
 from nodriza.inventory.shape import Shape
 
 if TYPE_CHECKING:
@@ -44,13 +45,6 @@ HostKey = Annotated[
     Shape(
         r"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]{40,1000}={0,2}",
         'must be the public key of the host, such as "ssh-ed25519 AAAAC3..."',
-    ),
-]
-Hook = Annotated[
-    str,
-    Shape(
-        r"https://[^\s\x00-\x1f\x7f'\"\\$`]{1,1000}|secret:[a-z0-9_]+",
-        "must be an https:// address, or secret:NAME if the address is a secret",
     ),
 ]
 NUMBER = whole(0, 10_000)
@@ -102,12 +96,9 @@ class Backup(Section):
     port: Annotated[int, whole(1, 65535)] = Field(
         default=22, description="For sftp: the port of the host's SSH server."
     )
-    notify: Hook | None = Field(
-        default=None,
-        description=(
-            "A web hook that is told of a backup that failed: its https:// address, or secret:NAME"
-            " if the address is a secret."
-        ),
+    notify: Notify = Field(
+        default=Notify(),
+        description="Who is told of a backup, or a trial, that failed or is overdue.",
     )
 
     @property
@@ -130,5 +121,7 @@ class Backup(Section):
         for folder in (*inside, "/var/lib", "/etc", "/tmp", "/run"):  # noqa: S108
             if f"{self.to}/".startswith(f"{folder}/"):
                 complain(("backup", "to"), f"lies in {folder}, where what is copied lies too")
+        if self.notify and bool(self.notify.mail) != bool(self.notify.smtp):
+            complain(("backup", "notify"), "mail and smtp, the mail server, need each other")
         if self.keep and not self.keep.any:
             complain(("backup", "keep"), "keeps no backup at all")

@@ -10,7 +10,7 @@ import pytest
 from nodriza.inventory.sections.backup import Backup
 from tests.unit.conftest import ROOT
 
-MODULES = ("store", "run", "trial", "restore")
+MODULES = ("store", "run", "trial", "restore", "tell")
 
 
 def with_backup(cluster, **said):

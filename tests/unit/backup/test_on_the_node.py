@@ -38,6 +38,7 @@ def restic(tmp_path, monkeypatch, script):
         ("write /mnt/backup/x: no space left on device", "there is no room left where the copies"),
         ("subprocess ssh: Host key verification failed.", "another key than backup.host_key"),
         ("dial tcp 10.0.0.9:22: connect: connection refused", "/mnt/backup can't be reached"),
+        ("tls: x509: certificate signed by unknown authority", "no certificate that this node"),
         ("Fatal: something new", "restic snapshots: Fatal: something new"),
     ],
 )
@@ -93,6 +94,21 @@ def test_repository_that_is_gone__is_not_made_anew(program, tmp_path, monkeypatc
     store = program["store"]
     with pytest.raises(store.Trouble, match="no repository at /mnt/backup any more: it was abcd"):
         store.Store(conf(tmp_path)).open("abcd")
+    assert not (tmp_path / "made").exists()
+
+
+def test_repository_that_can_t_be_reached__is_not_taken_for_one_that_is_gone(
+    program, tmp_path, monkeypatch
+):
+    """restic asks "Is there a repository …" in both cases."""
+    said = "dial tcp 10.0.9.9:443: connect: connection refused. Is there a repository at the"
+    script = f"echo '{said} following location?' >&2; test $1 = cat && exit 1; touch made"
+    restic(tmp_path, monkeypatch, script)
+    monkeypatch.chdir(tmp_path)
+    store = program["store"]
+    for known in ("", "abcd"):
+        with pytest.raises(store.Trouble, match="can't be reached"):
+            store.Store(conf(tmp_path)).open(known)
     assert not (tmp_path / "made").exists()
 
 

@@ -57,7 +57,8 @@ def test_time__is_as_systemd_has_it(write, at):
         (f"{{to: /mnt/b, host_key: {KEY}}}", "is for sftp, and the backup goes elsewhere"),
         ("{to: /mnt/b, host_key: ssh-ed25519 nope}", "must be the public key of the host"),
         ("{to: /mnt/b, memory_mb: 64}", "must be at least 128"),
-        ("{to: /mnt/b, notify: http://hook.example.org}", "must be an https:// address"),
+        ("{to: /mnt/b, notify: {web: http://hook.example.org}}", "must be an https:// address"),
+        ("{to: /mnt/b, notify: {mail: me@example.org}}", "mail and smtp, the mail server"),
     ],
 )
 def test_mistake__is_told_with_its_line(write, section, said):

@@ -79,11 +79,33 @@ def test_sftp__accepts_one_key_of_its_host(three_node):
 
 
 def test_s3__has_its_keys_in_the_closed_file(three_node):
-    cluster = with_backup(three_node, to="s3:https://s3.example.org/bucket", notify="secret:hook")
+    cluster = with_backup(
+        three_node, to="s3:https://s3.example.org/bucket", notify={"web": "secret:hook"}
+    )
     env = settings(content(cluster, "server-1", "/etc/videoteca-backup/env"))
     names = [line.partition("=")[0] for line in env]
     assert names == ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "NOTIFY_URL"]
     assert all("‹secret:" in line for line in env)
+
+
+MAIL = {"mail": "ops@example.org", "smtp": "smtp.example.org", "user": "shop"}
+
+
+def test_mail__has_its_password_in_a_closed_file_alone(three_node):
+    files = resources(with_backup(three_node, notify=MAIL), "server-1", File)
+    having = [each for each in files if "backup_smtp_password" in (each.content or "")]
+    assert [(each.path, each.mode) for each in having] == [
+        ("/etc/videoteca-backup/smtp_password", "0600")
+    ]
+    conf = json.loads(
+        content(
+            with_backup(three_node, notify=MAIL),
+            "server-1",
+            "/usr/local/lib/videoteca-backup/conf.json",
+        )
+    )
+    assert conf["mail"]["sender"] == "ops@example.org"
+    assert conf["mail"]["port"] == 587
 
 
 def test_backup__is_bounded_and_tells_when_it_fails(backed_up):
