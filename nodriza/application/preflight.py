@@ -31,7 +31,7 @@ def main(about: Dict[str, Any]) -> None:
     whether the database has them.
     """
     try:
-        importlib.import_module(about["wsgi"])
+        importlib.import_module(about["module"])
         import django  # noqa: PLC0415  what is wrong with it is told
         from django.apps import apps  # noqa: PLC0415
 

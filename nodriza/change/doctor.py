@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nodriza.change.drivers import named, system_of
+from nodriza.change.drivers import SERVED_BY, named, system_of, unserved
 from nodriza.errors import SourceError
 from nodriza.host.env_file import parse_environment
 from nodriza.plan.offers import told
@@ -51,6 +51,7 @@ def given(cluster: Cluster) -> Given:
         next((system_of(offer) for offer, _, _ in _databases(cluster)), ""),
         cluster.app.celery or "",
         cluster.app.hooks.build,
+        cluster.app.asgi or "",
     )
 
 
@@ -66,6 +67,9 @@ def _driver(cluster: Cluster, source: Source) -> Iterator[Need]:
         yield Need(error.what, error.where or "", error.do or "")
         return
     there = {*dict(named(source, file))}
+    if lacking := unserved(cluster, there):
+        words = f"{' or '.join(lacking)}, which serves app.asgi, is not among what is installed"
+        yield Need(words, file, SERVED_BY)
     for offer, _, variables in _databases(cluster):
         if {*variables} & cluster.app.own_variables or there & {*offer.drivers}:
             continue

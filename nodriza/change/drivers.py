@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from nodriza.errors import SourceError
-from nodriza.plan.offers import told
+from nodriza.plan.offers import offered, told
 from nodriza.source.requirements import PYPROJECT, kind_of, lines_of
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ ELSEWHERE = {
     "pymysql": "MySQL",
 }
 """Distributions that speak to a database (Django's documentation, "Databases"), and to which."""
+SERVED_BY = "a line uvicorn[standard]"
+"""With what speaks websockets ("extras" of its documentation)."""
 _LOCKED = re.compile(r'name\s*=\s*"([\w.-]+)"\s*$')
 _LISTED = re.compile(r'"([A-Za-z0-9][\w.-]*)\s*(?:[\[<>=!~;@][^"]*)?"')
 _PLAIN = re.compile(r"\s*([A-Za-z0-9][\w.-]*)")
@@ -41,6 +43,14 @@ def refuse_unspoken(cluster: Cluster, source: Source, file: str) -> None:
     one whose ``app.environment`` has variables of the job may have it outside.
     """
     there = dict(reversed([*named(source, file)]))
+    if lacking := unserved(cluster, there):
+        raise SourceError(
+            f"what serves an application of {cluster.app.module} is not among what is installed:"
+            f" {' or '.join(lacking)}",
+            where=str(cluster.app.source_path / file),
+            kept="no host was touched",
+            do=f"{SERVED_BY} in {file}",
+        )
     for offer, server, variables in told(cluster.builder, cluster):
         if not offer.drivers or {*offer.drivers} & {*there}:
             continue
@@ -55,6 +65,13 @@ def refuse_unspoken(cluster: Cluster, source: Source, file: str) -> None:
                     do=f"one of {', '.join(offer.drivers)} in {file}, or a role that offers"
                     f' "{offer.job}" and speaks {ELSEWHERE[driver]}',
                 )
+
+
+def unserved(cluster: Cluster, there: Collection[str]) -> tuple[str, ...]:
+    """The distributions of which the application server needs one, where none is ``there``."""
+    offers = (offered(node, cluster, "application") for node in cluster.children)
+    wanted = next((offer.drivers for offer in offers if offer), ())
+    return () if {*wanted} & {*there} else wanted
 
 
 def system_of(offer: Offer) -> str:

@@ -7,6 +7,8 @@ from pathlib import Path
 from nodriza.inventory.sections.app import AppSettings, Placement
 from nodriza.inventory.sections.site import FORM_MB
 
+ASGI_CONNECTIONS = 20
+
 
 class App(AppSettings):
     """The Django application, with the places it gets on every node."""
@@ -23,6 +25,23 @@ class App(AppSettings):
     def most_processes(self) -> int:
         """On one child. Where the number is the child's own to find, for one of 16 cores."""
         return self.processes or 17
+
+    @property
+    def module(self) -> str:
+        """The module with the application in it."""
+        return (self.asgi or self.wsgi or "").partition(":")[0]
+
+    @property
+    def callable(self) -> str:
+        """The application's name in its module."""
+        return (self.asgi or "").partition(":")[2] or "application"
+
+    @property
+    def most_connections(self) -> int:
+        """To the database, from one process. Nothing bounds them in an ASGI application, where
+        each request has a thread of its own for what is not asynchronous (asgiref).
+        """
+        return ASGI_CONNECTIONS if self.asgi else self.threads
 
     @property
     def form_mb(self) -> int:

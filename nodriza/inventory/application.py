@@ -18,7 +18,10 @@ from nodriza.wording import did_you_mean
 def check_application(draft: Draft, inventory: Path) -> None:
     """Its folder, its files and its modules are there."""
     app = draft.part(AppSettings)
-    if not app or not app.source:
+    if not app:
+        return
+    _check_interface(app, draft.document)
+    if not app.source:
         return
     source = absolute(app.source, inventory.parent)
     if not is_there(source.is_dir):
@@ -49,6 +52,21 @@ def check_application(draft: Draft, inventory: Path) -> None:
             draft.document.complain(("app", field), message)
 
 
+def _check_interface(app: AppSettings, document: Document) -> None:
+    """It is a WSGI or an ASGI application."""
+    written = document.data.get("app") if isinstance(document.data, dict) else None
+    keys = {*written} if isinstance(written, dict) else set()
+    if not keys & {"wsgi", "asgi"}:
+        words = "wsgi (wsgi: shop.wsgi) or asgi (asgi: shop.asgi:application) is missing here"
+        document.complain(("app",), words, key=True)
+    if app.wsgi and app.asgi:
+        words = "nobody reads this while there is app/asgi: one of both has to go"
+        document.complain(("app", "wsgi"), words, key=True)
+    if app.asgi and "threads" in app.model_fields_set:
+        words = "an ASGI application has none (app/asgi); it can have more app/processes"
+        document.complain(("app", "threads"), words, key=True)
+
+
 def _requirements(app: AppSettings, source: Path) -> Path:
     """The file that a deploy would take, or one that is not there."""
     there = [name for name in ORDER if is_there((source / name).is_file)]
@@ -61,8 +79,8 @@ def _check_modules(app: AppSettings, source: Path, document: Document) -> None:
     if not is_there((source / "manage.py").is_file) or _has_nameless(requirements):
         return  # there is no place where modules begin, or no knowing what will be installed
     required = {name.replace("-", "_") for name in named_in(requirements)}
-    for field in ("wsgi", "settings", "celery"):
-        name: str | None = getattr(app, field)
+    for field in ("wsgi", "asgi", "settings", "celery"):
+        name: str | None = (getattr(app, field) or "").partition(":")[0]
         if name and name.partition(".")[0].lower() not in required:
             missing, near = _missing_module(name, source)
             if missing:

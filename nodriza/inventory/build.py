@@ -69,7 +69,8 @@ def _services(
         said: Service | None = getattr(settings.services, name)
         if said is None:
             continue
-        engine = said.engine or about.engine or {"share": share.engine, **ENGINES}[name]
+        usual = (settings.app.asgi and about.asgi) or about.engine
+        engine = said.engine or usual or {"share": share.engine, **ENGINES}[name]
         on = "" if about.everywhere else said.on or central
         keys = tuple(sorted(said.model_fields_set))
         found[name] = Placed(engine=engine, on=on, memory_mb=said.memory_mb, said=keys)

@@ -14,7 +14,7 @@ _TAKEN = """
     mysql mariadb performance_schema information_schema test redis nginx uwsgi celery glusterfs
     exports ssh ssl apt cron default dpkg network networks nftables systemd perl python3 skel udev
     alternatives nodriza certbot letsencrypt dbus dhcp fstab group groff gss hostname hosts
-    inputrc iproute2 issue kernel ldap localtime logcheck magic motd mtab netconfig opt os
+    gunicorn inputrc iproute2 issue kernel ldap localtime logcheck magic motd mtab netconfig opt os
     pam passwd polkit profile protocols rmt rpc security selinux services sgml shells subgid
     subuid terminfo timezone ucf vim vulkan wgetrc xdg xml environment ethertypes fonts gshadow
     docker libvirt apparmor binfmt init modules initramfs grub rsyslog logrotate locale sysctl

@@ -17,14 +17,16 @@ class About:
 
     ``roles``: what its node is made of besides what its kind brings, in the words of
     ``nodriza.inventory.roles.ORDER``. ``engine``: the role that does it when nobody says
-    otherwise; "" where nobody does it then, or where the engine is said elsewhere.
-    ``everywhere``: it has no node of its own. ``sized``: it can be given memory. ``keeps``: it has
-    data that nobody else has, and that stays behind when it moves.
+    otherwise; "" where nobody does it then, or where the engine is said elsewhere. ``asgi``: the
+    one of an ASGI application, which ``engine`` can't serve. ``everywhere``: it has no node of its
+    own. ``sized``: it can be given memory. ``keeps``: it has data that nobody else has, and that
+    stays behind when it moves.
     """
 
     does: str
     roles: tuple[str, ...]
     engine: str = ""
+    asgi: str = ""
     everywhere: bool = False
     sized: bool = False
     keeps: bool = False
@@ -60,7 +62,7 @@ SERVICES: dict[str, About] = {
         ("{share}_client", "app", "{beat}"),
     ),
     "application": About(
-        "What runs the project's pages on every child.", (), "uwsgi", everywhere=True
+        "What runs the project's pages on every child.", (), "uwsgi", "gunicorn", everywhere=True
     ),
 }
 ENGINES = {"data": "redis", "beat": "beat"}

@@ -23,6 +23,7 @@ T = TypeVar("T")
 _IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
 _DOTTED = rf"{_IDENTIFIER}(\.{_IDENTIFIER})*"
 _MODULE_WORDS = "must be the dotted name of a Python module, such as shop.wsgi"
+_ASGI_WORDS = "must be a module and a name in it, such as shop.asgi:application"
 _UNIX_USER = r"[A-Za-z_][A-Za-z0-9_.-]{0,31}"
 _GATEWAY = rf"({_UNIX_USER}@)?({names.HOST})(:([0-9]{{1,5}}))?"
 _GATEWAY_WORDS = 'must be the name of a node, or "user@host" or "user@host:port"'
@@ -44,6 +45,14 @@ def _module(value: str) -> str:
     if module != value and re.fullmatch(_DOTTED, module):
         raise ValueError(f'only the module is wanted, without what follows the colon: "{module}"')
     raise ValueError(_MODULE_WORDS)
+
+
+def _asgi(value: str) -> str:
+    module, colon, name = value.partition(":")
+    if not re.fullmatch(_DOTTED, module) or (colon and not re.fullmatch(_IDENTIFIER, name)):
+        raise ValueError(_ASGI_WORDS)
+    _module(module)
+    return value
 
 
 def _inside(value: str) -> str:
@@ -146,6 +155,7 @@ AppName = Annotated[
 ]
 """Unix user, group and database at once."""
 Module = Annotated[str, Shape(_DOTTED, _MODULE_WORDS, _module)]
+AsgiApplication = Annotated[str, Shape(rf"{_DOTTED}(:{_IDENTIFIER})?", _ASGI_WORDS, _asgi)]
 """A dotted Python name."""
 UrlPrefix = Annotated[
     str,

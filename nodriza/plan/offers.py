@@ -46,7 +46,8 @@ class Offer:
     does not see them. ``sockets``: where it also answers on its node. The code that builds an
     environment does not see these either.
 
-    ``drivers``: distributions of Python of which the application has one to speak to it.
+    ``drivers``: distributions of Python of which the application has one to speak to it; of the
+    job "application", to be served by it.
 
     ``dump``: how ``fab db.dump``, ``db.load`` and ``dbshell`` go about it (``nodriza.plan.dump``).
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from nodriza.project.files import Files, dotted
@@ -13,6 +13,8 @@ from nodriza.source import drivers
 from nodriza.source.requirements import ORDER
 
 SETTINGS = re.compile(r"""DJANGO_SETTINGS_MODULE["'],\s*["']([\w.]+)["']""")
+ASGI = re.compile(r"^ASGI_APPLICATION\s*=", re.MULTILINE)
+"""A setting of Channels', which no new project has."""
 CELERY = re.compile(r"^(\w+)\s*(?::[^=]+)?=\s*(?:celery\.)?Celery\(", re.MULTILINE)
 """Where the application is made; ``celery -A MODULE`` takes it (Celery's documentation)."""
 # The names that projects give to what runs on a server, and to what must not.
@@ -20,8 +22,6 @@ ON_SERVERS = ("production", "prod", "live")
 ON_DESKS = ("dev", "develop", "development", "local", "test", "testing")
 NO_NAMES = ("config", "conf", "settings", "project", "core", "django", "src", "app", "backend")
 """Packages and folders that are called so in many projects: no user and no database is."""
-FOR_THE_CLUSTER = ("cluster", "settings_cluster")
-"""The module that ``nodriza init --settings`` adds: in a package of settings, or beside a file."""
 REQUIREMENTS = (
     *ORDER[:2],
     "requirements/production.txt",
@@ -72,11 +72,11 @@ def projects(folder: Path) -> list[Path]:
 def read_project(folder: Path) -> Reading:
     """Everything that can be known of the project in ``folder``, which has the manage.py."""
     files = Files.of_folder(folder)
-    wsgi = _wsgi(files)
-    settings = _settings(files, wsgi)
+    wsgi, asgi = _wsgi(files), _asgi(files)
+    settings = _settings(files, wsgi or asgi)
     package = str(settings.value).partition(".")[0] if settings else ""
     found: list[Found] = [_name(folder, package)]
-    found += [item for item in (wsgi, settings, _celery(files)) if item]
+    found += [item for item in (asgi or wsgi, settings, _celery(files)) if item]
     requirements = next((name for name in REQUIREMENTS if name in files), "")
     if requirements:
         found.append(Found("requirements", requirements, "what is installed"))
@@ -102,9 +102,23 @@ def _wsgi(files: Files) -> Found | None:
     return None
 
 
-def _settings(files: Files, wsgi: Found | None) -> Found | None:
+def _asgi(files: Files) -> Found | None:
+    """Every new project has an asgi.py; this one also says that it is to be served, or has nothing
+    else."""
+    says = next((n for n in _of_the_project(files) if ASGI.search(files.text(n))), "")
+    for name in files.named("asgi.py"):
+        if re.search(r"^application\s*=", files.text(name), re.MULTILINE):
+            if says:
+                return Found("asgi", f"{dotted(name)}:application", f"{says} has ASGI_APPLICATION")
+            if not _wsgi(files):
+                return Found("asgi", f"{dotted(name)}:application", "there is no wsgi.py")
+    return None
+
+
+def _settings(files: Files, module: Found | None) -> Found | None:
     """What wsgi.py names, else manage.py; but the settings for servers, if there are any."""
-    places = [files.module(str(wsgi.value)) if wsgi else "", "manage.py"]
+    named_by = str(module.value).partition(":")[0] if module else ""
+    places = [files.module(named_by) if named_by else "", "manage.py"]
     for place in places:
         named = SETTINGS.search(files.text(place)) if place in files else None
         if named is None:
@@ -116,34 +130,6 @@ def _settings(files: Files, wsgi: Found | None) -> Found | None:
                 return Found("settings", f"{package}.{name}", why)
         return Found("settings", named[1], f"{PurePosixPath(place).name} says so")
     return None
-
-
-@dataclass(frozen=True)
-class Module:
-    """A settings module for the cluster: its file, and the project's own that it imports."""
-
-    file: str
-    base: str
-    there: bool
-
-
-def for_the_cluster(source: Reading) -> Module | None:
-    """The one that the project has, or may have; None where its own settings were not found."""
-    files, base = Files.of_folder(source.folder), source.value("settings")
-    own = files.module(base)
-    if not own:
-        return None
-    place = PurePosixPath(own)
-    alone = place.name != "__init__.py" and "settings" in place.stem
-    file = str(place.with_name(f"{FOR_THE_CLUSTER[alone]}.py"))
-    return Module(file, base, file in files and f"from {base} import" in files.text(file))
-
-
-def with_settings(source: Reading, module: Module) -> Reading:
-    """The same project, served with these settings."""
-    mine = Found("settings", dotted(module.file), f"for the cluster, on top of {module.base}")
-    found = tuple(mine if each.key == "settings" else each for each in source.found)
-    return replace(source, found=found)
 
 
 def _celery(files: Files) -> Found | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nodriza.project.environment import UNKNOWN
-from nodriza.project.files import Files
+from nodriza.project.files import Files, dotted
 from nodriza.project.settings import Setting, Settings, literals
 
 BACKENDS = {
@@ -66,6 +66,7 @@ class Given:
     celery: str = ""
     build: tuple[str, ...] = ()
     """``app.hooks.build``."""
+    asgi: str = ""
 
 
 @dataclass
@@ -117,21 +118,6 @@ def debug(project: Project) -> Iterator[Need]:
                 read.where,
                 inventory=((read.name, "False"),),
             )
-
-
-def redirect(project: Project) -> Iterator[Need]:
-    """To HTTPS, where there is none, each page would lead to itself for ever."""
-    setting = project.get("SECURE_SSL_REDIRECT")
-    if setting is None or {"DJANGO_SECURE", "CSRF_TRUSTED_ORIGINS"} & {*project.given.variables}:
-        return
-    words = "sends every visitor to HTTPS, which this cluster does not have (tls)"
-    if setting.value is True:
-        do = "SECURE_SSL_REDIRECT = False"
-        yield Need(f"SECURE_SSL_REDIRECT {words}", setting.where, do)
-    for read in setting.reads:
-        if read.name not in project.given.variables and _is_true(read.default):
-            project.told.add(read.name)
-            yield Need(f"{read.name} {words}", read.where, inventory=((read.name, "False"),))
 
 
 def secret_key(project: Project) -> Iterator[Need]:
@@ -264,9 +250,7 @@ def variables(project: Project) -> Iterator[Need]:
             continue
         project.told.add(read.name)
         words = f"{read.name} has no default, and the cluster does not give it"
-        if ours := _same(read.name, project.given.variables):
-            yield Need(words, read.where, inventory=((read.name, f"${ours}"),))
-        elif _SECRET.search(read.name):
+        if _SECRET.search(read.name):
             yield Need(words, read.where, secrets=(read.name,))
         else:
             yield Need(words, read.where, inventory=((read.name, "…"),))
@@ -288,12 +272,22 @@ def compressor(project: Project) -> Iterator[Need]:
 
 
 def channels(project: Project) -> Iterator[Need]:
-    """Nothing here serves a websocket."""
-    if "'channels'" in project.text("INSTALLED_APPS"):
+    """Its websockets are served, and what is said in one process is heard in all."""
+    if "'channels'" not in project.text("INSTALLED_APPS"):
+        return
+    if not project.given.asgi:
+        module = next(iter(project.files.named("asgi.py")), "mysite/asgi.py")
         yield Need(
-            "Channels needs an ASGI server; here the pages are served, and no websocket",
+            "Channels needs an ASGI server; by app.wsgi the pages are served, and no websocket",
             project.settings.values["INSTALLED_APPS"].where,
-            "a server of your own behind app.wsgi, by a role",
+            f"app of the inventory: asgi: {dotted(module)}:application in the place of wsgi",
+        )
+    setting = project.get("CHANNEL_LAYERS")
+    if setting and "InMemoryChannelLayer" in setting.text:
+        yield Need(
+            "CHANNEL_LAYERS keeps messages in one process, so no other worker or child has them",
+            setting.where,
+            "channels_redis with REDIS_URL, and services of the inventory: {data: redis}",
         )
 
 
@@ -310,15 +304,6 @@ def _from_elsewhere(project: Project, setting: Setting) -> Iterator[Need]:
         setting.where,
         inventory=((likely, f"${ours}"),),
     )
-
-
-def _same(name: str, ours: Mapping[str, str]) -> str:
-    """What the cluster calls a variable with the name of a setting, or of a database's part."""
-    first, _, last = name.partition("_")
-    found = _SAME.get(name) or _SAME.get(last if first in ("DJANGO", "APP") else "", "")
-    if not found and first in ("DB", "MYSQL", "POSTGRES", "SQL"):
-        found = _PARTS.get(last, "DATABASE_NAME" if last in ("DB", "DATABASE") else "")
-    return found if found in ours else ""
 
 
 def _folder(project: Project, name: str, why: str) -> Iterator[Need]:

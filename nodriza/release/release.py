@@ -178,7 +178,8 @@ def trial(cluster: Cluster, folder: str, *asked: tuple[str, int]) -> Trial:
     return Trial(
         folder,
         current=app.current,
-        wsgi=app.wsgi,
+        wsgi="" if app.asgi else app.module,
+        asgi=f"{app.module}:{app.callable}" if app.asgi else "",
         host=cluster.domain,
         scheme="https" if cluster.tls.on else "http",
         asked=asked,
@@ -196,7 +197,7 @@ def preflight(cluster: Cluster, folder: str, *, breaking: bool, again: bool = Fa
     return Preflight(
         folder,
         current=app.current,
-        wsgi=app.wsgi,
+        module=app.module,
         host=cluster.domain,
         modules=_modules(),
         tls=cluster.tls.on,

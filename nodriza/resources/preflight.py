@@ -53,7 +53,7 @@ class Preflight(Resource):
 
     path: str
     current: str
-    wsgi: str
+    module: str
     host: str
     modules: Tuple[Tuple[str, str], ...]
     tls: bool = False
@@ -145,7 +145,7 @@ class Preflight(Resource):
         return verdict.harm(hit, answer.more, os.path.basename(serves.rstrip("/")))
 
     def _ask(self, host: Host, release: str, ask: str) -> str:
-        about = {"wsgi": self.wsgi, "host": self.host, "ask": ask}
+        about = {"module": self.module, "host": self.host, "ask": ask}
         words = json.dumps([self.modules, about])
         done = inside.python(host, self, release, ["-c", LOADER, words], timeout=PATIENCE)
         if done.exit:

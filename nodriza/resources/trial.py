@@ -20,7 +20,7 @@ PATIENCE = 300
 """Seconds for the import and all answers."""
 OLD_ONES = "The old ones go on serving. If these go with other code: fab deploy brings both"
 SCRIPT = """
-import importlib, json, os, sys, traceback
+import asyncio, importlib, json, os, sys, traceback
 from wsgiref.util import setup_testing_defaults
 
 about = json.loads(sys.argv[1])
@@ -46,14 +46,38 @@ def ask(application, path):
     return (said or ["no answer"])[-1], text
 
 
+def ask_asgi(application, path):
+    path, _, query = path.partition("?")
+    host, secure = about["host"].encode(), about["scheme"] == "https"
+    scope = {
+        "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": "1.1",
+        "method": "GET", "scheme": about["scheme"], "path": path, "raw_path": path.encode(),
+        "query_string": query.encode(), "root_path": "", "client": ("127.0.0.1", 0),
+        "headers": [(b"host", host), (b"x-forwarded-proto", about["scheme"].encode())],
+        "server": (about["host"], 443 if secure else 80),
+    }
+    asked, said = [{"type": "http.request", "body": b"", "more_body": False}], []
+
+    async def receive():
+        return asked.pop() if asked else await asyncio.Event().wait()
+
+    async def send(message):
+        said.append(message)
+
+    asyncio.run(application(scope, receive, send))
+    status = next((str(each["status"]) for each in said if "status" in each), "no answer")
+    return status, b"".join(each.get("body", b"") for each in said)
+
+
 def is_well():
-    application = importlib.import_module(about["wsgi"]).application
+    module, _, name = (about["asgi"] or about["wsgi"]).partition(":")
+    application = getattr(importlib.import_module(module), name or "application")
     settings = getattr(sys.modules.get("django.conf"), "settings", None)
     if getattr(settings, "configured", False) and settings.DEBUG and not about["debug"]:
         print(DEBUG, file=sys.stderr)
         return False
     for path, expected in about["asked"]:
-        status, text = ask(application, path)
+        status, text = (ask_asgi if about["asgi"] else ask)(application, path)
         number = status[:3]
         if number != str(expected) if expected else number == "400" or number[:1] not in "1234":
             wanted = f", and {expected} is expected" if expected else ""
@@ -79,7 +103,8 @@ class Trial(Resource):
     """The release ``path`` answers, in a process of its own that no visitor reaches.
 
     Once it is the one that ``current`` links to it serves, and ``Health`` asks it. Before, its
-    ``wsgi`` module is imported as on a child, and ``asked``: a path each, with the status that
+    ``wsgi`` module, or that of ``asgi`` ("shop.asgi:application"), is imported as on a child, and
+    ``asked``: a path each, with the status that
     is expected, or 0 for anything that is no error. ``host`` and ``scheme`` are the site's. Its
     variables are those of ``environment``, which ``env_file`` is to hold next, or else of
     ``env_file``: they are tried with it, so ``DEBUG`` is looked at here too, which ``debug``
@@ -99,6 +124,7 @@ class Trial(Resource):
     scheme: str = "http"
     asked: Tuple[Tuple[str, int], ...] = (("/healthz", 0),)
     debug: bool = False
+    asgi: str = ""
     user: Optional[str] = None
     env_file: str = ""
     environment: str = ""
@@ -202,7 +228,7 @@ class Trial(Resource):
             return self._ask_as(host, dataclasses.replace(one, env_file=env_file))
 
     def _ask_as(self, host: Host, one: Trial) -> Result:
-        names = ("wsgi", "host", "scheme", "asked", "debug")
+        names = ("wsgi", "asgi", "host", "scheme", "asked", "debug")
         about = {name: getattr(self, name) for name in names}
         return inside.python(
             host, one, self._release(host), ["-c", SCRIPT, json.dumps(about)], timeout=PATIENCE

@@ -39,6 +39,7 @@ getent passwd; getent group
 """
 LONG = {
     "test_aboard.py",
+    "test_asgi.py",
     "test_backup.py",
     "test_build.py",
     "test_deploys.py",

@@ -60,8 +60,10 @@ def taken_over(cluster: Cluster, on: Callable[[str, str], str]) -> bool:
     """
     app = cluster.app
     script = (
-        f"readlink -f {app.current}/app; for pid in $(pgrep -f '^{app.name} uWSGI worker');"
-        " do readlink /proc/$pid/cwd; done | sort -u"
+        f"readlink -f {app.current}/app;"
+        " for pid in $(systemctl show -P ControlGroup uwsgi gunicorn |"
+        " sed 's|.|/sys/fs/cgroup&|; s|$|/cgroup.procs|' | xargs cat 2>/dev/null);"
+        f" do readlink /proc/$pid/cwd; done | grep {app.release_folder}/ | sort -u"
     )
     for child in cluster.children:
         folders = on(child.name, script).splitlines()

@@ -70,7 +70,7 @@ class Tasks(Model):
 class AppSettings(Section):
     """The Django application, as written."""
 
-    STAND_INS: ClassVar = {"name": "app", "source": ".", "wsgi": "app", "settings": "app"}
+    STAND_INS: ClassVar = {"name": "app", "source": ".", "settings": "app"}
 
     name: text.AppName = Field(
         description="The name of its unix user and group, its database, /srv/NAME and /etc/NAME."
@@ -78,7 +78,20 @@ class AppSettings(Section):
     source: text.Folder = Field(
         description="The folder with manage.py on this computer, relative to this file."
     )
-    wsgi: text.Module = Field(description="The module with `application` in it.")
+    wsgi: text.Module | None = Field(
+        default=None,
+        description=(
+            "The module with `application` in it, such as shop.wsgi. An inventory has this key or"
+            " app/asgi."
+        ),
+    )
+    asgi: text.AsgiApplication | None = Field(
+        default=None,
+        description=(
+            "The ASGI application, websockets included, in the place of app/wsgi: a module and the"
+            " name in it, such as shop.asgi:application."
+        ),
+    )
     settings: text.Module = Field(description="The settings module (DJANGO_SETTINGS_MODULE).")
     celery: text.Module | None = Field(
         default=None, description="The application for `celery -A`. Without it there is no Celery."
@@ -123,10 +136,12 @@ class AppSettings(Section):
         default=800, description="The number of its unix user and group, the same on all nodes."
     )
     processes: Annotated[int, whole(1, 512)] | None = Field(
-        default=None, description="uwsgi workers on each child; else one more than it has cores."
+        default=None,
+        description="Worker processes on each child; else one more than it has cores.",
     )
     threads: Annotated[int, whole(1, 256)] = Field(
-        default=2, description="Threads in each worker."
+        default=2,
+        description="Requests that a worker answers at once, each in a thread. Not with app/asgi.",
     )
     max_upload_mb: Annotated[int, whole(1, 1_000_000)] = Field(
         default=200, description="The largest request that nginx accepts at app/uploads, in MiB."

@@ -58,7 +58,7 @@ class Services(Section):
         """Each names a node and a role that there are."""
         from nodriza.inventory.roles import known_roles  # noqa: PLC0415  it knows the sections
 
-        roles = known_roles(inventory)
+        roles, app = known_roles(inventory), draft.part(AppSettings)
         nodes = [node.name for node in draft.nodes if node.name]
         for name, about in SERVICES.items():
             service: Service | None = getattr(self, name)
@@ -70,6 +70,9 @@ class Services(Section):
             elif service.engine and not {service.engine, f"{service.engine}_server"} & {*roles}:
                 near = did_you_mean(service.engine, roles) or f"; there are {', '.join(roles)}"
                 complain((*place, "engine"), f'there is no role "{service.engine}"{near}')
+            if app and app.asgi and about.asgi and service.engine == about.engine:
+                words = f"serves no ASGI application (app/asgi); {about.asgi} does"
+                complain((*place, "engine"), words)
             if service.on and about.everywhere:
                 complain((*place, "on"), "every child does this job, so it has no node", key=True)
             elif service.on and service.on not in nodes:
@@ -77,7 +80,6 @@ class Services(Section):
                 complain((*place, "on"), f'no node is called "{service.on}"{near}')
             if service.memory_mb and not about.sized:
                 complain((*place, "memory_mb"), "no limit can be set for this service", key=True)
-        app = draft.part(AppSettings)
         if self.beat and app and not app.celery:
             words = "is Celery's clock, and the application has no Celery (app/celery)"
             draft.document.complain(("services", "beat"), words, key=True)

@@ -57,9 +57,33 @@ def with_visits(project: Project) -> Project:
     return project
 
 
+def by_asgi(project: Project) -> None:
+    """The same pages, by Django's other interface."""
+    source, app = project.folder / "videoteca", project.data["app"]
+    wsgi = (source / "videoteca/wsgi.py").read_text()
+    (source / "videoteca/asgi.py").write_text(wsgi.replace("wsgi", "asgi"))
+    with (source / "requirements.txt").open("a") as file:
+        file.write("h11==0.16.0\nuvicorn==0.54.0\n")
+    for key in ("wsgi", "threads"):
+        del app[key]
+    app["asgi"] = "videoteca.asgi"
+
+
 @pytest.fixture(scope="package")
+def unit(project: Project) -> str:
+    """Of the application server."""
+    return str(project.data["services"]["application"])
+
+
+SERVERS = {"uwsgi": "uwsgi", "gunicorn": "gunicorn", "asgi": "gunicorn"}
+"""Whatever serves the application, and its unit."""
+
+
+@pytest.fixture(scope="package", params=SERVERS)
 def project(
-    tmp_path_factory: pytest.TempPathFactory, times: dict[str, float]
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    times: dict[str, float],
 ) -> Iterator[Project]:
     """A central node and one child."""
     folder = tmp_path_factory.mktemp("visitors")
@@ -67,6 +91,9 @@ def project(
     project.times = times
     for key in ("celery", "smoke"):
         del project.data["app"][key]
+    if request.param == "asgi":
+        by_asgi(project)
+    project.data["services"] = {"application": SERVERS[request.param]}
     project.data["app"].update(max_upload_mb=60, uploads=["/upload/", "/visits/upload/"])
     project.data["limits"] = LIMITS
     project.write()

@@ -93,17 +93,17 @@ def test_slow_requests_of_one_address__leave_the_others_their_turn(
     assert statuses == {200}
 
 
-def journal(project: Project, since: str) -> list[str]:
-    """What uWSGI has said since then."""
-    said = project.on("server-2", f"journalctl -q -u uwsgi -o cat --no-pager --since '{since}'")
+def journal(project: Project, unit: str, since: str) -> list[str]:
+    """What the application server has said since then."""
+    said = project.on("server-2", f"journalctl -q -u {unit} -o cat --no-pager --since '{since}'")
     return said.splitlines()
 
 
 def test_visitors_who_leave__leave_no_line_in_the_journal(
-    project: Project, client: Client
+    project: Project, unit: str, client: Client
 ) -> None:
     # The deploy's workers may still come.
-    wait_for("silence", 120, lambda: not journal(project, "8 seconds ago"), every=1)
+    wait_for("silence", 120, lambda: not journal(project, unit, "8 seconds ago"), every=1)
     since = project.on("server-2", "sleep 1; date '+%F %T'").strip()
     for path in (
         "/visits/wait?seconds=0.5",
@@ -123,7 +123,7 @@ def test_visitors_who_leave__leave_no_line_in_the_journal(
     sock.sendall(SLOW_BODY + b"x" * 100_000)
     sock.close()
     time.sleep(2)
-    assert journal(project, since) == []
+    assert journal(project, unit, since) == []
 
 
 def test_endless_answer__ends_when_its_visitor_leaves(client: Client) -> None:

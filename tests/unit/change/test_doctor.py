@@ -10,6 +10,7 @@ import pytest
 from nodriza.change import deploy, doctor
 from nodriza.inventory import Cluster
 from tests.unit.conftest import ROOT
+from tests.unit.roles.made import with_gunicorn
 
 
 @pytest.fixture
@@ -68,3 +69,13 @@ def test_variable__that_nobody_gives_is_a_line_for_the_inventory(cluster):
 def test_requirements__that_are_not_there_are_told_as_a_deploy_does(cluster):
     (cluster.app.source_path / "requirements.txt").unlink()
     assert "none of uv.lock" in words(cluster) or "no requirements.txt" in words(cluster)
+
+
+def test_asgi_application__without_uvicorn_has_the_line(cluster):
+    served = with_gunicorn(cluster, "videoteca.asgi:application")
+    said = words(served)
+    assert "uvicorn, which serves app.asgi, is not among what is installed  (requirements" in said
+    assert "a line uvicorn[standard]" in said
+    with (cluster.app.source_path / "requirements.txt").open("a") as file:
+        file.write("uvicorn==0.54.0\n")
+    assert words(served) == ""

@@ -7,6 +7,7 @@ import pytest
 from nodriza.change.deploy import requirements
 from nodriza.errors import SourceError
 from nodriza.source.tree import read_source
+from tests.unit.roles.made import with_gunicorn
 
 LOCK = '[[package]]\nname = "django"\nversion = "5"\n[[package]]\nname = "%s"\nversion = "3"\n'
 PYPROJECT = '[project]\nname = "shop"\nversion = "1"\ndependencies = [\n  "django", "%s>=3",\n]\n'
@@ -70,3 +71,29 @@ def test_requirements__that_speak_to_the_database_or_to_none_are_well(read, text
 def test_database_outside__is_spoken_to_by_whatever_driver(read):
     outside = {"DATABASE_URL": "postgres://db.example.org/shop"}
     assert read(requirements_txt="psycopg\n", environment=outside)
+
+
+@pytest.fixture
+def read_asgi(read, three_node, monkeypatch):
+    """The same of an ASGI application."""
+    served = with_gunicorn(three_node, "videoteca.asgi:application")
+    changed = {"nodes": served.nodes, "app": served.app}
+    monkeypatch.setitem(three_node.__dict__, "nodes", changed["nodes"])
+    monkeypatch.setitem(three_node.__dict__, "app", changed["app"])
+    return read
+
+
+def test_asgi_application__whose_server_is_not_installed_is_told_with_the_line(
+    read_asgi, tmp_path
+):
+    with pytest.raises(SourceError) as told:
+        read_asgi(requirements_txt="Django\nPyMySQL\n")
+    said = str(told.value)
+    assert f"{tmp_path / 'requirements.txt'}: what serves an application of videoteca.asgi" in said
+    assert "no host was touched" in said
+    assert "a line uvicorn[standard] in requirements.txt" in said
+
+
+@pytest.mark.parametrize("line", ["uvicorn", "uvicorn[standard]>=0.30", "Uvicorn == 0.54"])
+def test_asgi_application__whose_server_is_installed_is_well(read_asgi, line):
+    assert read_asgi(requirements_txt=f"Django\nPyMySQL\n{line}\n")

@@ -242,3 +242,40 @@ def test_check_of_a_release__says_what_it_would_be_refused_for(host):
         trial(("/broken", 0)).foretell(host)
     host.remove("/releases/new")
     trial(("/broken", 0)).foretell(host)  # nobody knows yet
+
+
+ASGI_SITE = """
+async def site(scope, receive, send):
+    if scope["path"] == "/broken":
+        raise RuntimeError("each request fails")
+    assert (await receive())["type"] == "http.request"
+    well = dict(scope["headers"])[b"host"] == b"www.example.org" and scope["scheme"] == "https"
+    await send({"type": "http.response.start", "status": 404 if well else 400, "headers": []})
+    await send({"type": "http.response.body", "body": b"words of the site"})
+"""
+
+
+def asgi(*asked, **more):
+    return dataclasses.replace(trial(*asked, **more), wsgi="", asgi="site_of_a_test:site")
+
+
+def test_asgi_release__that_answers_is_good(host):
+    host.write("/releases/new/app/site_of_a_test.py", ASGI_SITE)
+    one = asgi(("/healthz", 404))
+    assert look(host, one) == one.wanted()
+
+
+@pytest.mark.parametrize(
+    ("one", "words"),
+    [
+        (asgi(("/broken", 0)), "each request fails"),
+        (asgi(("/healthz", 200)), "/healthz answers 404, and 200 is expected"),
+        (asgi(("/healthz", 0), scheme="http"), "words of the site"),
+        (dataclasses.replace(asgi(), asgi="nowhere:site"), "No module named 'nowhere'"),
+    ],
+    ids=["an error", "another status", "without TLS", "no module"],
+)
+def test_asgi_release__that_does_not_is_refused_in_its_words(host, one, words):
+    host.write("/releases/new/app/site_of_a_test.py", ASGI_SITE)
+    with pytest.raises(HostError, match=words):
+        one.fix(host, look(host, one))

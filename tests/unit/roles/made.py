@@ -18,6 +18,18 @@ def remake(cluster, **changes):
     return cluster.model_copy(update=changes)
 
 
+def with_gunicorn(cluster, asgi=""):
+    """The same cluster with another application server; ``asgi``: of such an application."""
+    interface = {"asgi": asgi, "wsgi": None} if asgi else {}
+    nodes = tuple(
+        node.model_copy(
+            update={"roles": tuple("gunicorn" if r == "uwsgi" else r for r in node.roles)}
+        )
+        for node in cluster.nodes
+    )
+    return remake(cluster, nodes=nodes, app=cluster.app.model_copy(update=interface))
+
+
 def resources(cluster, name, kind=object):
     plan: Plan = plan_node(cluster.node(name), cluster)
     return [planned.resource for planned in plan.resources if isinstance(planned.resource, kind)]
@@ -34,7 +46,7 @@ def settings(text):
 
 def functions(cluster, name, path):
     """Of a Python file on a node, with nothing of what it does when it runs."""
-    kept = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.Assign)
+    kept = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.Assign)
     body = [
         node for node in ast.parse(content(cluster, name, path)).body if isinstance(node, kept)
     ]

@@ -80,9 +80,12 @@ def test_templates__are_in_the_folder_of_the_role_that_uses_them_and_none_is_lef
     used |= sources("build", made)
     folder = ROOT / "templates"
     used |= {f"nginx/{protocol}.j2" for protocol in ("uwsgi", "http")}  # Offer.speaks
-    for source in [*used]:
-        tree = jinja2.Environment().parse((folder / source).read_text())
-        used |= {each for each in jinja2.meta.find_referenced_templates(tree) if each}
+    fresh = used
+    while fresh:
+        trees = [jinja2.Environment().parse((folder / source).read_text()) for source in fresh]
+        named = {each for tree in trees for each in jinja2.meta.find_referenced_templates(tree)}
+        fresh = {each for each in named if each} - used
+        used |= fresh
     assert used == {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
