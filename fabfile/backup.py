@@ -75,7 +75,7 @@ def _start(c: Context, word: str) -> None:
 
     cluster = reachable_cluster(c)
     line = nodes.program(cluster, "start", word)
-    commands = {node.name: line for node in nodes.with_backups(cluster)}
+    commands = {node.name: line for node in nodes.making_backups(cluster)}
     ended = nodes.do(cluster, commands, _show(cluster), sudo_password=sudo_password(c))
     if bad := nodes.wrong(ended):
         raise Exit("\n".join(bad), code=1)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from nodriza.change.switch import Switch
     from nodriza.inventory import Cluster
     from nodriza.report.result import NodeResult
+    from nodriza.source.requirements import Requirements
+    from nodriza.source.tree import Source
     from nodriza.vault.store import Vault
 
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
         "release": "with --rollback: go to this one",
         "wait": WAIT,
         "breaking": "go on though code and database will not fit for a while",
+        "build": "only fetch and build it, where releases are made; nothing of it runs yet",
         "ref": "a commit, a branch or a tag of git's, in the place of the files as they are",
     },
 )
@@ -38,14 +41,22 @@ def deploy(
     release: Text = "",
     ref: Text = "",
     breaking: bool = False,
+    build: bool = False,
     wait: FromNought = 0,
 ) -> None:
     """Make a release of the application's source, and bring every node to it."""
     _refuse_mixed(rollback, release, ref)
+    if build and (rollback or breaking):
+        raise Exit(
+            "--build brings no node to the release that it makes\n  kept: nothing was done", code=2
+        )
     cluster = reachable_cluster(c)
     store, again = vault(cluster), f"{fab(c)} deploy"
     options: dict[str, Any] = {"check": check, "wait": wait, "breaking": breaking}
     options["sudo_password"] = sudo_password(c)
+    if build:
+        _build(cluster, store, again, ref, json=json, **options)
+        return
     if cluster.app.hooks.after:
         from nodriza.change.hooks import refuse_unknown
 
@@ -80,6 +91,32 @@ def _refuse_mixed(rollback: bool, release: str, ref: str) -> None:
         )
 
 
+def _build(
+    cluster: Cluster, store: Vault, again: str, ref: str, *, json: bool, **options: Any
+) -> None:
+    from nodriza.change import deploy as engine
+    from nodriza.report import make_report
+    from nodriza.rollout.waves import exit_code
+
+    source, needs = _read(cluster, ref, json=json)
+    report = make_report("json" if json else "auto", again=f"{again} --build", redact=store.redact)
+    del options["breaking"]
+    if code := exit_code(engine.build(cluster, source, needs, store, report, **options)):
+        raise Exit(code=code)
+
+
+def _read(cluster: Cluster, ref: str, *, json: bool) -> tuple[Source, Requirements]:
+    """What is deployed; it is told where people read, and not among the data."""
+    from nodriza.change import deploy as engine
+
+    source = engine.read(cluster, ref)
+    needs = engine.requirements(cluster, source)
+    for line in (source.label, *source.notes, needs.note):
+        if line:
+            print(line, file=sys.stderr if json else sys.stdout, flush=True)
+    return source, needs
+
+
 def _put(
     cluster: Cluster, store: Vault, again: str, ref: str, *, json: bool, **options: Any
 ) -> tuple[dict[str, NodeResult], Switch]:
@@ -87,11 +124,7 @@ def _put(
     from nodriza.change import doctor
     from nodriza.report import make_report
 
-    source = engine.read(cluster, ref)
-    needs = engine.requirements(cluster, source)
-    for line in (source.label, *source.notes, needs.note):
-        if line:
-            print(line, file=sys.stderr if json else sys.stdout, flush=True)
+    source, needs = _read(cluster, ref, json=json)
     for line in doctor.as_lines(doctor.examine(cluster, source), cluster.path):
         print(line, file=sys.stderr, flush=True)
     again += f" --ref {shlex.quote(ref)}" if ref else ""

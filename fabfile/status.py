@@ -21,6 +21,7 @@ def status(c: Context, target: Nodes = "", json: bool = False, watch: bool = Fal
     import sys
 
     from nodriza.inventory import resolve_target
+    from nodriza.watch import drills
     from nodriza.watch import status as engine
     from nodriza.watch.health import healthy, look
 
@@ -33,5 +34,9 @@ def status(c: Context, target: Nodes = "", json: bool = False, watch: bool = Fal
         return
     results = look(cluster, nodes, sudo_password=sudo_password(c))
     print(engine.as_json(results)) if json else engine.show(cluster, results)
-    if any(not healthy(result) for result in results.values()):
+    remembered = drills.read(cluster.path)
+    if not json:
+        for line in remembered.words:
+            print(line)
+    if remembered.wrong or any(not healthy(result) for result in results.values()):
         raise Exit(code=1)

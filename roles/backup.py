@@ -59,6 +59,8 @@ def backup(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
         conf=conf,
         folder=folder,
     )
+    if cluster.backup.of:
+        return  # those of another cluster are restored here, and none is made
     units = "/etc/systemd/system"
     yield template(
         "backup/failed.service.j2",
@@ -128,7 +130,8 @@ def configuration(node: Node, cluster: Cluster) -> dict[str, Any]:
     }
     return {
         "app": cluster.app.name,
-        "cluster": cluster.name,
+        "cluster": wanted.of or cluster.name,
+        "read_only": wanted.of is not None,
         "node": node.name,
         "to": to,
         "sftp": sftp,
@@ -143,5 +146,6 @@ def configuration(node: Node, cluster: Cluster) -> dict[str, Any]:
         "state": f"/var/lib/{name}",
         "cache": f"/var/cache/{name}",
         "lock": f"/run/{name}.lock",
+        "releases": cluster.app.record,
         "parts": [dataclasses.asdict(each) for each in backups(node, cluster)],
     }

@@ -41,6 +41,19 @@ def with_backups(cluster: Cluster) -> list[Node]:
     return found
 
 
+def making_backups(cluster: Cluster) -> list[Node]:
+    """The same, of a cluster whose backups are its own; ``TargetError`` where it only reads."""
+    found = with_backups(cluster)
+    if cluster.backup and cluster.backup.of:
+        raise TargetError(
+            f"these are the backups of {cluster.backup.of}, which are only read here",
+            where=str(cluster.path),
+            kept="nothing was done",
+            do="fab restore, or without backup.of",
+        )
+    return found
+
+
 def program(cluster: Cluster, *words: str) -> str:
     """The command line for a node."""
     return shlex.join([f"/usr/local/sbin/{cluster.app.name}-backup", *words])

@@ -22,7 +22,7 @@ from nodriza.release.record import question
 from nodriza.release.release import Release, source_name, takes
 from nodriza.release.secrets import refuse_unset
 from nodriza.release.variables import environment_files, tried_with, with_the_next
-from nodriza.resources import Upload
+from nodriza.resources import Static, Upload
 from nodriza.rollout.run import Run
 from nodriza.rollout.waves import roll_out
 from nodriza.source.requirements import Requirements, read_requirements
@@ -76,6 +76,30 @@ def deploy(
     plan = build_plan(cluster, switch.to, source, needs, breaking=breaking)
     options["sources"] = {source.sha256: source}
     return _run(cluster, plan, switch, vault, report, what, **options), switch
+
+
+def build(
+    cluster: Cluster,
+    source: Source,
+    needs: Requirements,
+    vault: Vault,
+    report: Report,
+    **options: Any,
+) -> dict[str, NodeResult]:
+    """Only what has to be fetched for a release, on the builder: source, environment, and what
+    the project's build commands make.
+
+    Nothing of it runs with the application's variables, and its rows are not looked at. A deploy
+    of the same source goes on from there.
+    """
+    to = release_id(source, needs, *cluster.app.hooks.build)
+    plan = build_plan(cluster, Release(to, commit=source.commit, venv=needs.id), source, needs)
+    first = next(n for n, it in enumerate(plan.resources) if isinstance(it.resource, Static))
+    plan = dataclasses.replace(plan, resources=plan.resources[:first])
+    values = vault.ensure(plan.secrets, keep=not options.get("check"))
+    options["sources"] = {source.sha256: source}
+    run = Run(cluster, report, values, f"build of {source.label or to}", **options)
+    return roll_out(run, [plan])
 
 
 def go_back(

@@ -28,7 +28,15 @@ from typing import Any, BinaryIO, TypeVar
 from nodriza.errors import LabError
 from nodriza.lab import state
 from nodriza.lab.programs import run, succeeds
-from nodriza.lab.wiring import Wiring, inner_rules, namespace_file, netns_of, outer_rules
+from nodriza.lab.wiring import (
+    OPEN,
+    WayOut,
+    Wiring,
+    inner_rules,
+    namespace_file,
+    netns_of,
+    outer_rules,
+)
 
 CLONE_NEWNET = 0x40000000
 FILTER = ("ip", "filter", "FORWARD")
@@ -111,7 +119,7 @@ def _set_namespace(file: BinaryIO) -> None:
     raise LabError(f"the lab is not up ({os.strerror(number)})", do="fab lab.up")
 
 
-def ensure(wiring: Wiring, place: state.Place) -> None:
+def ensure(wiring: Wiring, place: state.Place, way_out: WayOut = OPEN) -> None:
     """Make the network, or repair it: what is right already stays untouched."""
     wanted = json.loads(json.dumps(asdict(wiring)))
     if not _is_namespace(wiring.netns) or state.read_json(place.network) != wanted:
@@ -119,10 +127,13 @@ def ensure(wiring: Wiring, place: state.Place) -> None:
         run(["ip", "netns", "add", wiring.netns])
         state.write_json(place.network, wanted)
     _links(wiring)
+    if not way_out.open:
+        succeeds(["ip", "-n", wiring.netns, "route", "del", "default"])
     inside(wiring.netns, lambda: _sysctl("net/ipv4/ip_forward", "1"))
     _forward_on()
-    run(["ip", "netns", "exec", wiring.netns, "nft", "-f", "-"], stdin=inner_rules(wiring))
-    run(["nft", "-f", "-"], stdin=outer_rules(wiring))
+    inner, outer = inner_rules(wiring, way_out), outer_rules(wiring, way_out)
+    run(["ip", "netns", "exec", wiring.netns, "nft", "-f", "-"], stdin=inner)
+    run(["nft", "-f", "-"], stdin=outer)
     _let_through(wiring.uplink)
 
 

@@ -165,6 +165,18 @@ def refuse_taken(cluster: Cluster, networks: list[Network], shared: tuple[str, .
                 )
 
 
+def free_networks() -> tuple[str, str]:
+    """Two that no lab and no interface of this computer has, for a lab that may be anywhere."""
+    routes = json.loads(run(["ip", "-j", "-4", "route"]) or "[]")
+    taken = [route["dst"] for route in routes if "dev" in route and route["dst"] != "default"]
+    taken += [net["cidr"] for lab in other_labs("") for net in lab["networks"]]
+    for third in range(0, 254, 2):
+        pair = (f"198.19.{third}.0/24", f"198.19.{third + 1}.0/24")
+        if not any(_overlap(one, other) for one in pair for other in taken):
+            return pair
+    raise LabError("no networks left for a lab", do="take another lab down")
+
+
 def _uplink_addresses(cluster: str, networks: list[Network]) -> tuple[str, str]:
     """A pair of addresses for the uplink: the same ones each time, if they are free."""
     mine = state.read_json(state.Place(cluster).network)
@@ -184,7 +196,30 @@ def _uplink_addresses(cluster: str, networks: list[Network]) -> tuple[str, str]:
     raise LabError("no addresses left for the lab's uplink", do="take another lab down")
 
 
-def inner_rules(wiring: Wiring) -> str:
+@dataclass(frozen=True)
+class WayOut:
+    """What of the outside a lab's machines reach: nothing, or all but ``never``."""
+
+    open: bool = True
+    never: tuple[str, ...] = ()
+
+    @property
+    def refused(self) -> str:
+        """The nft rules, for who begins a connection. It is told at once that it can't.
+
+        Those that were open before it are refused as well, so it stands before the one for what
+        is established. Answers to a browser on this computer are no connection of the machines.
+        """
+        words = "reject with icmp type admin-prohibited"
+        if not self.open:
+            return f'oifname "uplink" ct direction original {words}'
+        return "\n    ".join(f'oifname "uplink" ip daddr {each} {words}' for each in self.never)
+
+
+OPEN = WayOut()
+
+
+def inner_rules(wiring: Wiring, way_out: WayOut = OPEN) -> str:
     """The nft rules of the lab's own namespace."""
     # Where br_netfilter is loaded, what stays on one bridge comes through here too.
     same = "\n".join(f'iifname "{n.bridge}" oifname "{n.bridge}" accept' for n in wiring.networks)
@@ -195,6 +230,7 @@ table ip lab {{
   chain forward {{
     type filter hook forward priority filter; policy drop;
     {same}
+    {way_out.refused}
     ct state established,related accept
     iifname "uplink" oifname "br-public" accept
     oifname "uplink" ip daddr {{ {wiring.cidrs} }} drop
@@ -209,14 +245,16 @@ table ip lab {{
 """
 
 
-def outer_rules(wiring: Wiring) -> str:
-    """The nft rules of the controller."""
+def outer_rules(wiring: Wiring, way_out: WayOut = OPEN) -> str:
+    """The nft rules of the controller; a lab that is closed is so here once more."""
+    closed = "" if way_out.open else f'iifname "{wiring.uplink}" drop'
     return f"""
 table ip {wiring.table}
 delete table ip {wiring.table}
 table ip {wiring.table} {{
   chain forward {{
     type filter hook forward priority filter;
+    {closed}
     iifname "{wiring.uplink}" tcp flags syn tcp option maxseg size set rt mtu
     oifname "{wiring.uplink}" tcp flags syn tcp option maxseg size set rt mtu
     iifname "{wiring.uplink}" ip daddr {{ {wiring.cidrs} }} drop

@@ -76,6 +76,17 @@ def working_tree(folder: Path, spool: Spool) -> Checkout:
     return _with(found, entries, inside)
 
 
+def has(folder: Path, commit: str) -> bool:
+    """Whether a commit can be deployed from here."""
+    if not is_checkout(folder):
+        return False
+    try:
+        _Git(folder).run("cat-file", "-e", f"{commit}^{{commit}}")
+    except SourceError:
+        return False
+    return True
+
+
 def commit(folder: Path, ref: str, spool: Spool) -> Checkout:
     """The files of a commit, a branch or a tag; the working tree does not matter."""
     git = _Git(folder)

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from store import WHOLE, Store, Trouble, last, read, say, write
+from store import WHOLE, Store, Trouble, last, read, say, variables, write
 
 SAMPLE = 20
 """Files of each part whose digests are noted, to be compared with the copies."""
@@ -48,7 +48,7 @@ def backup(store: Store) -> None:
     notes = state / "notes"
     shutil.rmtree(notes, ignore_errors=True)
     notes.mkdir(mode=0o700)
-    record: dict[str, Any] = {"run": name, "began": began, "parts": {}}
+    record: dict[str, Any] = {"run": name, "began": began, "parts": {}, **circumstances(conf)}
     for part in conf["parts"]:
         record["parts"][part["name"]] = _take(store, part, name, notes)
     write(notes / "record.json", record)
@@ -73,6 +73,16 @@ def backup(store: Store) -> None:
         f" in {status['backup']['seconds']} s"
     )
     _forget(store, status)
+
+
+def circumstances(conf: dict[str, Any]) -> dict[str, Any]:
+    """What who rebuilds all of it has to know: the Debian release, and the application's."""
+    system = variables(Path("/etc/os-release")).get("VERSION_CODENAME", "")
+    try:
+        served = Path(conf["releases"]).read_text("utf-8").splitlines()[-1:]
+    except OSError:  # only the node that makes releases has it
+        served = []
+    return {"system": system, "served": json.loads(served[0]) if served else {}}
 
 
 def mb(size: float) -> str:

@@ -57,6 +57,10 @@ AWAY = ("connection refused", "no route to host", "timed out", "unable to start 
 AWAY += ("could not resolve", "no such host", "connection reset", "broken pipe")
 
 
+READS = ("cat", "check", "dump", "ls", "restore", "snapshots")
+"""Words of restic's that change nothing in a repository."""
+
+
 class Trouble(Exception):
     """What went wrong, for a person, and what to do."""
 
@@ -81,9 +85,21 @@ class Store:
         }
 
     def argv(self, *words: str) -> list[str]:
-        """The command line; no secret is in it."""
+        """The command line; no secret is in it.
+
+        Where the copies are another cluster's, nothing is written there, not even a lock.
+        """
         command = self.conf["sftp"]
-        return ["restic", *(["-o", f"sftp.command={command}"] if command else []), *words]
+        options = ["-o", f"sftp.command={command}"] if command else []
+        if self.conf.get("read_only"):
+            if words[0] not in READS:
+                raise Trouble(
+                    f"{self.conf['to']} has the backups of {self.conf['cluster']}, which are only"
+                    f" read here: no restic {words[0]}",
+                    f"on a node of {self.conf['cluster']}, or without backup.of",
+                )
+            options = ["--no-lock", *options]
+        return ["restic", *options, *words]
 
     def run(self, *words: str, check: bool = True, **options: Any) -> Any:
         """Its end, with what it said."""
@@ -130,6 +146,8 @@ class Store:
         # restic says so as well of one that it can't reach.
         lost = done.returncode and not self._known(done.stderr)
         if lost and "is there a repository at the following location" in done.stderr.lower():
+            if self.conf.get("read_only"):
+                raise Trouble(f"there is no repository at {self.conf['to']}", "backup.to")
             if known:
                 raise Trouble(
                     f"there is no repository at {self.conf['to']} any more: it was {known[:8]}",
@@ -149,7 +167,8 @@ class Store:
             )
         # Of runs that are over: a process of this host that is gone (restic(1)). Whoever opens the
         # repository has this host to itself.
-        self.run("unlock")
+        if not self.conf.get("read_only"):
+            self.run("unlock")
         return id
 
     def snapshots(self) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ FLOORS = (
     ("watch",),
     ("smoke", "backup"),
     ("change", "operate"),
-    ("role", "cli", "demo"),
+    ("role", "cli", "demo", "drill"),
     ("__main__",),
 )
 TRAVELS = ("host", "resources", "agent")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from nodriza.inventory import names
+from nodriza.inventory import names, text
 from nodriza.inventory.base import Section, whole
 from nodriza.inventory.sections.app import AppSettings
 from nodriza.inventory.sections.notify import Notify
@@ -76,6 +76,13 @@ class Backup(Section):
             "Where restic puts the copies: a directory of the node, such as a mounted disk;"
             " sftp:user@host:/path; or s3:https://host/bucket."
         )
+    )
+    of: text.ClusterName | None = Field(
+        default=None,
+        description=(
+            "The cluster whose backups these are, if not this one: they can be restored here."
+            " This cluster makes none, and never writes where they are."
+        ),
     )
     at: When = Field(
         default="*-*-* 03:00", description="When a backup begins, as systemd.time(7) writes it."

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from nodriza.inventory import text
+from nodriza.inventory.addresses import IPV4
 from nodriza.inventory.base import Section
+from nodriza.inventory.shape import Shape
 from nodriza.wording import did_you_mean
 
 if TYPE_CHECKING:
@@ -17,6 +19,21 @@ if TYPE_CHECKING:
 Driver = Literal["nspawn", "vagrant"]
 Debian = Literal["bookworm", "trixie"]
 Acceleration = Literal["kvm", "emulated"]
+Unreachable = Annotated[
+    str,
+    Shape(
+        rf"{IPV4}(/([0-9]|[12][0-9]|3[0-2]))?",
+        "must be an IPv4 address, or a network of them as address/prefix",
+    ),
+]
+Folder = Annotated[
+    str,
+    Shape(
+        r"(?!.*/\.{1,2}(/|$))(/[A-Za-z0-9_.+-]+)+",
+        "must be the whole path of a folder: letters, digits and . _ + - /",
+    ),
+]
+"""What systemd-nspawn's --bind-ro takes as it stands."""
 
 
 class LabConfig(Section):
@@ -37,9 +54,31 @@ class LabConfig(Section):
         default=None,
         description="For libvirt's machines. Default: kvm if it works, else emulated.",
     )
+    internet: bool = Field(
+        default=True,
+        description=(
+            "Whether its machines reach anything outside of the lab, such as package archives."
+            " With false every connection to outside is refused, those that are open too."
+        ),
+    )
+    unreachable: Annotated[tuple[Unreachable, ...], text.Items] = Field(
+        default=(),
+        description="Addresses or networks that its machines never reach, in no case.",
+    )
+    folders: dict[Folder, Folder] = Field(
+        default={},
+        description=(
+            "Folders of this computer that its machines can read, and not write: the path on the"
+            " machines, and the path here."
+        ),
+    )
 
     def check_with(self, draft: Draft, inventory: Path) -> None:
         """Releases are of machines that are there, and can have one of their own."""
+        if self.driver == "vagrant":
+            for key in ("internet", "unreachable", "folders"):
+                if key in self.model_fields_set:
+                    draft.document.complain(("lab", key), "is for driver: nspawn", key=True)
         if not self.releases:
             return
         if self.driver == "vagrant":

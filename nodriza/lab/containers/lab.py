@@ -43,7 +43,7 @@ def up(cluster: Cluster, say: Callable[[str], None]) -> None:
         mark.write_text(f"{place.folder}\n")
         if not place.key.exists():
             disk.make_key(place.key, f"lab {cluster.name}")
-        network.ensure(wiring, place)
+        network.ensure(wiring, place, _way_out(cluster))
         started = _machines_up(cluster, place, wiring, say)
         _pin_host_keys(cluster, place)
         _wait(cluster, place, started, say)
@@ -82,6 +82,11 @@ def down(cluster: Cluster, say: Callable[[str], None]) -> None:
             shutil.rmtree(place.folder)
         mark.unlink(missing_ok=True)
         say(f"lab {cluster.name}: {len(machines)} machines gone")
+
+
+def _way_out(cluster: Cluster) -> wires.WayOut:
+    config = cluster.lab
+    return wires.WayOut(config.internet, config.unreachable) if config else wires.OPEN
 
 
 def _mark(cluster: Cluster, place: state.Place) -> Path:
@@ -188,10 +193,11 @@ def _machines_up(
     # Images are built here, one after the other: each would take all processors.
     base = {node.name: _image(place, cluster, node.name, say) for node in cluster.nodes}
     plugged = network.plugged(wiring.netns)
+    folders = cluster.lab.folders if cluster.lab else {}
 
     def one(node: Node) -> str | None:
         machine = nspawn.Machine(place, node.name)
-        rewired = machine.make(node, base[node.name], wiring)
+        rewired = machine.make(node, base[node.name], wiring, folders)
         unplugged = not plugged.issuperset(nspawn.links_of(node, wiring).values())
         if machine.running and not rewired and not unplugged:
             return None

@@ -15,6 +15,7 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from nodriza.inventory.model import Node
     from nodriza.lab.wiring import Wiring
 
+NONE: Mapping[str, str] = {}
 NSPAWN_RUN = Path("/run/systemd/nspawn/propagate")
 SHORT = {"private": "priv", "public": "pub"}
 LOOP = """
@@ -54,7 +56,7 @@ export SYSTEMD_NSPAWN_LOCK=0  # its locks stay in /run for ever; the cgroup is t
 exec systemd-nspawn --quiet --boot --register=no --keep-unit \\
     --machine={unique} --hostname={name} --directory=root \\
     --network-namespace-path=/proc/$$/ns/net \\
-    --capability=CAP_NET_ADMIN,CAP_NET_RAW --bind=/dev/fuse {autofs} \\
+    --capability=CAP_NET_ADMIN,CAP_NET_RAW --bind=/dev/fuse {autofs} {folders}\\
     --resolv-conf=off --timezone=off --link-journal=no --console=read-only
 """
 
@@ -124,8 +126,13 @@ class Machine:
         """Its public host key: type and data."""
         return disk.host_key(self.upper)
 
-    def make(self, node: Node, image: Path, wiring: Wiring) -> bool:
-        """Put the machine's disk and its wiring in place; whether the wiring is new."""
+    def make(
+        self, node: Node, image: Path, wiring: Wiring, folders: Mapping[str, str] = NONE
+    ) -> bool:
+        """Put the machine's disk and its wiring in place; whether the wiring is new.
+
+        ``folders``: what it can read of this computer, the path there to the path here.
+        """
         if not (self.folder / "image").exists():
             self.remove()
             for name in ("upper", "work", "root"):
@@ -133,7 +140,7 @@ class Machine:
             disk.seed(self.upper, node.name, self.place.key.with_suffix(".pub").read_text())
             disk.lend_packages(self.upper, image)
             state.write(self.folder / "image", f"{image}\n")
-        script = _boot_script(self, node, self.image or image, wiring)
+        script = _boot_script(self, node, self.image or image, wiring, folders)
         boot = self.folder / "boot.sh"
         if boot.exists() and boot.read_text() == script:
             return False
@@ -263,7 +270,9 @@ def machines(place: state.Place) -> list[Machine]:
     return [Machine(place, name) for name in sorted(names)]
 
 
-def _boot_script(machine: Machine, node: Node, image: Path, wiring: Wiring) -> str:
+def _boot_script(
+    machine: Machine, node: Node, image: Path, wiring: Wiring, folders: Mapping[str, str]
+) -> str:
     lines = []
     # Like most servers with two networks: the way to the world is the public one.
     way_out = "public" if node.public and wiring.networks[-1].name == "public" else "private"
@@ -289,6 +298,7 @@ def _boot_script(machine: Machine, node: Node, image: Path, wiring: Wiring) -> s
         unique=machine.unique,
         links="\n".join(lines),
         autofs=autofs,
+        folders="".join(f"--bind-ro={here}:{there} " for there, here in folders.items()),
     )
 
 

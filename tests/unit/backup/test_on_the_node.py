@@ -213,3 +213,29 @@ def test_units_that_do_not_start_with_the_new_data__get_the_old_ones_back(
         restore._place(part(tmp_path), "1")
     assert (tmp_path / "media" / "file").read_text() == "old"
     assert told == ["stop", "start", "start"]
+
+
+@pytest.mark.parametrize("word", ["backup", "forget", "init", "unlock", "prune"])
+def test_backups_of_another_cluster__are_only_read(program, tmp_path, word):
+    store = program["store"]
+    reading = store.Store(conf(tmp_path, read_only=True))
+    with pytest.raises(store.Trouble, match="only read here"):
+        reading.argv(word)
+    assert reading.argv("snapshots") == ["restic", "--no-lock", "snapshots"]
+
+
+def test_repository_that_is_only_read__is_not_made_and_not_unlocked(
+    program, tmp_path, monkeypatch
+):
+    store = program["store"]
+    asked = tmp_path / "asked"
+    restic(tmp_path, monkeypatch, f'echo "$*" >>{asked}; echo \'{{"id": "0123456789"}}\'')
+    assert store.Store(conf(tmp_path, read_only=True)).open("") == "0123456789"
+    assert asked.read_text() == "--no-lock cat config\n"
+    restic(
+        tmp_path,
+        monkeypatch,
+        "echo 'Is there a repository at the following location?' >&2; exit 1",
+    )
+    with pytest.raises(store.Trouble, match="there is no repository"):
+        store.Store(conf(tmp_path, read_only=True)).open("")

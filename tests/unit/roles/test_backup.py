@@ -160,3 +160,17 @@ def test_own_role__says_what_has_to_survive(tmp_path, monkeypatch):
     assert "database" in found
     said = json.loads(content(cluster, "server-1", "/usr/local/lib/videoteca-backup/conf.json"))
     assert "mail" in [part["name"] for part in said["parts"]]
+
+
+def test_backups_of_another_cluster__have_no_timer_and_are_only_read(cluster):
+    """They can be restored here."""
+    copy = with_backup(cluster, of="production")
+    plan = plan_node(copy.node("server-1"), copy)
+    ids = [each.resource.id for each in plan.resources]
+    assert not [each for each in ids if "backup" in each and each.endswith((".timer", ".service"))]
+    conf = json.loads(content(copy, "server-1", "/usr/local/lib/videoteca-backup/conf.json"))
+    assert (conf["cluster"], conf["read_only"]) == ("production", True)
+    script = content(copy, "server-1", "/usr/local/sbin/videoteca-backup")
+    assert "--no-lock" in script
+    own = with_backup(cluster)
+    assert "--no-lock" not in content(own, "server-1", "/usr/local/sbin/videoteca-backup")
