@@ -176,4 +176,11 @@ FAULTS = (
         "if False:",
         ("roles/test_backup.py",),
     ),
+    Fault(
+        "the application runs in a drill while its lab is open",
+        "nodriza/change/deploy.py:build",
+        "resources=plan.resources[:first]",
+        "resources=plan.resources",
+        ("change/test_build.py",),
+    ),
 )
