@@ -8,7 +8,7 @@ from .output import say
 from .session import command, current_cluster, current_path, vault
 
 
-@command
+@command(local=True)
 def demo(c: Context) -> None:
     """Lab, provision, deploy, smoke test: the whole cluster from nothing on this computer."""
     from nodriza.demo import run_demo

@@ -12,7 +12,7 @@ from .output import say
 from .session import command, current_cluster
 
 
-@command(help={"driver": "nspawn or vagrant, if not as the inventory says"})
+@command(local=True, help={"driver": "nspawn or vagrant, if not as the inventory says"})
 def up(c: Context, driver: Annotated[str, OneOf("nspawn", "vagrant")] = "") -> None:
     """Start the inventory's nodes as real machines on this computer."""
     from nodriza import lab
@@ -20,7 +20,7 @@ def up(c: Context, driver: Annotated[str, OneOf("nspawn", "vagrant")] = "") -> N
     lab.up(current_cluster(c), say=say, driver=driver)
 
 
-@command
+@command(local=True)
 def down(c: Context) -> None:
     """Remove the lab's machines and its network."""
     from nodriza import lab
@@ -39,7 +39,7 @@ def status(c: Context) -> None:
         print(f"{machine.name:<12} {', '.join(machine.addresses):<28} {since}")
 
 
-@command(subject="target", interactive=True, help={"target": "the machine's name"})
+@command(local=True, subject="target", interactive=True, help={"target": "the machine's name"})
 def ssh(c: Context, target: Nodes) -> None:
     """Open a shell on a machine of the lab."""
     from nodriza import lab
@@ -51,7 +51,9 @@ def ssh(c: Context, target: Nodes) -> None:
     os.execvp(argv[0], argv)  # noqa: S606  the shell takes this process's place
 
 
-@command(help={"installed": "not in apt's cache, but installed, with their services off"})
+@command(
+    local=True, help={"installed": "not in apt's cache, but installed, with their services off"}
+)
 def box(c: Context, installed: bool = False) -> None:
     """Build a Vagrant box of bare Debian, with the packages of the nodes in apt's cache."""
     from nodriza.lab.virtual import box

@@ -15,6 +15,7 @@ from .session import command, fab, reachable_cluster, sudo_password, vault
 @command(
     subject="state",
     connects=True,
+    looks=lambda values: not values["state"],
     help={
         "state": "on or off; without it, how it is",
         "allow": "addresses that see the site meanwhile, with commas; for others see operators"

@@ -34,7 +34,7 @@ def plan(c: Context, target: Nodes = "", json: bool = False) -> None:
         print("\n".join(lines))  # a node at a time: what watches the output costs for each write
 
 
-@command(subject="target", help={"output": "the folder to write to"})
+@command(subject="target", local=True, help={"output": "the folder to write to"})
 def render(c: Context, target: Nodes = "", output: Folder = "rendered") -> None:
     """Write every file of every node to a folder, secrets as tokens; no host is asked."""
     from nodriza.inventory import resolve_target

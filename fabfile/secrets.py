@@ -217,7 +217,7 @@ def _who(store: Vault) -> None:
         print(f"  {reader}{' (you)' if reader.key in mine else ''}")
 
 
-@command
+@command(local=True)
 def key(c: Context) -> None:
     """Print your public key, for the .recipients file of a colleague."""
     print("\n".join(vault(current_cluster(c)).key.public()))

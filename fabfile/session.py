@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 import sys
 from collections.abc import Callable
@@ -16,7 +17,9 @@ from nodriza.errors import NodrizaError, TargetError
 from nodriza.files import refuse_closed
 
 from .flags import refuse_dry
+from .kinds import Text
 from .output import GONE, is_read
+from .protected import YES, refuse_unasked
 from .refusal import near, refusal, short
 from .task import Command
 
@@ -39,13 +42,18 @@ def command(body: Callable[..., None] | None = None, **options: Any) -> Any:
         return functools.partial(command, **options)
     if options.get("subject") == "target":
         options["help"] = {"target": "nodes, as in provision", **options.get("help", {})}
+    asks = not (options.get("reads") or options.get("local"))
+    if asks:
+        options["help"] = {**options.get("help", {}), "yes": YES}
 
     @functools.wraps(body)
-    def told(c: Context, *args: Any, **kwargs: Any) -> None:
+    def told(c: Context, *args: Any, yes: str = "", **kwargs: Any) -> None:
         if c.config.run.dry:
             refuse_dry(made.name, made, kwargs)
             kwargs = {**kwargs, "check": True} if made.checks else kwargs
         try:
+            if made.changes({**_defaults(body), **kwargs}):
+                refuse_unasked(current_path(c), yes)
             if made.edits:
                 refuse_closed(current_path(c).parent)
             with alive.hushed() if made.interactive else alive.watched("still at work"):
@@ -67,8 +75,23 @@ def command(body: Callable[..., None] | None = None, **options: Any) -> Any:
             sys.stdout.flush()
             os._exit(130)
 
+    if asks:
+        _give_yes(told, body)
     made = Command(told, **options)
     return made
+
+
+def _give_yes(told: Callable[..., None], body: Callable[..., None]) -> None:
+    """The flag ``--yes``, which each command that may change something has by that alone."""
+    own = inspect.signature(body)
+    flag = inspect.Parameter("yes", inspect.Parameter.KEYWORD_ONLY, default="", annotation=Text)
+    told.__signature__ = own.replace(parameters=[*own.parameters.values(), flag])  # type: ignore[attr-defined]
+    told.__annotations__ = {**body.__annotations__, "yes": Text}
+
+
+def _defaults(body: Callable[..., None]) -> dict[str, Any]:
+    parameters = inspect.signature(body).parameters.values()
+    return {each.name: each.default for each in parameters if each.default is not each.empty}
 
 
 def inventory_word(name: str, path: Path) -> Command:

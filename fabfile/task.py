@@ -22,6 +22,8 @@ class Command(Task):  # type: ignore[misc]  # Fabric has no types
         *,
         subject: str = "",
         reads: bool = False,
+        local: bool = False,
+        looks: Callable[[Mapping[str, Any]], bool] | None = None,
         connects: bool = False,
         interactive: bool = False,
         edits: bool = False,
@@ -33,6 +35,10 @@ class Command(Task):  # type: ignore[misc]  # Fabric has no types
         """The parameter that says what it is about, as in ``drain:server-2`` (grammar.py)."""
         self.reads = reads
         """It changes no host and no file."""
+        self.local = local
+        """It changes nothing of the cluster: a file on this computer, or machines of a lab."""
+        self.looks = looks
+        """Whether it only looks this time, by the values of its parameters."""
         self.kinds = dict(_kinds(body))
         """What may stand behind a flag, by the name of its parameter."""
         self.edits = edits
@@ -45,6 +51,17 @@ class Command(Task):  # type: ignore[misc]  # Fabric has no types
         """A person has the terminal while it runs."""
         self.chooses = chooses
         """It is the word of an inventory."""
+
+    @property
+    def may_change(self) -> bool:
+        """Whether it could change the cluster, its inventory or its secrets. Nobody has to say so:
+        a command that says nothing of itself does."""
+        return not (self.reads or self.local or self.chooses)
+
+    def changes(self, values: Mapping[str, Any]) -> bool:
+        """Whether it would change them with these values of its parameters."""
+        looks = self.looks is not None and self.looks(values)
+        return self.may_change and not looks and not values.get("check")
 
     def written(self, values: Mapping[str, Any]) -> list[str]:
         """The flags whose files it would write."""

@@ -10,7 +10,7 @@ from .kinds import Picture
 from .session import command, current_cluster
 
 
-@command(help={"output": "the file to write, SVG"})
+@command(local=True, help={"output": "the file to write, SVG"})
 def topology(c: Context, output: Picture = "topology.svg") -> None:
     """Draw the cluster as a picture: nodes, networks, ports; no host is asked."""
     from nodriza.watch.topology import draw

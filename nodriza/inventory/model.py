@@ -47,6 +47,12 @@ class Sections(SiteNames):
             " address and protocol from them only."
         ),
     )
+    protected: bool = Field(
+        default=False,
+        description=(
+            "Commands that would change this cluster ask for its name first, or want --yes NAME."
+        ),
+    )
     operators: Annotated[tuple[text.Proxy, ...], text.Items] = Field(
         default=(),
         description=(

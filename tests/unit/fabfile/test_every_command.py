@@ -17,6 +17,7 @@ from invoke import Context
 from nodriza.fabfile import flags, kinds
 from nodriza.fabfile.task import Command, flag_of
 
+from nodriza.inventory import load_cluster
 from tests.unit.fabfile import test_commands
 from tests.unit.fabfile.test_grammar import all_commands
 from tests.unit.typed import typed
@@ -25,6 +26,17 @@ project = test_commands.project
 
 COMMANDS = all_commands()
 NEEDS_NO_INVENTORY = {"inventory.keys", "inventory.schema"}
+LOCAL = {
+    "demo",
+    "lab.box",
+    "lab.down",
+    "lab.ssh",
+    "lab.up",
+    "render",
+    "secrets.key",
+    "topology",
+}
+"""They change files on this computer, and machines that it has made."""
 AT_A_TERMINAL = {"secrets.edit"}
 """It says so before it reads anything."""
 OTHERS = {"run": ["line"], "manage": ["line"], "rollback": ["run"]}
@@ -285,6 +297,43 @@ def test_every_command__says_what_it_is_about():
         others = [arg.name for arg in args if arg.positional and arg.name != task.subject]
         assert others == OTHERS.get(name, [])
         assert task.subject in ("", "target", "name", "state")
+
+
+@pytest.fixture
+def guarded(away):
+    """A protected cluster, and another one beside it."""
+    file = away / "inventories" / "mine.yml"
+    file.write_text(file.read_text() + "\nprotected: true\n")
+    return away
+
+
+CHANGING = sorted(name for name, task in COMMANDS.items() if task.may_change)
+
+
+@pytest.mark.parametrize("name", CHANGING)
+def test_protected_cluster__is_changed_by_no_command_that_nobody_was_asked_about(guarded, name):
+    """A command that says nothing of itself is one that changes."""
+    cluster = load_cluster(guarded / "inventories" / "mine.yml").name
+    words = [*needed(name), "on"] if name == "maintenance" else needed(name)
+    said = f"the same command with --yes {cluster}"
+    refused(guarded, ["mine", *words], said)
+    refused(guarded, ["mine", *words, "--yes", "other"], f"--yes other: this cluster is {cluster}")
+    # With its name it goes on, to whatever else may be wrong.
+    env = {"HOME": "/nonexistent", "NODRIZA_AGE_KEY_FILE": str(guarded / "key")}
+    done = typed("mine", *words, "--yes", cluster, folder=guarded, **env)
+    assert "is protected" not in done.stderr
+
+
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {*CHANGING}))
+def test_command_that_changes_nothing_of_a_cluster__asks_for_no_name(guarded, name):
+    assert "--yes" not in [flag for arg in COMMANDS[name].get_arguments() for flag in arg.names]
+    assert COMMANDS[name].reads or name in LOCAL
+
+
+def test_check_and_a_look__ask_for_no_name(guarded):
+    env = {"HOME": "/nonexistent", "NODRIZA_AGE_KEY_FILE": str(guarded / "key")}
+    for words in (["provision", "--check"], ["--dry", "deploy"], ["maintenance"]):
+        assert "is protected" not in typed("mine", *words, folder=guarded, **env).stderr
 
 
 def test_every_kind__has_a_value_that_it_can_never_be():
