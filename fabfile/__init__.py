@@ -19,6 +19,7 @@ sys.path[:] = [path for path in sys.path if Path(path) != Path(__file__).parent]
 
 from . import (  # noqa: E402
     backup,
+    block,
     cache,
     db,
     demo,
@@ -61,6 +62,7 @@ FLAT = (
     drain,
     drill,
     maintenance,
+    block,
     smoke,
     status,
     drift,

@@ -149,6 +149,22 @@ class Addresses(Kind):
                 ) from None
 
 
+class Networks(Kind):
+    """An IPv4 address, or a network."""
+
+    def refuse(self, flag: str, value: object) -> None:
+        """As the inventory does."""
+        from nodriza.inventory.addresses import proxy
+
+        try:
+            proxy(str(value))
+        except ValueError as error:
+            what = str(error).replace("whoever comes from there is believed; ", "")
+            raise refusal(
+                f"{short(str(value))} {what}", f"{flag} 192.0.2.7, or {flag} 192.0.2.0/28"
+            ) from None
+
+
 class NewFile(Kind):
     """A file that is written at the end, so that it is known now whether it can be."""
 
@@ -194,6 +210,7 @@ Moved = Annotated[str, Keeping()]
 Since = Annotated[str, When()]
 Moment = Annotated[str, At()]
 Address = Annotated[str, Addresses()]
+Blocked = Annotated[str, Networks()]
 Resolvers = Annotated[str, Addresses(several=True)]
 Fingerprint = Annotated[
     str,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         "sudo": "as root, where the log-in is somebody else",
         "raw": "of one node: its output to stdout byte for byte, as for a dump",
         "json": "as data, when all have ended",
+        "serial": "one node after the other; the first failure is the last",
     },
 )
 def run(
@@ -34,6 +35,7 @@ def run(
     sudo: bool = False,
     raw: bool = False,
     json: bool = False,
+    serial: bool = False,
 ) -> None:
     """Run a shell command on nodes side by side: run:server-n "uptime"."""
     import sys
@@ -56,6 +58,9 @@ def run(
         "sudo_password": sudo_password(c),
         "stdin": pipes.given() if len(nodes) == 1 else None,
     }
+    if serial and len(nodes) > 1:
+        _in_turns(cluster, commands, options, json=json)
+        return
     if raw:
         from nodriza.ssh.raw_command import Raw
 
@@ -69,6 +74,25 @@ def run(
         raise Exit("what came on stdin went to no node: it is for one", code=1)
     if any(end.exit for end in going.ended.values()):
         raise Exit(code=1)
+
+
+def _in_turns(
+    cluster: Cluster, commands: dict[str, str], options: dict[str, Any], *, json: bool
+) -> None:
+    """Each node when the one before it has ended well."""
+    from nodriza.ssh.commands import Everywhere
+
+    left = list(commands)
+    while left:
+        name = left.pop(0)
+        going = Everywhere(cluster, {name: commands[name]}, **options)
+        _show(going, redactor(cluster), raw=False, json=json)
+        if not going.stopped_by_hand and not (going.ended[name].exit or going.ended[name].error):
+            continue
+        rest = f"\n  kept: it was not run on {', '.join(left)}" if left else ""
+        then = f"\n  next: fab run:{','.join([name, *left])} --serial …" if left else ""
+        code = 130 if going.stopped_by_hand else 1
+        raise Exit(f"{name} was the last one{rest}{then}", code=code)
 
 
 def _refuse_target_as_line(cluster: Cluster, line: str, target: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nodriza.inventory.application import check_application
+from nodriza.inventory.blocked import check_blocked
 from nodriza.inventory.disk import is_there, near_path
 from nodriza.inventory.kinds import KINDS, ONE
 from nodriza.inventory.names import is_node_name
@@ -41,6 +42,7 @@ def check_together(draft: Draft, inventory: Path, *, connects: bool = False) -> 
     check_variables(draft, inventory)
     check_application(draft, inventory)
     check_visitors(draft)
+    check_blocked(draft)
     for section in filter(None, draft.parts.values()):
         section.check_with(draft, inventory)
     if connects and not draft.lab:  # whose machines have a key of the lab's

@@ -41,7 +41,7 @@ def add_node(path: Path, name: str, settings: dict[str, Any]) -> Cluster:
 
     Raises ``InventoryError``, and writes nothing, when it would not fit.
     """
-    with _edited(path) as lines:
+    with edited(path) as lines:
         blocks = _blocks(lines, path)
         if any(name in ranges.expand(block.key) for block in blocks):
             raise TargetError(f"there is a {name} already", kept="nothing was written")
@@ -55,7 +55,7 @@ def add_node(path: Path, name: str, settings: dict[str, Any]) -> Cluster:
 
 def remove_node(path: Path, name: str) -> Cluster:
     """Take a node out, also out of the middle of a range; the cluster that is left."""
-    with _edited(path) as lines:
+    with edited(path) as lines:
         blocks = _blocks(lines, path)
         block = next(block for block in blocks if name in ranges.expand(block.key))
         names = ranges.expand(block.key)
@@ -120,7 +120,7 @@ def _last_line(node: yaml.Node) -> int:
 
 
 @contextlib.contextmanager
-def _edited(path: Path) -> Iterator[list[str]]:
+def edited(path: Path) -> Iterator[list[str]]:
     """The lines to change; written whole, once they are known to make a cluster."""
     with exclusively(path):
         lines = path.read_bytes().decode("utf-8").splitlines(keepends=True)

@@ -53,6 +53,12 @@ class Sections(SiteNames):
             "Commands that would change this cluster ask for its name first, or want --yes NAME."
         ),
     )
+    blocked: Annotated[tuple[text.Proxy, ...], text.Items] = Field(
+        default=(),
+        description=(
+            "Addresses or networks that no node takes anything from; `fab block` writes them here."
+        ),
+    )
     operators: Annotated[tuple[text.Proxy, ...], text.Items] = Field(
         default=(),
         description=(

@@ -74,6 +74,19 @@ def of_roles(cluster: Cluster) -> list[Check]:
     return [check for of_role in checks for check in of_role]
 
 
+def pages_of_the_inventory_answer(site: Site) -> None:
+    """every page of app.health answers on every child as the inventory expects"""
+    for child in site.children:
+        for path, expected in site.cluster.app.asked:
+            answer = site.get(child, path)
+            if answer.status != expected:
+                raise Failed(
+                    f"{expected} from {child.name} for {path} (app.health of the inventory)",
+                    f"{answer.status}: {answer.text[:200]}",
+                    f"fab logs:{child.name}",
+                )
+
+
 def children_send_visitors_to_https(site: Site) -> None:
     """every child sends visitors without TLS to the site's HTTPS"""
     for child in site.children:

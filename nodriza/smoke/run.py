@@ -20,6 +20,7 @@ from nodriza.smoke.checks import (
     backups_are_there,
     children_send_visitors_to_https,
     of_roles,
+    pages_of_the_inventory_answer,
     reboot_checks,
 )
 from nodriza.smoke.site import MOST, Failed, Site
@@ -39,6 +40,8 @@ class Checks:
 def all_checks(cluster: Cluster, site: Site, *, reboot: bool = False) -> Checks:
     """The cluster's own, its roles', the application's, and the ones that reboot machines."""
     own = [*CHECKS, *of_roles(cluster)]
+    if cluster.app.asked:
+        own.append(pages_of_the_inventory_answer)
     if cluster.tls.on:
         own.append(children_send_visitors_to_https)
     if cluster.aliases:

@@ -65,6 +65,7 @@ WRONG = {
         ("2999-01-01 00:00:00", "that time has not come"),
     ],
     "Addresses": [("nope", "that is no IP address"), ("1.2.3.256", "that is no IP address")],
+    "Networks": [("nope", "must be an IPv4 address"), ("192.0.2.7/28", "the network is")],
     "NewFile": [
         ("/nope/x.svg", "there is no such folder"),
         ("/etc/passwd/x.svg", "there is no such folder"),
@@ -99,7 +100,9 @@ def turn(name: str, ways: list[Any]) -> list[Any]:
 
 def right(name: str) -> str:
     """Something that the command could be about."""
-    return {"target": "server-2", "name": "newcomer", "state": "on"}[COMMANDS[name].subject]
+    return {"target": "server-2", "name": "newcomer", "state": "on", "address": "192.0.2.7"}[
+        COMMANDS[name].subject
+    ]
 
 
 def with_value(task: Command) -> list[str]:
@@ -296,7 +299,7 @@ def test_every_command__says_what_it_is_about():
         args = task.get_arguments(ignore_unknown_help=True)
         others = [arg.name for arg in args if arg.positional and arg.name != task.subject]
         assert others == OTHERS.get(name, [])
-        assert task.subject in ("", "target", "name", "state")
+        assert task.subject in ("", "target", "name", "state", "address")
 
 
 @pytest.fixture
@@ -314,7 +317,7 @@ CHANGING = sorted(name for name, task in COMMANDS.items() if task.may_change)
 def test_protected_cluster__is_changed_by_no_command_that_nobody_was_asked_about(guarded, name):
     """A command that says nothing of itself is one that changes."""
     cluster = load_cluster(guarded / "inventories" / "mine.yml").name
-    words = [*needed(name), "on"] if name == "maintenance" else needed(name)
+    words = needed(name) + ([right(name)] if name in ("block", "maintenance") else [])
     said = f"the same command with --yes {cluster}"
     refused(guarded, ["mine", *words], said)
     refused(guarded, ["mine", *words, "--yes", "other"], f"--yes other: this cluster is {cluster}")
