@@ -22,6 +22,7 @@ from store import WHOLE, Store, Trouble, last, read, say, variables, write
 SAMPLE = 20
 """Files of each part whose digests are noted, to be compared with the copies."""
 DAY = 86400
+FORM = "%Y%m%dT%H%M%SZ"
 
 
 @contextlib.contextmanager
@@ -44,7 +45,7 @@ def backup(store: Store) -> None:
     status["repository"] = store.open(status.get("repository", ""))
     write(state / "status.json", status)
     _sweep(store)
-    name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(began))
+    name = _name(store, began)
     notes = state / "notes"
     shutil.rmtree(notes, ignore_errors=True)
     notes.mkdir(mode=0o700)
@@ -195,6 +196,22 @@ def _sweep(store: Store) -> None:
     if left:
         store.locked("forget", *left)
         say(f"{len(left)} snapshots of runs that were killed are forgotten")
+
+
+def _name(store: Store, began: float) -> str:
+    """When it began; or, where the clock was set back meanwhile, a second after the newest one.
+
+    The newest of them is what a restore takes, so their names are in the order in which they
+    were made.
+    """
+    name = time.strftime(FORM, time.gmtime(began))
+    mine = [run.name for run in store.runs() if run.host == store.conf["node"]]
+    if not mine or mine[-1] < name:
+        return name
+    say(
+        f"the newest backup is of {mine[-1]}, and the clock of this node says {name}: is it right?"
+    )
+    return time.strftime(FORM, time.gmtime(calendar.timegm(time.strptime(mine[-1], FORM)) + 1))
 
 
 def _forget(store: Store, status: dict[str, Any]) -> None:

@@ -46,6 +46,7 @@ INVENTORY = """
 share: {engine: glusterfs}  # which every machine's lab can have
 roles: [default, munin]
 services: {database: postgresql, application: gunicorn}
+backup: {to: /mnt/copies}
 kinds:
   central:
     variables: {needs: [munin]}
@@ -110,6 +111,31 @@ def test_smoke__is_green_and_strangers_are_refused_on_every_door(served: Project
     assert "what nodes offer each other refuses strangers, on every node" in said
     assert "a row written through one child is read through another" in said
     assert "uwsgi" not in said
+
+
+def test_database__is_backed_up_restored_on_trial_and_put_back(served: Project) -> None:
+    """By pg_dump, while somebody writes; the engine of backups knows nothing of PostgreSQL."""
+    ask = "runuser -u postgres -- psql -qAtd videoteca -c"
+    served.on(
+        "server-1", f"{ask} 'create table written(id bigserial, at timestamp default now())'"
+    )
+    write = f"while :; do {ask} 'insert into written(at) values (now())'; done"
+    served.on("server-1", f'systemd-run --quiet --unit=writer sh -c "{write}"')
+    try:
+        served.fab("backup").well()
+    finally:
+        served.on("server-1", "systemctl stop writer; systemctl reset-failed writer || true")
+    assert "counts and checksums" in served.fab("backup.verify").well().said
+    said = served.fab("backup").well().said
+    rows = served.on("server-1", f"{ask} 'select count(*), max(id) from written'")
+    served.on("server-1", f"{ask} 'delete from written'")
+    told = served.fab("restore", "--only", "database", "--at", "2026-01-01 00:00:00", "--replace")
+    assert "no backup from before" in told.said, said
+    served.fab("restore", "--only", "database", "--replace").well()
+    assert served.on("server-1", f"{ask} 'select count(*), max(id) from written'") == rows
+    served.fab("provision").well()
+    wait_for("pages of every child", 60, lambda: serving(served.cluster))
+    assert served.fab("provision", "--json").well().changed() == {}
 
 
 def test_database__is_open_to_those_who_need_it_from_their_own_address(served: Project) -> None:

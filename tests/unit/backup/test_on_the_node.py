@@ -76,6 +76,20 @@ def test_run_that_was_killed_before_its_last_snapshot__is_no_backup(
     assert store.runs()[0].parts == {"database": "1"}
 
 
+def test_clock_that_was_set_back__leaves_the_newest_backup_the_newest(
+    program, tmp_path, monkeypatch, capsys
+):
+    name = program["run"]._name
+    ahead = snapshot(1, "20261130T023000Z", whole=True)
+    other = snapshot(2, "20261130T080000Z", whole=True, host="server-9")
+    store = holding(program, tmp_path, monkeypatch, ahead, other)
+    half_past_one = 1796002200
+    assert name(store, half_past_one) == "20261130T023001Z"
+    assert "is it right?" in capsys.readouterr().out
+    assert name(store, half_past_one + 2 * 3600) == "20261130T033000Z"
+    assert name(holding(program, tmp_path, monkeypatch), half_past_one) == "20261130T013000Z"
+
+
 def test_repository_of_another_cluster__is_refused(program, tmp_path, monkeypatch):
     other = snapshot(1, "20261130T010000Z", whole=True, cluster="theirs")
     store = holding(program, tmp_path, monkeypatch, other)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nodriza.role import (
+    Backup,
     Cluster,
     Command,
     Directory,
@@ -50,13 +51,30 @@ OFFERS = (
 )
 
 
-def postgresql(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
-    """One database, and one account, from the addresses of the nodes that need it.
+def version(node: Node) -> int:
+    """Variable ``postgresql_version``: Debian 12 has 15, Debian 13 has 17."""
+    found: int = node.variables.get("postgresql_version", 15)
+    return found
 
-    Variable ``postgresql_version``: Debian 12 has 15, Debian 13 has 17.
-    """
-    app, version = cluster.app, node.variables.get("postgresql_version", 15)
-    folder, unit = f"/etc/postgresql/{version}/main", f"postgresql@{version}-main"
+
+def BACKUPS(node: Node, cluster: Cluster) -> tuple[Backup, ...]:
+    """The application's database, with the accounts."""
+    return (
+        Backup(
+            "database",
+            program=f"/usr/local/sbin/{cluster.app.name}-backup-database",
+            folder=f"/var/lib/postgresql/{version(node)}/main",
+            user="postgres",
+            units=(f"postgresql@{version(node)}-main",),
+        ),
+    )
+
+
+def postgresql(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
+    """One database, and one account, from the addresses of the nodes that need it."""
+    app, number = cluster.app, version(node)
+    folder, unit = f"/etc/postgresql/{number}/main", f"postgresql@{number}-main"
+    programs = f"/usr/lib/postgresql/{number}/bin"
     drop_ins = "/etc/systemd/system/postgresql@.service.d"
     yield Package("postgresql")
     yield Directory(drop_ins)
@@ -76,7 +94,14 @@ def postgresql(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     yield boot
     yield conf
     yield who
-    postgres = f"/usr/lib/postgresql/{version}/bin/postgres"
+    if cluster.backup:
+        yield template(
+            "postgresql/backup.sh.j2",
+            to=f"/usr/local/sbin/{app.name}-backup-database",
+            mode="0755",
+            programs=programs,
+        )
+    postgres = f"{programs}/postgres"
     yield Service(
         unit,
         restart_on=(conf, boot, *node.zone),
