@@ -119,6 +119,7 @@ def configuration(node: Node, cluster: Cluster) -> dict[str, Any]:
             " -o StrictHostKeyChecking=yes -o GlobalKnownHostsFile=/dev/null"
             f" -o ConnectTimeout=20 -o ServerAliveInterval=20 {user}@{host} -s sftp"
         )
+    having = [each for each in cluster.nodes if backups(each, cluster)]
     notify = wanted.notify
     mail = {
         "to": notify.mail,
@@ -133,6 +134,8 @@ def configuration(node: Node, cluster: Cluster) -> dict[str, Any]:
         "cluster": wanted.of or cluster.name,
         "read_only": wanted.of is not None,
         "node": node.name,
+        # In a directory each node has one of its own.
+        "maker": having[0].name if wanted.remote else node.name,
         "to": to,
         "sftp": sftp,
         "at": wanted.at,

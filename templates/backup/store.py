@@ -57,6 +57,8 @@ AWAY = ("connection refused", "no route to host", "timed out", "unable to start 
 AWAY += ("could not resolve", "no such host", "connection reset", "broken pipe")
 
 
+MAKING, EVERY = 300.0, 3.0
+"""Seconds for the node that makes the repository, and between two looks of the others."""
 READS = ("cat", "check", "dump", "ls", "restore", "snapshots")
 """Words of restic's that change nothing in a repository."""
 
@@ -154,8 +156,7 @@ class Store:
                     "is its disk mounted? To begin a new one: rm "
                     f"{self.conf['state']}/status.json",
                 )
-            self.run("init")
-            done = self.run("cat", "config", check=False)
+            done = self._made()
         if done.returncode:
             self.refuse(done.stderr, "cat config")
         id = str(json.loads(done.stdout)["id"])
@@ -170,6 +171,27 @@ class Store:
         if not self.conf.get("read_only"):
             self.run("unlock")
         return id
+
+    def _made(self) -> Any:
+        """Its configuration, once one node has made it: two at once would make two of them in
+        one place, which nobody can read."""
+        maker = self.conf["maker"]
+        if maker == self.conf["node"]:
+            self.run("init")
+            return self.run("cat", "config", check=False)
+        say(
+            f"there is no repository at {self.conf['to']} yet: waiting for {maker}, which makes it"
+        )
+        end = time.monotonic() + MAKING
+        while time.monotonic() < end:
+            time.sleep(EVERY)
+            done = self.run("cat", "config", check=False)
+            if not done.returncode:
+                return done
+        raise Trouble(
+            f"there is no repository at {self.conf['to']} yet",
+            f"fab backup: {maker} makes it, which is the first node that has something to copy",
+        )
 
     def snapshots(self) -> list[dict[str, Any]]:
         """All of this cluster; ``Trouble`` where they are another one's."""

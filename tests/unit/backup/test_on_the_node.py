@@ -13,6 +13,7 @@ def conf(tmp_path, **said):
         "app": "shop",
         "cluster": "mine",
         "node": "server-1",
+        "maker": "server-1",
         "to": "/mnt/backup",
         "sftp": "",
         "env": str(tmp_path / "env"),
@@ -124,6 +125,29 @@ def test_repository_that_can_t_be_reached__is_not_taken_for_one_that_is_gone(
         with pytest.raises(store.Trouble, match="can't be reached"):
             store.Store(conf(tmp_path)).open(known)
     assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize("node", ["server-1", "db-1"])
+def test_repository__is_made_by_one_node_and_the_others_wait(program, tmp_path, monkeypatch, node):
+    """Two that make it at once leave one that nobody can read."""
+    store, made = program["store"], tmp_path / "made"
+    monkeypatch.setattr(store, "MAKING", 0.2)
+    monkeypatch.setattr(store, "EVERY", 0.05)
+    says = "Is there a repository at the following location?"
+    look = f"test -e '{made}' && echo '{{\"id\": \"1234\"}}' && exit 0; echo '{says}' >&2; exit 1"
+    restic(
+        tmp_path, monkeypatch, f"test $1 = init && touch '{made}'; test $1 = cat || exit 0; {look}"
+    )
+    here = store.Store(conf(tmp_path, node=node))
+    if node == "server-1":
+        assert here.open("") == "1234"
+        return
+    with pytest.raises(store.Trouble, match="no repository at /mnt/backup yet") as told:
+        here.open("")
+    assert "server-1 makes it" in told.value.do
+    assert not made.exists()
+    made.touch()
+    assert here.open("") == "1234"
 
 
 def test_another_repository_than_before__is_refused(program, tmp_path, monkeypatch):
