@@ -1,6 +1,9 @@
 # Everything a fresh Debian machine needs is installed by these targets.
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 FAB := .venv/bin/fab
+# As pip does with what it installs: so the folders of compiled code belong to whose checkout it
+# is, also where the commands are typed with sudo.
+COMPILE := .venv/bin/python -m compileall -q nodriza fabfile roles
 SYSTEM := /var/lib/nodriza/controller-packages
 # python3-venv: the project itself; mmdebstrap … nftables: the lab; ffmpeg: the smoke test.
 PACKAGES := python3-venv mmdebstrap systemd-container iproute2 nftables openssh-client ffmpeg \
@@ -57,6 +60,7 @@ mutants: .venv/ready
 # Beside Ansible, Mitogen and pyinfra, on machines of its own: docs/performance.rst.
 # make bench CASES=noop,change HOSTS=4 RTT=0 TOOLS=floor,nodriza KEEP=1; make bench QUICK=1.
 bench: .venv/ready bench/.venv/ready $(SYSTEM)
+	$(COMPILE)
 	$(SUDO) .venv/bin/python -m bench $(if $(CASES),--cases $(CASES)) $(if $(HOSTS),--hosts $(HOSTS)) \
 	    $(if $(RTT),--rtt $(RTT)) $(if $(TOOLS),--tools $(TOOLS)) $(if $(LIMIT),--limit $(LIMIT)) $(if $(QUICK),--quick) \
 	    $(if $(KEEP),--keep) $(if $(OUTPUT),--output $(OUTPUT))
@@ -89,6 +93,7 @@ clean: .venv/ready
 	    || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy python3-venv; }
 	python3 -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check -e '.[test]'
+	$(COMPILE)
 	touch $@
 
 $(SYSTEM): Makefile

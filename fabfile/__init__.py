@@ -16,6 +16,10 @@ from invoke import Collection
 # Invoke's loader puts this very folder on the path, where secrets.py would stand in for
 # the standard library's module of that name.
 sys.path[:] = [path for path in sys.path if Path(path) != Path(__file__).parent]
+# Invoke forbids Python to keep what it compiles (its --write-pyc), for the sake of a folder with
+# one tasks.py. From a checkout every command would compile all of nodriza anew, for a quarter of
+# its time. So what Python was told by its own user holds: PYTHONDONTWRITEBYTECODE, or nothing.
+sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
 
 from . import (  # noqa: E402
     backup,

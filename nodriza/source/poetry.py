@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nodriza.errors import SourceError
+from nodriza.source.requirements import EXPORTED, POETRY
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -26,8 +27,6 @@ else:
 
 READ = ("2.1",)
 """The versions of the format that are known here: Poetry 2 writes no other."""
-EXPORT = "poetry export --only main -o requirements.txt"
-"""What makes a file that pip reads too. It needs poetry-plugin-export."""
 _PROJECT = ("requires-python", "dependencies", "optional-dependencies")
 _LEGACY = ("dependencies", "source", "extras", "dev-dependencies")
 _OWN = (*_LEGACY, "group")
@@ -91,12 +90,12 @@ def pinned(lock: str, pyproject: str, name: str) -> str:
         raise _refusal(
             f'{name} has lock-version "{head.lock_version}", and only {" and ".join(READ)} can be'
             " read, which Poetry 2 writes",
-            f"poetry lock, with Poetry 2: it keeps the versions; or {EXPORT}",
+            f"poetry lock, with Poetry 2: it keeps the versions; or {EXPORTED[POETRY]}",
         )
     if head.content_hash not in _hashes(project):
         raise _refusal(
             f"{name} does not fit {beside}: what {beside} asks for has changed since it was made",
-            f"poetry lock, and what poetry check --lock says; or {EXPORT}",
+            f"poetry lock, and what poetry check --lock says; or {EXPORTED[POETRY]}",
         )
     every = _fitting(_Lock, written, name).package
     packages = [each for each in every if "main" in map(_plain, each.groups)]

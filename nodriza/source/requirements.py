@@ -11,7 +11,6 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from nodriza.errors import SourceError
-from nodriza.source import poetry
 
 if TYPE_CHECKING:
     from nodriza.inventory.sections.app import Installer
@@ -38,7 +37,7 @@ _PROJECT = re.compile(r"(?m)^\[build-system\]")
 """A project with this table is a package (uv's documentation, "Build systems"; PEP 517)."""
 EXPORTED = {
     UV_LOCK: "uv export --frozen --no-dev --no-emit-project -o requirements.txt",
-    POETRY: poetry.EXPORT,
+    POETRY: "poetry export --only main -o requirements.txt",  # with poetry-plugin-export
     PYPROJECT: "uv pip compile pyproject.toml -o requirements.txt",
 }
 """How each of them becomes one that pip reads as well."""
@@ -83,7 +82,10 @@ def read_requirements(source: Source, name: str | None, installer: Installer) ->
     if kind in (UV_LOCK, POETRY):
         # Which groups are installed, and what is built how, stands beside it.
         beside = _text(source, _beside(file))
-        pinned = poetry.pinned(text, beside, file) if kind == POETRY else ""
+        if kind == POETRY:
+            from nodriza.source import poetry  # noqa: PLC0415  slow to load
+
+            pinned = poetry.pinned(text, beside, file)
         text += beside
     whole = pinned or text
     if re.search(LOCAL[kind], text):

@@ -205,3 +205,12 @@ def test_mistake_in_an_own_role__is_told_with_its_line_and_no_traceback(project,
     assert words in done.stderr
     assert "kept: no host was touched" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("told", "kept"), [({}, True), ({"PYTHONDONTWRITEBYTECODE": "1"}, False)])
+def test_compiled_code__is_kept_for_the_next_command_unless_python_was_told_not_to(
+    tmp_path, monkeypatch, told, kept
+):
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    fab("--list", PYTHONPYCACHEPREFIX=str(tmp_path), **told)
+    assert any(tmp_path.rglob("fabfile/grammar.*.pyc")) is kept
