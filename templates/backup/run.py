@@ -218,7 +218,8 @@ def _forget(store: Store, status: dict[str, Any]) -> None:
     """Restic says which are too old; what was restored on trial last stays."""
     keep = [f"--keep-{name}={number}" for name, number in store.conf["keep"].items() if number]
     by = ["--host", store.conf["node"], "--tag", WHOLE, "--group-by", "host"]
-    groups = store.json("forget", "--dry-run", *by, *keep) or []
+    said = store.locked("forget", "--dry-run", "--json", *by, *keep).stdout.strip()
+    groups = json.loads(said or "null") or []
     old = {each["id"] for group in groups for each in group.get("remove") or ()}
     verified = status.get("verified", {}).get("run")
     gone = [run for run in store.runs() if run.files in old and run.name != verified]

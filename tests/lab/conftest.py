@@ -41,6 +41,7 @@ LONG = {
     "test_aboard.py",
     "test_asgi.py",
     "test_backup.py",
+    "test_backup_placed.py",
     "test_build.py",
     "test_deploys.py",
     "test_edges.py",
