@@ -16,7 +16,7 @@ VM := NODRIZA_BOX=nodriza/bookworm64
 # what makes file systems.
 TEST_PACKAGES := mariadb-server-core mariadb-client-core e2fsprogs
 
-.PHONY: demo demo-vm test test-long test-vm unit mutants chaos deploys bench docs lint format clean
+.PHONY: demo demo-vm test test-long test-vm unit mutants chaos deploys bench docs dist lint format clean
 
 demo: .venv/ready $(SYSTEM)
 	$(SUDO) $(FAB) demo
@@ -74,6 +74,14 @@ bench/.venv/ready: bench/requirements.txt .venv/ready
 docs: .venv/ready
 	@rm -rf build/docs
 	@.venv/bin/python -m docs.site build/docs
+
+# The wheel and the source distribution, each checked and installed into nothing as README.rst says.
+dist: .venv/ready
+	rm -rf dist
+	.venv/bin/pip install --quiet --disable-pip-version-check -e '.[dist]'
+	.venv/bin/python -m build --outdir dist . >/dev/null
+	.venv/bin/twine check --strict dist/*
+	.venv/bin/python -m tests.installed dist
 
 lint: .venv/ready
 	.venv/bin/ruff check .

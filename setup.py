@@ -56,6 +56,7 @@ setup(
         "tomli>=2; python_version < '3.11'",
     ],
     extras_require={
+        "dist": ["build>=1.2", "twine>=6"],
         "test": [
             "Django>=4.2",  # its migrations are judged
             "crossplane>=0.5",

@@ -12,6 +12,7 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,10 +20,19 @@ from pydantic import TypeAdapter, ValidationError
 
 from nodriza.errors import InventoryError, NodrizaError
 from nodriza.inventory import Cluster, load_cluster
+from nodriza.inventory.places import place
 from nodriza.inventory.text import ClusterName, Domain
 from nodriza.plan.render import ROOT
-from nodriza.project.reading import Reading, projects, read_project
-from nodriza.repository.write import Answers, Written, write
+from nodriza.project.reading import (
+    Module,
+    Reading,
+    for_the_cluster,
+    projects,
+    read_project,
+    with_settings,
+)
+from nodriza.repository.settings import write_settings
+from nodriza.repository.write import Answers, Written, rewrite_inventory, write
 
 OWN = ("init", "example")
 """Commands that need no fabfile."""
@@ -76,6 +86,11 @@ def _parser() -> argparse.ArgumentParser:
     init.add_argument(
         "--one-machine", action="store_true", help="one host does all, and serves users"
     )
+    init.add_argument(
+        "--settings",
+        action="store_true",
+        help="add a settings module to the project, with everything from the environment",
+    )
     init.add_argument("--yes", action="store_true", help="ask nothing")
     init.set_defaults(run=_init)
     example = commands.add_parser(
@@ -90,20 +105,44 @@ def _example(_: argparse.Namespace) -> None:
 
 
 def _init(options: argparse.Namespace) -> None:
-    answers = _answers(options)
-    written = write(options.folder, answers)
-    _tell(options.folder, answers, written)
+    answers, module = _answers(options)
+    _tell(options.folder, answers, write(options.folder, answers))
+    cluster = _loaded(options, answers)
+    if options.settings and module:
+        _add_settings(options.folder, cluster, answers, module)
+        cluster = _loaded(options, answers)
+    missing = list(_missing(cluster))
+    for line in missing:
+        _say(line)
+    if missing and module and not module.there and not options.settings:
+        _say(f"nodriza init --settings writes {module.file}, with all that the cluster gives")
+    first = "what is to do, then fab doctor; " if missing else ""
+    _say(f"next: {first}{_go_on(options.folder)}fab plan; fab lab.up provision deploy")
+
+
+def _loaded(options: argparse.Namespace, answers: Answers) -> Cluster:
     try:
-        cluster = load_cluster(options.folder / "inventories" / f"{answers.name}.yml")
+        return load_cluster(options.folder / "inventories" / f"{answers.name}.yml")
     except InventoryError as error:
         error.kept = "what was written above"
         error.do = f"correct it, then: {_go_on(options.folder)}fab plan"
         raise
-    missing = list(_missing(cluster))
-    for line in missing:
-        _say(line)
-    first = "what is to do, then fab doctor; " if missing else ""
-    _say(f"next: {first}{_go_on(options.folder)}fab plan; fab lab.up provision deploy")
+
+
+def _add_settings(folder: Path, cluster: Cluster, answers: Answers, module: Module) -> None:
+    """The settings for this cluster, and the line of the inventory that names them."""
+    from nodriza.change import doctor  # noqa: PLC0415  as below
+
+    given = doctor.given(cluster)
+    _tell_files([write_settings(answers.source, module, given.database, given.variables)])
+    named = replace(answers, source=with_settings(answers.source, module))
+    value = named.source.value("settings")
+    if rewrite_inventory(folder, answers, named):
+        _say(f"       app.settings: {value}  (on top of {module.base})")
+    elif cluster.app.settings != value:
+        where = place(cluster.path, "app", "settings")
+        _say(f"to do  app.settings is still {cluster.app.settings}  ({where})")
+        _say(f"         settings: {value}")
 
 
 def _missing(cluster: Cluster) -> Iterator[str]:
@@ -118,7 +157,7 @@ def _missing(cluster: Cluster) -> Iterator[str]:
             yield f"         {error.do}"
 
 
-def _answers(options: argparse.Namespace) -> Answers:
+def _answers(options: argparse.Namespace) -> tuple[Answers, Module | None]:
     """From the flags, else asked for, else assumed. The source first: it names the rest."""
     asks = not options.yes and sys.stdin.isatty()
     source = read_project(_source(options, asks))
@@ -127,7 +166,17 @@ def _answers(options: argparse.Namespace) -> Answers:
     _must_be(ClusterName, name, "--name")
     domain = options.domain or _ask("domain", f"{name}.test", asks)
     _must_be(Domain, domain, "--domain")
-    return Answers(name, domain, source, options.one_machine)
+    module = for_the_cluster(source)
+    if options.settings and module is None:
+        raise _Usage(
+            f"no settings module was found in {source.folder}",
+            kept="nothing was written",
+            do="manage.py or wsgi.py names it: os.environ.setdefault"
+            '("DJANGO_SETTINGS_MODULE", "…")',
+        )
+    if module and module.there:
+        source = with_settings(source, module)
+    return Answers(name, domain, source, options.one_machine), module
 
 
 def _source(options: argparse.Namespace, asks: bool) -> Path:
@@ -176,14 +225,18 @@ def _must_be(kind: Any, value: str, flag: str) -> None:
 
 
 def _tell(folder: Path, answers: Answers, written: Sequence[Written]) -> None:
-    for file in written:
-        _say(f"{'kept' if file.kept else 'wrote':<6} {file.path}")
+    _tell_files(written)
     kept = [file.path.name for file in written if file.kept]
     if "fabfile.py" in kept and "nodriza" not in (folder / "fabfile.py").read_text("utf-8"):
         _say("       to have the commands: from nodriza.fabfile import ns")
     if f"{answers.name}.yml" in kept:
         _say("       the inventory is as it was: nothing below was put into it")
     _tell_source(answers.source)
+
+
+def _tell_files(written: Sequence[Written]) -> None:
+    for file in written:
+        _say(f"{'kept' if file.kept else 'wrote':<6} {file.path}")
 
 
 def _tell_source(source: Reading) -> None:

@@ -6,13 +6,13 @@ import glob
 import itertools
 import os
 import re
-import threading
 import time
 from functools import partial
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from nodriza.agent.journal import Journal
 from nodriza.host.host import Host
+from nodriza.host.patience import patiently
 from nodriza.host.system import os_release
 from nodriza.resources.base import Resource
 from nodriza.resources.health import Health
@@ -36,12 +36,13 @@ def state(host: Host, journal: Journal, plan: Sequence[Resource], about: Any) ->
     """
     mounts = [each.path for each in plan if isinstance(each, Mount)]
     healths = {each.id: partial(each.ask, host) for each in plan if isinstance(each, Health)}
-    shared = _patiently(
+    shared = patiently(
         {
             **{path: partial(host.readlink, path) for path in about["links"]},
             **{path: partial(_disk_used, host, path) for path in mounts},
             **healths,
-        }
+        },
+        PATIENCE,
     )
     return {
         "system": os_release(host).get("PRETTY_NAME", "unknown system"),
@@ -128,30 +129,6 @@ ANSWERS: Dict[str, Callable[..., Any]] = {
     "strays": strays,
 }
 """By the word in a request's ``ask``."""
-
-
-def _patiently(questions: Dict[str, Callable[[], Any]]) -> Dict[str, Any]:
-    """The answers; ``{"error": words}`` for one that does not come, or is a refusal.
-
-    Whoever asks a file system that hangs does so as well, so each gets a thread of its
-    own, which is left behind.
-    """
-    answers: Dict[str, Any] = {}
-
-    def ask(name: str, question: Callable[[], Any]) -> None:
-        try:
-            answers[name] = question()
-        except OSError as error:
-            answers[name] = {"error": error.strerror}
-
-    threads = [threading.Thread(target=ask, args=each, daemon=True) for each in questions.items()]
-    for thread in threads:
-        thread.start()
-    end = time.monotonic() + PATIENCE
-    for thread in threads:
-        thread.join(max(0, end - time.monotonic()))
-    silent = {"error": f"no answer within {PATIENCE} s"}
-    return {name: answers.get(name, silent) for name in questions}
 
 
 def _disk_used(host: Host, path: str) -> int:

@@ -16,6 +16,7 @@ RULES: tuple[Callable[[Project], Iterator[Need]], ...] = (
     rules.debug,
     rules.secret_key,
     rules.hosts,
+    rules.redirect,
     rules.database,
     rules.static,
     rules.media,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from nodriza.project.files import Files, dotted
@@ -22,6 +22,8 @@ ON_SERVERS = ("production", "prod", "live")
 ON_DESKS = ("dev", "develop", "development", "local", "test", "testing")
 NO_NAMES = ("config", "conf", "settings", "project", "core", "django", "src", "app", "backend")
 """Packages and folders that are called so in many projects: no user and no database is."""
+FOR_THE_CLUSTER = ("cluster", "settings_cluster")
+"""The module that ``nodriza init --settings`` adds: in a package of settings, or beside a file."""
 REQUIREMENTS = (
     *ORDER[:2],
     "requirements/production.txt",
@@ -130,6 +132,34 @@ def _settings(files: Files, module: Found | None) -> Found | None:
                 return Found("settings", f"{package}.{name}", why)
         return Found("settings", named[1], f"{PurePosixPath(place).name} says so")
     return None
+
+
+@dataclass(frozen=True)
+class Module:
+    """A settings module for the cluster: its file, and the project's own that it imports."""
+
+    file: str
+    base: str
+    there: bool
+
+
+def for_the_cluster(source: Reading) -> Module | None:
+    """The one that the project has, or may have; None where its own settings were not found."""
+    files, base = Files.of_folder(source.folder), source.value("settings")
+    own = files.module(base)
+    if not own:
+        return None
+    place = PurePosixPath(own)
+    alone = place.name != "__init__.py" and "settings" in place.stem
+    file = str(place.with_name(f"{FOR_THE_CLUSTER[alone]}.py"))
+    return Module(file, base, file in files and f"from {base} import" in files.text(file))
+
+
+def with_settings(source: Reading, module: Module) -> Reading:
+    """The same project, served with these settings."""
+    mine = Found("settings", dotted(module.file), f"for the cluster, on top of {module.base}")
+    found = tuple(mine if each.key == "settings" else each for each in source.found)
+    return replace(source, found=found)
 
 
 def _celery(files: Files) -> Found | None:

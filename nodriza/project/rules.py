@@ -120,6 +120,21 @@ def debug(project: Project) -> Iterator[Need]:
             )
 
 
+def redirect(project: Project) -> Iterator[Need]:
+    """To HTTPS, where there is none, each page would lead to itself for ever."""
+    setting = project.get("SECURE_SSL_REDIRECT")
+    if setting is None or {"DJANGO_SECURE", "CSRF_TRUSTED_ORIGINS"} & {*project.given.variables}:
+        return
+    words = "sends every visitor to HTTPS, which this cluster does not have (tls)"
+    if setting.value is True:
+        do = "SECURE_SSL_REDIRECT = False"
+        yield Need(f"SECURE_SSL_REDIRECT {words}", setting.where, do)
+    for read in setting.reads:
+        if read.name not in project.given.variables and _is_true(read.default):
+            project.told.add(read.name)
+            yield Need(f"{read.name} {words}", read.where, inventory=((read.name, "False"),))
+
+
 def secret_key(project: Project) -> Iterator[Need]:
     """It is a secret, and the same on all nodes."""
     setting, line = project.get("SECRET_KEY"), 'SECRET_KEY = os.environ["DJANGO_SECRET_KEY"]'
@@ -250,7 +265,9 @@ def variables(project: Project) -> Iterator[Need]:
             continue
         project.told.add(read.name)
         words = f"{read.name} has no default, and the cluster does not give it"
-        if _SECRET.search(read.name):
+        if ours := _same(read.name, project.given.variables):
+            yield Need(words, read.where, inventory=((read.name, f"${ours}"),))
+        elif _SECRET.search(read.name):
             yield Need(words, read.where, secrets=(read.name,))
         else:
             yield Need(words, read.where, inventory=((read.name, "…"),))
@@ -304,6 +321,15 @@ def _from_elsewhere(project: Project, setting: Setting) -> Iterator[Need]:
         setting.where,
         inventory=((likely, f"${ours}"),),
     )
+
+
+def _same(name: str, ours: Mapping[str, str]) -> str:
+    """What the cluster calls a variable with the name of a setting, or of a database's part."""
+    first, _, last = name.partition("_")
+    found = _SAME.get(name) or _SAME.get(last if first in ("DJANGO", "APP") else "", "")
+    if not found and first in ("DB", "MYSQL", "POSTGRES", "SQL"):
+        found = _PARTS.get(last, "DATABASE_NAME" if last in ("DB", "DATABASE") else "")
+    return found if found in ours else ""
 
 
 def _folder(project: Project, name: str, why: str) -> Iterator[Need]:

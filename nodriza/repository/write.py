@@ -11,6 +11,7 @@ from pathlib import Path
 
 import jinja2
 
+from nodriza.files import write_whole
 from nodriza.inventory import schema
 from nodriza.project.reading import Reading
 
@@ -54,10 +55,21 @@ def write(folder: Path, answers: Answers) -> list[Written]:
         del names["README.rst"]
     texts = {to: _render(name, folder, answers) for to, name in names.items()}
     texts["inventories/schema.json"] = schema.as_json()  # for editors
-    return [_write(folder / to, text) for to, text in texts.items()]
+    return [write_new(folder / to, text) for to, text in texts.items()]
 
 
-def _write(path: Path, text: str) -> Written:
+def rewrite_inventory(folder: Path, before: Answers, after: Answers) -> bool:
+    """The inventory of other answers, if it is still as it was written; whether it is that now."""
+    path = folder / "inventories" / f"{before.name}.yml"
+    now, new = path.read_text("utf-8"), _render("inventory.yml.j2", folder, after)
+    if now == _render("inventory.yml.j2", folder, before):
+        write_whole(path, new.encode(), 0o644)
+        return True
+    return now == new
+
+
+def write_new(path: Path, text: str) -> Written:
+    """Write a file, unless there is one of that name."""
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -66,8 +78,9 @@ def _write(path: Path, text: str) -> Written:
     return Written(path, kept=False)
 
 
-def _render(name: str, folder: Path, answers: Answers) -> str:
-    environment = jinja2.Environment(
+def environment() -> jinja2.Environment:
+    """Of the templates beside this module."""
+    made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FILES),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -75,17 +88,27 @@ def _render(name: str, folder: Path, answers: Answers) -> str:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701  YAML and Python, not HTML
     )
-    environment.filters["yaml"] = _yaml
-    return environment.get_template(name).render(
-        schema=schema.LINE,
-        name=answers.name,
-        domain=answers.domain,
-        source=os.path.relpath(_place(answers.source.folder), (folder / "inventories").resolve()),
-        app={**NOTHING, **{found.key: found.value for found in answers.source.found}},
-        third=_third(answers.name),
-        release=answers.source.release or "bookworm",
-        why=answers.source.why,
-        one_machine=answers.one_machine,
+    made.filters["yaml"] = _yaml
+    return made
+
+
+def _render(name: str, folder: Path, answers: Answers) -> str:
+    return (
+        environment()
+        .get_template(name)
+        .render(
+            schema=schema.LINE,
+            name=answers.name,
+            domain=answers.domain,
+            source=os.path.relpath(
+                _place(answers.source.folder), (folder / "inventories").resolve()
+            ),
+            app={**NOTHING, **{found.key: found.value for found in answers.source.found}},
+            third=_third(answers.name),
+            release=answers.source.release or "bookworm",
+            why=answers.source.why,
+            one_machine=answers.one_machine,
+        )
     )
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import posixpath
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, ClassVar, Dict, List, Optional, Sequence, Tuple
 
+from nodriza.host.dead_mounts import comes_back, dead_among, detach, refuse_unless_mountable
 from nodriza.host.errors import HostError
+from nodriza.host.mounts import FSTAB, MountEntry, find_entry, mounts_of, write_entry
+from nodriza.host.path import NETWORK
 from nodriza.resources.base import CHANGED, Resource, State, Value
 
 if TYPE_CHECKING:
     from nodriza.agent.left import Left
     from nodriza.host.host import Host
 
-FSTAB = "/etc/fstab"
-MOUNTINFO = "/proc/self/mountinfo"
 AUTOMOUNT = "x-systemd.automount"
 REMOTE = ("_netdev", "nofail")  # a node boots, and can be reached, without its share
 PATIENCE = 60  # seconds that systemd gets for a mount or an unmount
@@ -30,6 +31,9 @@ class Mount(Resource):
     With ``automount`` systemd mounts it at the first access (systemd.automount(5)), so
     that a node boots while the server is away, where the kernel has autofs; elsewhere it
     is mounted at boot. For devices and network file systems, not for bind mounts.
+
+    A network mount whose server has forgotten it (nodriza/host/dead_mounts.py) counts as not
+    mounted, and is mounted anew: services that had files of it open are stopped meanwhile.
     """
 
     path: str
@@ -57,10 +61,17 @@ class Mount(Resource):
     def look(cls, host: Host, many: Sequence[Mount]) -> List[State]:
         """fstab and mountinfo, read once each.
 
-        Nothing at or below the mount point is touched: a dead server would hang us.
+        Nothing at or below the mount point is touched, because a dead server would hang us; but
+        for one bounded question to each network mount that seems to be as wanted.
         """
-        fstab, mounts, can = host.read(FSTAB) or b"", _mounts(host), _can_automount(host)
-        return [mount._look(host, find_entry(fstab, mount._at), mounts, can) for mount in many]
+        fstab, mounts, can = host.read(FSTAB) or b"", mounts_of(host), _can_automount(host)
+        states = [mount._look(host, find_entry(fstab, mount._at), mounts, can) for mount in many]
+        mounted = {mount._at for mount, state in zip(many, states) if state and state["mounted"]}
+        dead = dead_among(host, [at for at in mounted if _is_on_network(mounts.get(at, ()))])
+        for mount, state in zip(many, states):
+            if state and mount._at in dead and state["mounted"] is True:
+                state["mounted"] = f"dead: {dead[mount._at]}"
+        return states
 
     @property
     def _at(self) -> str:
@@ -108,18 +119,29 @@ class Mount(Resource):
 
         In this order, so that a run killed in between finds nothing mounted and goes on.
         """
-        if self._at in _mounts(host):
+        services: List[str] = []
+        if _is_on_network(mounts_of(host).get(self._at, ())) and dead_among(host, [self._at]):
+            refuse_unless_mountable(host, self._at, self.source, self.fstype, self._options())
+            if not comes_back(host, self._at):
+                services = detach(host, self._at)
+            elif Mount.look(host, [self])[0] == self.wanted():
+                return
+        if self._at in mounts_of(host):
             self._unmount(host)
         host.mkdirs(self._at)
         automount = self.automount and _can_automount(host)
         options = [*self._options(), *([AUTOMOUNT] if automount else [])]
         entry = MountEntry(self.source, self.fstype, ",".join(options) or "defaults")
-        _write_entry(host, self._at, entry)
+        write_entry(host, self._at, entry)
         unit = unit_name(self._at, "automount" if automount else "mount")
         try:
             host.run(["systemctl", "start", unit], timeout=PATIENCE)
         except HostError as error:
             host.refuse(f"{self.path} can't be mounted: {error}\n{self._journal(host)}")
+        if services:
+            host.note(f"{self.path} was dead; {', '.join(services)} had files of it open")
+            # Whether they come up is for their own resources to see.
+            host.run(["systemctl", "start", "--no-block", *services], check=False)
 
     def mark(self) -> str:
         """What is mounted."""
@@ -137,16 +159,16 @@ class Mount(Resource):
     def take_away(cls, host: Host, left: Left) -> None:
         """Unmounted, unless it is in use; then its line goes. All that is on it stays there."""
         mount = cls(left.name, "", "")
-        if mount._at in _mounts(host):
+        if mount._at in mounts_of(host):
             mount._unmount(host)
-        _write_entry(host, mount._at, None)
+        write_entry(host, mount._at, None)
 
     def _unmount(self, host: Host) -> None:
         # The mount first: stopping the automount would detach it, busy or not.
         unit = unit_name(self._at, "mount")
-        if any(mount.fstype != "autofs" for mount in _mounts(host)[self._at]):
+        if any(mount.fstype != "autofs" for mount in mounts_of(host)[self._at]):
             host.run(["systemctl", "stop", unit], check=False, timeout=PATIENCE)
-        if any(mount.fstype != "autofs" for mount in _mounts(host).get(self._at, [])):
+        if any(mount.fstype != "autofs" for mount in mounts_of(host).get(self._at, [])):
             host.refuse(
                 f"{self.path} is in use and can't be unmounted; it is left as it was."
                 f" Who uses it: fuser -vm {self.path}\n{self._journal(host)}"
@@ -161,9 +183,13 @@ class Mount(Resource):
         return host.run(show, check=False, timeout=10).out.strip()
 
 
+def _is_on_network(here: Sequence[MountEntry]) -> bool:
+    return bool(here) and here[-1].fstype in NETWORK
+
+
 def mounted_at(host: Host, path: str) -> bool:
     """Whether something is mounted at a folder, an automount that waits included."""
-    return posixpath.normpath(path) in _mounts(host)
+    return posixpath.normpath(path) in mounts_of(host)
 
 
 def resolved(host: Host, source: str) -> str:
@@ -184,48 +210,6 @@ def _behind(host: Host, source: str) -> str:
     return (file or b"").decode("utf-8", "surrogateescape").strip() or source
 
 
-class MountEntry(NamedTuple):
-    """One mount, as fstab(5) and mountinfo both tell of it."""
-
-    source: str
-    fstype: str
-    options: str
-
-
-def find_entry(fstab: bytes, path: str) -> Optional[MountEntry]:
-    """The first line of an fstab that is about ``path``."""
-    for row in fstab.split(b"\n"):
-        fields = _fields(row)
-        if _is_about(fields, path):
-            return MountEntry(fields[0], fields[2], fields[3] if len(fields) > 3 else "defaults")
-    return None
-
-
-def with_entry(fstab: bytes, path: str, entry: Optional[MountEntry]) -> bytes:
-    """An fstab in which ``entry``, or none, is the one about ``path``; every other byte stays."""
-    rows = fstab.split(b"\n")
-    at = next((at for at, row in enumerate(rows) if _is_about(_fields(row), path)), None)
-    if entry is None:
-        return fstab if at is None else b"\n".join([*rows[:at], *rows[at + 1 :]])
-    new = " ".join(_encoded(part) for part in (entry.source, path, entry.fstype, entry.options))
-    if at is not None:
-        rows[at] = f"{new} 0 0".encode("utf-8", "surrogateescape")
-        return b"\n".join(rows)
-    end = b"" if fstab.endswith(b"\n") or not fstab else b"\n"
-    return fstab + end + f"{new} 0 0\n".encode("utf-8", "surrogateescape")
-
-
-def _write_entry(host: Host, path: str, entry: Optional[MountEntry]) -> None:
-    """And let systemd read it."""
-    seen, old = host.stat(FSTAB), host.read(FSTAB) or b""
-    new = with_entry(old, path, entry)
-    if new != old and seen:
-        host.write(FSTAB, new, owner=seen.owner, group=seen.group, mode=seen.mode)
-    elif new != old:
-        host.write(FSTAB, new)
-    host.run(["systemctl", "daemon-reload"])
-
-
 def unit_name(path: str, suffix: str) -> str:
     """The unit of a mount point, escaped as systemd.unit(5) says ("systemd-escape --path")."""
     parts = [part for part in path.split("/") if part]
@@ -239,39 +223,9 @@ def _hex(match: re.Match[bytes]) -> bytes:
     return b"\\x%02x" % ord(match.group())
 
 
-def _mounts(host: Host) -> Dict[str, List[MountEntry]]:
-    """Mount point to what is mounted there, the lowest first (proc_pid_mountinfo(5))."""
-    mounts: Dict[str, List[MountEntry]] = {}
-    for row in (host.read(MOUNTINFO) or b"").split(b"\n"):
-        fields = _fields(row)
-        if "-" in fields[6:]:
-            fstype, source = fields[fields.index("-", 6) + 1 :][:2]
-            mounts.setdefault(fields[4], []).append(MountEntry(source, fstype, fields[5]))
-    return mounts
-
-
 def _can_automount(host: Host) -> bool:
     known = (host.read("/proc/filesystems") or b"").split()
     return b"autofs" in known and host.stat("/dev/autofs") is not None
-
-
-def _is_about(fields: Sequence[str], path: str) -> bool:
-    comment = bool(fields) and fields[0].startswith("#")
-    return len(fields) >= 3 and not comment and posixpath.normpath(fields[1]) == path
-
-
-def _fields(row: bytes) -> List[str]:
-    """Words, with the octal escapes for blanks in them resolved."""
-    words = (re.sub(rb"\\([0-3][0-7]{2})", _byte, word) for word in row.split())
-    return [word.decode("utf-8", "surrogateescape") for word in words]
-
-
-def _byte(match: re.Match[bytes]) -> bytes:
-    return bytes([int(match.group(1), 8)])
-
-
-def _encoded(word: str) -> str:
-    return re.sub(r"[ \t\n\\]", lambda match: f"\\{ord(match.group()):03o}", word)
 
 
 def _plain(source: str) -> str:

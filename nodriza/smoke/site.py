@@ -21,9 +21,9 @@ from nodriza import foreign
 from nodriza.errors import HostRefused, SmokeError
 from nodriza.plan.offers import server
 from nodriza.smoke.browser import browser, origin, send
-from nodriza.ssh.channel import output, sudo_words
+from nodriza.ssh.channel import sudo_words
 from nodriza.ssh.connection import connect
-from nodriza.ssh.login_shell import in_sh
+from nodriza.ssh.script import output
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
@@ -145,8 +145,13 @@ class Site:
         """The output of a program on a node, through SSH, as root; ``HostRefused``."""
         command = shlex.join(argv)
         with connect(node, self.cluster) as connection:
-            whole = in_sh(f"exec {command}", sudo_words(connection.user, None))
-            exit, said, words = output(connection, whole, seconds=PATIENCE, most=LONGEST)
+            exit, said, words = output(
+                connection,
+                f"exec {command}",
+                sudo_words(connection.user, None),
+                seconds=PATIENCE,
+                most=LONGEST,
+            )
         if exit:
             raise HostRefused(f"{command}: {words or f'exit {exit}'}", where=node.name)
         return said

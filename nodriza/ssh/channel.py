@@ -158,30 +158,6 @@ def begin(connection: Connection, command: str) -> paramiko.Channel:
     return channel
 
 
-def output(
-    connection: Connection, command: str, *, seconds: float, most: int
-) -> tuple[int, str, str]:
-    """Exit status, stdout and stderr of a command, up to ``most`` bytes.
-
-    Raises ``HostRefused`` when it is more, or takes more than ``seconds``.
-    """
-    with ends_within(connection, seconds) as late:
-        channel = begin(connection, command)
-        errors = Errors(channel)
-        errors.thread.start()
-        said = bytearray()
-        with contextlib.suppress(OSError):
-            while len(said) <= most and (data := channel.recv(65536)):
-                said += data
-        channel.status_event.wait(5 if len(said) <= most else 0)
-        errors.thread.join(timeout=1)
-        if late.is_set() or len(said) > most:
-            words = f"no end within {seconds:.0f} s" if late.is_set() else f"over {most} bytes"
-            raise HostRefused(words, where=_where(connection))
-        text = foreign.text(said.decode("utf-8", "replace"), most)
-        return channel.exit_status, text, errors.words
-
-
 def text_lines(receive: Callable[[int], bytes]) -> Iterator[str]:
     """What a command prints, as lines of clean text; one without end is cut into pieces.
 
@@ -304,9 +280,15 @@ def _explain(channel: paramiko.Channel, connection: Connection, words: str, last
             kept="nothing was changed on it",
             do=do,
         )
+    raise not_begun(connection, f"exit {channel.exit_status}", words)
+
+
+def not_begun(connection: Connection, why: str, words: str) -> HostRefused:
+    """For a command that the host did not begin; ``words``: what was said in its place."""
+    where = _where(connection)
     if "sudo:" in words:
         allow = "give the user password-less sudo, or type --prompt-for-sudo-password"
-        raise HostRefused(
+        return HostRefused(
             f"sudo refuses: {words}",
             where=where,
             kept="nothing was changed on it",
@@ -315,8 +297,8 @@ def _explain(channel: paramiko.Channel, connection: Connection, words: str, last
             if "have a tty" in words
             else f"{allow} (fab --prompt-for-sudo-password …)",
         )
-    raise HostRefused(
-        f"the host could not start the run (exit {channel.exit_status})"
+    return HostRefused(
+        f"the host did not begin our command ({why})"
         + (f": {words}" if words else ", and says nothing"),
         where=where,
         kept="nothing was changed on it",

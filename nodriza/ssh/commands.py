@@ -21,10 +21,10 @@ import paramiko
 
 from nodriza import alive, foreign
 from nodriza.errors import ConnectionFailed, NodrizaError
-from nodriza.ssh.channel import begin, ends_within, sudo_words, text_lines
+from nodriza.ssh.channel import ends_within, sudo_words, text_lines
 from nodriza.ssh.client import Connection
 from nodriza.ssh.connection import PARALLEL, connect
-from nodriza.ssh.login_shell import in_sh
+from nodriza.ssh.script import Script
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster
@@ -41,7 +41,7 @@ MANY = 200
 # process that is read from (<(…)). The command is an ordinary job, and not that process: bash
 # has been seen to wait for ever for one of those. All by whole paths, and -p: what a login's
 # PATH, BASH_ENV and functions say is for the command alone.
-GUARD = """exec /bin/bash -p -c '
+GUARD = """exec /bin/bash --norc -p -c '
 child= stopped=
 all() { kill -TERM -- -$child; }
 end() { stopped=1; all || { kill -TERM $child; all; }; } 2>/dev/null
@@ -212,33 +212,36 @@ class Everywhere:
                     )
 
     def _command(self, name: str, connection: Connection) -> int:
-        channel = self._begin(name, connection)
-        self._heard_of(name, channel)
-        status: int = channel.recv_exit_status()
+        script = self._begin(name, connection)
+        began = script.wait()
+        if began:
+            threading.Thread(target=self._feed, args=(script.channel,), daemon=True).start()
+            self._heard_of(name, script)
+        status: int = script.channel.recv_exit_status()
         if status == -1 and not self.stopped.is_set():
             raise ConnectionFailed(
                 connection.broken() or "the command was killed",
                 where=name,
                 do=f"see what it left: fab console {name}",
             )
-        return status
+        if not began and not self.stopped.is_set():
+            raise script.never_began()
+        return status if began else -1
 
-    def _begin(self, name: str, connection: Connection) -> paramiko.Channel:
+    def _begin(self, name: str, connection: Connection) -> Script:
         password = self.sudo_password if self.sudo else None
         sudo = sudo_words(connection.user, password) if self.sudo else ""
-        script = f"set -- {shlex.quote(self.commands[name])}\n{GUARD}"
-        channel = begin(connection, in_sh(script, sudo))
-        channel.settimeout(None)  # it may be silent for days
+        text = f"set -- {shlex.quote(self.commands[name])}\n{GUARD}"
+        script = Script(connection, text, sudo)
         if sudo and password is not None:
-            channel.sendall(f"{password}\n".encode())
-        for target in (self._feed, self._end_with_us):
-            threading.Thread(target=target, args=(channel,), daemon=True).start()
-        return channel
+            script.channel.sendall(f"{password}\n".encode())
+        threading.Thread(target=self._end_with_us, args=(script.channel,), daemon=True).start()
+        return script
 
-    def _heard_of(self, name: str, channel: paramiko.Channel) -> None:
+    def _heard_of(self, name: str, script: Script) -> None:
         """What the command says, until it says no more."""
-        channel.set_combine_stderr(True)
-        for line in text_lines(channel.recv):
+        script.channel.set_combine_stderr(True)
+        for line in text_lines(script.recv):
             self._queue.put((name, line))
 
     def _feed(self, channel: paramiko.Channel) -> None:
@@ -264,4 +267,5 @@ class Everywhere:
         until = time.monotonic() + KIND
         while not channel.closed and time.monotonic() < until:
             time.sleep(0.1)
-        channel.close()  # a host that does not end is not waited for
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+            channel.close()  # a host that does not end is not waited for

@@ -20,8 +20,8 @@ whole paths, because a login's PATH may hold anything."""
 def in_sh(script: str, sudo: str = "") -> str:
     """What runs ``script`` in sh(1); ``sudo``: the words before it, or nothing.
 
-    stdin is the script's own.
+    stdin is the script's own. Bytes that are no text pass as they were typed (PEP 383).
     """
-    coded = base64.b64encode(script.encode()).decode()
+    coded = base64.b64encode(script.encode("utf-8", "surrogateescape")).decode()
     words = [coded[at : at + WORD] for at in range(0, len(coded), WORD)]
     return " ".join([*([sudo] if sudo else []), DECODE, *words])

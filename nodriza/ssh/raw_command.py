@@ -5,10 +5,9 @@ from __future__ import annotations
 import threading
 from typing import Any, Protocol
 
-import paramiko
-
 from nodriza.ssh.channel import text_lines
 from nodriza.ssh.commands import Everywhere
+from nodriza.ssh.script import Script
 
 PART = 65536  # bytes
 
@@ -34,10 +33,10 @@ class Raw(Everywhere):
         super().__init__(*args, **options)
         self.out = out
 
-    def _heard_of(self, name: str, channel: paramiko.Channel) -> None:
-        errors = threading.Thread(target=self._errors, args=(name, channel), daemon=True)
+    def _heard_of(self, name: str, script: Script) -> None:
+        errors = threading.Thread(target=self._errors, args=(name, script), daemon=True)
         errors.start()
-        while data := channel.recv(PART):
+        while data := script.recv(PART):
             try:
                 self.out.write(data)
                 self.out.flush()
@@ -45,6 +44,6 @@ class Raw(Everywhere):
                 self.stopped.set()
         errors.join()
 
-    def _errors(self, name: str, channel: paramiko.Channel) -> None:
-        for line in text_lines(channel.recv_stderr):
+    def _errors(self, name: str, script: Script) -> None:
+        for line in text_lines(script.channel.recv_stderr):
             self._queue.put((name, line))

@@ -15,8 +15,10 @@ from invoke import Responder, pty_size
 from invoke.exceptions import ThreadException
 
 from nodriza.errors import ConnectionFailed
+from nodriza.ssh.channel import not_begun
 from nodriza.ssh.connection import connect
 from nodriza.ssh.login_shell import in_sh
+from nodriza.ssh.script import Mark
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
@@ -28,6 +30,10 @@ PROMPT = "[nodriza] sudo password: "
 class _Terminal(Remote):  # type: ignore[misc]  # Fabric has no types
     """Fabric's, of the kind that the operator has: it would always say vt100."""
 
+    def __init__(self, mark: Mark, **options: Any) -> None:
+        super().__init__(**options)
+        self._mark = mark
+
     def start(self, command: str, *_: Any, **__: Any) -> None:
         """As Fabric's."""
         columns, rows = pty_size()
@@ -36,6 +42,13 @@ class _Terminal(Remote):  # type: ignore[misc]  # Fabric has no types
         self.channel.get_pty(term=kind, width=columns, height=rows)
         signal.signal(signal.SIGWINCH, self.handle_window_change)
         self.send_start_message(command)
+
+    def read_proc_stdout(self, num_bytes: int) -> bytes:
+        """As Fabric's, without the mark: what a login prints, and sudo's question, are shown."""
+        while data := self.channel.recv(num_bytes):
+            if shown := b"".join(self._mark.part(data)):
+                return shown
+        return b""
 
 
 def at_terminal(
@@ -53,9 +66,10 @@ def at_terminal(
             answers.append(Responder(re.escape(PROMPT), f"{sudo_password}\n"))
         broke = ""
         code = -1
+        mark = Mark()
         try:
-            done = _Terminal(context=connection).run(
-                in_sh(script, words), pty=True, warn=True, watchers=answers
+            done = _Terminal(mark, context=connection).run(
+                in_sh(mark.on(script), words), pty=True, warn=True, watchers=answers
             )
             code = done.exited
         except ThreadException:  # what was typed could not be sent any more
@@ -68,4 +82,6 @@ def at_terminal(
             kept="the host has ended the command",
             do=f"see how the node is: fab status:{node.name}",
         )
+    if not mark.seen and code == 0:
+        raise not_begun(connection, f"its login ended first (exit {code})", "")
     return int(code)

@@ -146,3 +146,36 @@ def test_user_whom_the_host_does_not_let_in__is_told_in_words(deployed: Project)
     assert result.exit == 1
     assert "the host refuses to let us in" in result.said
     assert f"nosuchuser@{deployed.cluster.node(NODE).private}" in result.said
+
+
+LOGINS = {
+    "ends": "exit 0",
+    "prints": "echo Welcome; echo Hello >&2",
+    "is another program": "exec cat",
+}
+
+
+@pytest.mark.parametrize("login", LOGINS.values(), ids=LOGINS)
+def test_bashrc__is_neither_the_output_of_a_command_nor_its_end(
+    deployed: Project, person: str, login: str
+) -> None:
+    sudo_rule(deployed, "NOPASSWD: ALL")
+    deployed.on(NODE, "cat >~ops/.bashrc", stdin=f"{login}\n")
+    try:
+        commands = [
+            (f"run:{NODE}", "--raw", "cat /etc/hostname"),
+            (f"run:{NODE}", "cat /etc/hostname"),
+            (f"manage:{NODE}", "shell -c 'print(6 * 7)'"),
+            *([] if "cat" in login else [(f"provision:{NODE}", "--check")]),
+        ]
+        results = [deployed.fab(person, *words, inside=True) for words in commands]
+    finally:
+        deployed.fab(f"provision:{NODE}").well()
+    if "echo" in login:
+        assert [each.exit for each in results] == [0] * 4, [each.said for each in results]
+        assert results[0].stdout == f"{NODE}\n"
+        assert "Welcome" not in results[1].said
+        assert results[2].stdout == "42\n"
+    else:
+        assert [each.exit for each in results] == [1] * len(results)
+        assert all("did not begin our command" in each.said for each in results)

@@ -1,7 +1,7 @@
 """A bare ``startproject`` comes aboard by what ``fab doctor`` says, and by nothing else.
 
 Its lines are written where it says, and the first deploy serves. The oldest Django that is
-supported and the newest one, which needs another Debian.
+supported, line by line, and the newest one, which needs another Debian, with ``init --settings``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from tests.lab.visitor import get
 from tests.wheel import run
 
 DJANGOS = {"4.2": "bookworm", "6.0": "trixie"}
-THIRD = 51
+EDITS = {"4.2": 6, "6.0": 1}
+"""Lines that a person writes: with the settings module only the driver."""
+THIRD = 110
 TO_DO = re.compile(r"^to do  .*\(([\w/.]+)(?::\d+)?\)\n {9}(.*)$", re.MULTILINE)
 
 
@@ -36,7 +38,8 @@ def begun(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     run(folder / "venv/bin/django-admin", "startproject", "films", cwd=folder)
     text = f"Django~={request.param}.0\n"
     (folder / "films/requirements.txt").write_text(text)
-    run(FAB.with_name("nodriza"), "init", "--yes", "--source", "films", cwd=folder)
+    settings = ["--settings"] if request.param == "6.0" else []
+    run(FAB.with_name("nodriza"), "init", "--yes", "--source", "films", *settings, cwd=folder)
     return folder
 
 
@@ -45,7 +48,8 @@ def served(begun: Path, times: dict[str, float]) -> Iterator[Project]:
     """What doctor says is done, line by line, and then one deploy."""
     done = doctor(begun)
     assert done.returncode == 1, done.stdout
-    obey(begun, done.stdout)
+    (version,) = re.findall(r"Django~=(\d\.\d)", (begun / "films/requirements.txt").read_text())
+    assert obey(begun, done.stdout) == EDITS[version], done.stdout
     after = doctor(begun)
     assert (after.returncode, after.stderr) == (0, ""), after.stdout
     project = Project(begun, "films", small(begun), FAB, times)
@@ -60,8 +64,8 @@ def doctor(folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def obey(folder: Path, said: str) -> None:
-    """Write each line where it belongs, as a person does who knows Django."""
+def obey(folder: Path, said: str) -> int:
+    """Write each line where it belongs, as a person does who knows Django; how many there are."""
     lines = TO_DO.findall(said)
     assert lines, said
     for file, line in lines:
@@ -69,6 +73,7 @@ def obey(folder: Path, said: str) -> None:
         # A setting is given anew at the end of its file; of a list of drivers one is taken.
         text = "mysqlclient" if line.startswith("one of ") else f"import os\n{line}"
         path.write_text(f"{path.read_text()}\n{text}\n")
+    return len(lines)
 
 
 def small(folder: Path) -> dict[str, object]:

@@ -27,7 +27,7 @@ from tests.wheel import build_wheel, copy_of_the_source, run
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory, times: dict[str, float]) -> Path:
-    """The ``bin`` of an empty environment after ``pip install nodriza wagtail``."""
+    """The ``bin`` of an empty environment after ``pip install WHEEL wagtail``."""
     began = time.monotonic()
     folder = tmp_path_factory.mktemp("environment")
     wheel = build_wheel(copy_of_the_source(folder), folder)
@@ -46,8 +46,8 @@ def own(
     folder = tmp_path_factory.mktemp("own")
     run(environment / "python", environment / "wagtail", "start", "mysite", cwd=folder)
     (folder / "mysite/requirements.txt").write_text(shown("requirements.txt"))
-    (folder / "mysite/mysite/settings/local.py").write_text(shown("local.py"))
-    told = run(environment / "nodriza", "init", "--yes", "--name", "own", cwd=folder)
+    told = run(environment / "nodriza", "init", "--yes", "--settings", "--name", "own", cwd=folder)
+    assert (folder / "mysite/mysite/settings/cluster.py").read_text() == shown("cluster.py")
     assert "to do" not in told, told
     with (folder / "fabfile.py").open("a") as file:
         file.write("\n\n" + shown("fabfile.py"))

@@ -25,13 +25,14 @@ class Sshd(paramiko.ServerInterface):
     """``commands`` are those that came; each is run by ``sh``, with ``env`` added.
 
     ``signs``: global requests, of which a keep-alive is one. ``stand_ins``: path of a program
-    to that of another one, which is run instead.
+    to that of another one, which is run instead. ``login``: what the user's shell does first.
     """
 
     env: dict[str, str] = field(default_factory=dict)
     commands: list[str] = field(default_factory=list)
     signs: list[str] = field(default_factory=list)
     stand_ins: dict[str, str] = field(default_factory=dict)
+    login: str = ""
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     threads: list[threading.Thread] = field(default_factory=list)
 
@@ -58,7 +59,7 @@ class Sshd(paramiko.ServerInterface):
             words = words.replace(path, other)
         pipe = subprocess.PIPE
         process = subprocess.Popen(
-            ["sh", "-c", words],
+            ["sh", "-c", f"{self.login}\n{words}" if self.login else words],
             stdin=pipe,
             stdout=pipe,
             stderr=pipe,

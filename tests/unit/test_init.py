@@ -15,6 +15,7 @@ from nodriza.inventory.schema import as_json
 from nodriza.plan.plan import plan_all
 from nodriza.project.reading import read_project
 from tests.unit.conftest import ROOT
+from tests.walkthrough import shown
 
 WSGI = """
 import os
@@ -268,6 +269,80 @@ def test_init__on_a_terminal_asks_three_questions(project, tmp_path):
     assert done.stdout.count("]: ") == 3
     assert "[src]" in done.stdout
     assert load_cluster(tmp_path / "inventories/films.yml").domain == "films.example.org"
+
+
+@pytest.fixture
+def bare(project):
+    """A project whose settings know nothing of any cluster."""
+    (project / "shop/settings/base.py").write_text(
+        "DEBUG = True\nSECRET_KEY = 'insecure'\nALLOWED_HOSTS = []\nSTATIC_URL = 'static/'\n"
+        "INSTALLED_APPS = ['django.contrib.staticfiles']\n"
+        "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3'}}\n"
+    )
+    (project / "requirements.txt").write_text("Django\nmysqlclient\n")
+    return project
+
+
+def test_settings__are_written_as_the_documents_show_them_and_nothing_is_missing(bare, tmp_path):
+    done = init(tmp_path, "--yes", "--settings")
+    assert done.returncode == 0, done.stderr
+    file = bare / "shop/settings/cluster.py"
+    assert file.read_text() == shown("cluster.py").replace("mysite", "shop")
+    assert "to do" not in done.stdout
+    cluster = load_cluster(tmp_path / "inventories/shop.yml")
+    assert cluster.app.settings == "shop.settings.cluster"
+
+
+def test_settings__that_are_there_stay_and_so_does_an_inventory_that_was_changed(bare, tmp_path):
+    said = init(tmp_path, "--yes").stdout
+    assert "nodriza init --settings writes shop/settings/cluster.py" in said
+    inventory, file = tmp_path / "inventories/shop.yml", bare / "shop/settings/cluster.py"
+    inventory.write_text(f"{inventory.read_text()}# mine\n")
+    file.write_text("from shop.settings.production import *\nMINE = 1\n")
+    done = init(tmp_path, "--yes", "--settings")
+    assert f"kept   {Path('src/shop/settings/cluster.py')}" in done.stdout
+    assert "to do  app.settings is still shop.settings.production  (" in done.stdout
+    assert "         settings: shop.settings.cluster\n" in done.stdout
+    assert inventory.read_text().endswith("# mine\n")
+    assert file.read_text().endswith("MINE = 1\n")
+
+
+def test_settings__come_to_an_inventory_that_init_wrote_before(bare, tmp_path):
+    init(tmp_path, "--yes")
+    done = init(tmp_path, "--yes", "--settings")
+    assert (
+        "app.settings: shop.settings.cluster  (on top of shop.settings.production)" in done.stdout
+    )
+    again = init(tmp_path, "--yes", "--settings")
+    assert again.returncode == 0
+    assert "to do" not in again.stdout
+    cluster = load_cluster(tmp_path / "inventories/shop.yml")
+    assert cluster.app.settings == "shop.settings.cluster"
+
+
+def test_settings__have_the_cache_and_the_queue_where_the_project_speaks_to_them(bare, tmp_path):
+    (bare / "requirements.txt").write_text("Django\nPyMySQL\ncelery[redis]\n")
+    (bare / "shop/celery.py").write_text('app = Celery("shop")\n')
+    base = bare / "shop/settings/base.py"
+    base.write_text(base.read_text() + "SECURE_SSL_REDIRECT = True\nLOGGING = {'version': 1}\n")
+    done = init(tmp_path, "--yes", "--settings")
+    assert "to do" not in done.stdout, done.stdout
+    text = (bare / "shop/settings/cluster.py").read_text()
+    compile(text, "cluster.py", "exec")
+    for name in ("CACHES", "CELERY_BROKER_URL", "SECURE_SSL_REDIRECT", "pymysql.version_info"):
+        assert f"\n{name} = " in text
+    assert "LOGGING" not in text
+
+
+def test_settings__of_a_module_alone_stand_beside_it(bare, tmp_path):
+    (bare / "manage.py").write_text(WSGI.replace("shop.settings.dev", "site.settings"))
+    (bare / "shop/wsgi.py").write_text(WSGI.replace("shop.settings.dev", "shop.settings"))
+    for file in (bare / "shop/settings").iterdir():
+        file.unlink()
+    (bare / "shop/settings").rmdir()
+    (bare / "shop/settings.py").write_text("DEBUG = True\n")
+    assert init(tmp_path, "--yes", "--settings").returncode == 0
+    assert (bare / "shop/settings_cluster.py").is_file()
 
 
 def test_asgi__is_proposed_where_the_settings_say_so(project):

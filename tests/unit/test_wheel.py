@@ -1,4 +1,4 @@
-"""What ``pip install nodriza`` puts where, and a user's own repository on top of it."""
+"""What ``pip install`` of the wheel puts where, and a user's own repository on top of it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.installed import lines
 from tests.unit.conftest import ROOT
 from tests.walkthrough import commands, shown
 from tests.wheel import build_sdist, build_wheel, copy_of_the_source, empty_environment, run
@@ -208,3 +209,11 @@ def test_several_inventories__none_is_taken_by_chance(repository, type_):
 def test_example__prints_the_inventory_that_explains_every_key(type_):
     shipped = (ROOT / "inventories" / "production.example.yml").read_text("utf-8")
     assert type_("nodriza", "example").stdout == shipped
+
+
+def test_readme__installs_what_make_dist_built_into_an_environment_of_its_own():
+    """``make dist`` types these very lines."""
+    made, installed, *_, begun = lines()
+    assert made.startswith("python3 -m venv ")
+    assert "/bin/pip install dist/nodriza-*.whl" in installed
+    assert "nodriza init mycluster --source shop" in begun

@@ -49,6 +49,20 @@ FAULTS = (
         ("ssh/test_silence.py",),
     ),
     Fault(
+        "a login that prints without end is listened to",
+        "nodriza/ssh/script.py:Script.wait",
+        "(heard > MOST or time.monotonic() > until)",
+        "(time.monotonic() > until)",
+        ("ssh/test_script.py",),
+    ),
+    Fault(
+        "a login that does not end is waited for",
+        "nodriza/ssh/script.py:Script.wait",
+        "(heard > MOST or time.monotonic() > until)",
+        "(heard > MOST)",
+        ("ssh/test_script.py",),
+    ),
+    Fault(
         "a line without an end fills the controller's memory",
         "nodriza/ssh/channel.py:text_lines",
         "if length > LONGEST:",
@@ -92,7 +106,7 @@ FAULTS = (
     ),
     Fault(
         "a share that hangs holds an answer up for ever",
-        "nodriza/agent/answers.py:_patiently",
+        "nodriza/host/patience.py:patiently",
         "thread.join(max(0, end - time.monotonic()))",
         "thread.join()",
         ("watch/test_status.py",),

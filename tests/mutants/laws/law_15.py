@@ -313,4 +313,54 @@ if False:
         "if False:",
         ("fabfile/test_commands.py",),
     ),
+    Fault(
+        "a command that never began is a success",
+        "nodriza/ssh/commands.py:Everywhere._command",
+        "if not began and not self.stopped.is_set():",
+        "if False:",
+        ("ssh/test_script.py",),
+    ),
+    Fault(
+        "a command that was ended before it began is a success",
+        "nodriza/ssh/commands.py:Everywhere._command",
+        "return status if began else -1",
+        "return status if began else 0",
+        ("ssh/test_script.py",),
+    ),
+    Fault(
+        "an answer of a node whose login ended is one",
+        "nodriza/ssh/script.py:output",
+        "if not started.wait() and not late.is_set():",
+        "if not started.wait() and False:",
+        ("ssh/test_script.py",),
+    ),
+    Fault(
+        "what a login prints is part of a dump",
+        "nodriza/ssh/script.py:Mark.part",
+        "return login, own",
+        'return b"", login + own',
+        ("ssh/test_script.py",),
+    ),
+    Fault(
+        "a login reads what the command should",
+        "nodriza/ssh/commands.py:Everywhere._command",
+        """\
+began = script.wait()
+        if began:
+            threading.Thread(target=self._feed, args=(script.channel,), daemon=True).start()
+            self""",
+        """\
+threading.Thread(target=self._feed, args=(script.channel,), daemon=True).start()
+        began = script.wait()
+        if began:
+            self""",
+        ("ssh/test_script.py",),
+    ),
+    Fault(
+        "a bash of ours reads the login's files once more",
+        "nodriza/ssh/commands.py",
+        "/bin/bash --norc -p -c",
+        "/bin/bash -p -c",
+        ("ssh/test_commands.py",),
+    ),
 )

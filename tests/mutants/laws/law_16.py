@@ -72,10 +72,10 @@ FAULTS = (
         "nodriza/resources/mount.py:Mount.take_away",
         """\
             mount._unmount(host)
-        _write_entry(host, mount._at, None)
+        write_entry(host, mount._at, None)
 """,
         """\
-            _write_entry(host, mount._at, None)
+            write_entry(host, mount._at, None)
             mount._unmount(host)
 """,
         ("resources/test_mount.py",),

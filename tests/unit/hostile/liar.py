@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 import threading
 import time
 import zlib
@@ -107,6 +109,7 @@ class Channel:
         self._speech, self._stderr = speech, iter(stderr)
         self._said: Iterator[bytes] | None = None
         self._heard = b""
+        self._mark = b""
         self._asked = threading.Event()
         self.exit_status = exit
         self.closed = self.eof_received = False
@@ -115,6 +118,10 @@ class Channel:
 
     def exec_command(self, command: str) -> None:
         self.command = command
+        coded = "".join(word for word in command.split() if len(word) > 99)
+        said = base64.b64decode(coded + "===").decode("utf-8", "replace")
+        mark = re.search("nodriza-begins-[0-9a-f]+", said)
+        self._mark = mark[0].encode() if mark else b""
 
     def settimeout(self, seconds: float | None) -> None:
         pass
@@ -136,6 +143,9 @@ class Channel:
         return b"" if self.closed else next(self._stderr, b"")
 
     def recv(self, size: int) -> bytes:
+        if self._mark:
+            said, self._mark = self._mark, b""
+            return said
         if self._said is None:
             self._said = iter(self._speech(self._request()))
         if self.closed:

@@ -26,12 +26,12 @@ from nodriza.errors import InventoryError, RoleError
 from nodriza.host.env_file import parse_environment
 from nodriza.host.errors import Result
 from nodriza.host.host import Host
+from nodriza.host.mounts import MountEntry, with_entry
 from nodriza.inventory import load_cluster
 from nodriza.inventory.schema import schema
 from nodriza.plan.plan import plan_node
 from nodriza.plan.render import Renderer
 from nodriza.resources import Database, DatabaseUser, File, Mount, Package
-from nodriza.resources.mount import MountEntry, with_entry
 from nodriza.vault.token import ESCAPED
 from tests.unit.hostile.shapes import shape, sql
 

@@ -67,6 +67,7 @@ def test_project__that_reads_what_the_cluster_gives_needs_nothing():
             "of the project's own",
             'os.environ["STATIC_ROOT"]',
         ),
+        ("X", "SECURE_SSL_REDIRECT = True", "this cluster does not have", "REDIRECT = False"),
         ("STATIC_URL", 'STATIC_URL = "/s/"', "has these files at /static/", '"/static/"'),
         ("CELERY_BROKER_URL", "", "not told where its queue is", "CELERY_BROKER_URL"),
         ("X", "COMPRESS_OFFLINE = True", "no deploy makes them", "manage.py compress --force"),
@@ -115,6 +116,9 @@ def test_line__to_write_is_named(setting, line, words, do):
         ("CELERY_BROKER_URL", 'BROKER_URL = os.environ["REDIS"]', {"REDIS": "$CELERY_BROKER_URL"}),
         ("X", 'CACHES = {"default": {"LOCATION": os.environ["REDIS"]}}', {"REDIS": "$CACHE_URL"}),
         ("X", 'BUCKET = os.environ["BUCKET"]', {"BUCKET": "…"}),
+        ("X", 'KEY = os.environ["SECRET_KEY"]', {"SECRET_KEY": "$DJANGO_SECRET_KEY"}),
+        ("X", 'OLD = os.environ["POSTGRES_DB"]', {"POSTGRES_DB": "$DATABASE_NAME"}),
+        ("X", 'SECURE_SSL_REDIRECT = os.getenv("SSL", "1") == "1"', {"SSL": "False"}),
     ],
 )
 def test_variable__of_another_name_is_a_line_of_the_inventory(setting, line, variables):

@@ -1,16 +1,23 @@
 """Mounts: what fstab and mountinfo say. Mounting itself is for the lab."""
 
+import errno
+import os
 import subprocess
+import threading
+import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nodriza.agent.left import Left
+from nodriza.host import dead_mounts
 from nodriza.host.errors import HostError, Result
 from nodriza.host.host import Host
+from nodriza.host.mounts import MountEntry, find_entry, with_entry
 from nodriza.resources import Mount, gap_between
-from nodriza.resources.mount import MountEntry, find_entry, unit_name, with_entry
+from nodriza.resources.mount import unit_name
 
 SHARE = Mount("/srv/app", "198.18.7.11:/srv/app", "nfs4", ("hard", "actimeo=1"))
 PLAIN = Mount("/data", "/dev/vdb1", "ext4", automount=False)
@@ -116,9 +123,107 @@ def test_mount__looks_without_touching_the_mount_point(host, monkeypatch):
     seen = []
     real_at = Host.at
     monkeypatch.setattr(Host, "at", lambda self, path: seen.append(path) or real_at(self, path))
-    look(host, fstab=AUTO, mountinfo=AUTOFS + NFS)
+    look(host, fstab=AUTO, mountinfo=AUTOFS)
     assert seen
     assert not [path for path in seen if path.startswith("/srv")]
+
+
+def forgotten(host, monkeypatch, number=errno.ESTALE):
+    """Its server answers as one that knows nothing of it."""
+
+    def statvfs(path):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(dead_mounts.os, "statvfs", statvfs)
+    monkeypatch.setattr(dead_mounts, "RETURN", 0)
+
+
+@pytest.mark.parametrize("number", [errno.ESTALE, errno.ENOTCONN])
+def test_mount_that_its_server_has_forgotten__is_none(host, monkeypatch, number):
+    forgotten(host, monkeypatch, number)
+    found = gap(host, fstab=AUTO, mountinfo=AUTOFS + NFS)
+    assert found == {"mounted": (f"dead: {os.strerror(number)}", True)}
+    assert look(host, fstab=AUTO, mountinfo=AUTOFS) == SHARE.wanted()
+
+
+def test_mount_whose_server_says_nothing__is_left_as_it_is(host, monkeypatch):
+    """Programs wait for it (nfs(5), hard), and it may come back."""
+    monkeypatch.setattr(dead_mounts, "PATIENCE", 0.1)
+    over = threading.Event()
+    monkeypatch.setattr(dead_mounts.os, "statvfs", lambda path: over.wait(120))
+    began = time.monotonic()
+    assert look(host, fstab=AUTO, mountinfo=AUTOFS + NFS) == SHARE.wanted()
+    assert time.monotonic() - began < 60
+    over.set()
+
+
+def programs(host, fail=""):
+    """What is run, in words; a lazy umount of the share does its work."""
+    told = []
+
+    def run(argv, check=True, **_):
+        told.append(" ".join(argv))
+        if argv[:2] == ["umount", "--lazy"] and argv[-1] == "/srv/app":
+            host.write("/proc/self/mountinfo", ROOT + AUTOFS)
+        if fail and argv[0] == fail:
+            raise HostError(f"{fail} said no")
+        return Result(argv, 0, "", "")
+
+    host.run = run
+    return told
+
+
+def serves(host, unit="uwsgi.service"):
+    """A process of a service with a file of the share open."""
+    for number in (77, 78, 79):
+        (Path(host.root) / f"proc/{number}/fd").mkdir(parents=True)
+    host.write("/proc/77/cgroup", f"0::/system.slice/{unit}\n")
+    (Path(host.root) / "proc/77/fd/3").symlink_to("/srv/app/media/film")
+    host.write("/proc/78/cgroup", "0::/user.slice/user-0.slice/user@0.service\n")
+    (Path(host.root) / "proc/78/cwd").symlink_to("/srv/app")
+    host.write("/proc/79/cgroup", "0::/system.slice/cron.service\n")
+    (Path(host.root) / "proc/79/cwd").symlink_to("/srv/apple")
+
+
+def test_mount_that_is_dead__is_taken_from_under_services_which_start_again(host, monkeypatch):
+    look(host, fstab=AUTO, mountinfo=AUTOFS + NFS)
+    serves(host)
+    forgotten(host, monkeypatch)
+    told = programs(host)
+    SHARE.fix(host, look(host, fstab=AUTO, mountinfo=AUTOFS + NFS))
+    assert told[0].startswith("mount -t nfs4 -o hard,actimeo=1 198.18.7.11:/srv/app /run/nodriza")
+    assert told[3:] == [
+        "systemctl stop uwsgi.service",
+        "umount --lazy --no-canonicalize /srv/app",
+        "systemctl stop srv-app.automount",
+        "systemctl daemon-reload",
+        "systemctl start srv-app.automount",
+        "systemctl start --no-block uwsgi.service",
+    ]
+
+
+def test_mount_that_is_dead_while_its_server_is_away__is_left_to_who_waits(host, monkeypatch):
+    look(host, fstab=AUTO, mountinfo=AUTOFS + NFS)
+    serves(host)
+    forgotten(host, monkeypatch)
+    told = programs(host, fail="mount")
+    with pytest.raises(HostError, match="is dead, and .* can't be mounted anew"):
+        SHARE.fix(host, look(host, fstab=AUTO, mountinfo=AUTOFS + NFS))
+    assert not [words for words in told if words.split()[-1] == "/srv/app" or "stop" in words]
+
+
+def test_mount_that_comes_back_by_itself__is_not_taken_away(host, monkeypatch):
+    now = look(host, fstab=AUTO, mountinfo=AUTOFS + NFS)
+    answers = iter([errno.ENOTCONN])
+
+    def statvfs(path):
+        for number in answers:
+            raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(dead_mounts.os, "statvfs", statvfs)
+    told = programs(host)
+    SHARE.fix(host, now)
+    assert [words.split()[0] for words in told] == ["mount", "umount", "rmdir"]
 
 
 def test_with_entry__replaces_only_the_line_of_its_mount_point():

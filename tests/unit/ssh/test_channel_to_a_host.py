@@ -212,5 +212,5 @@ def test_login_that_ends_before_our_command__is_told_with_where_to_look(tmp_path
     with logged_in(leaves, "root") as connection, pytest.raises(HostRefused) as caught:
         channel.exchange(connection, request(), lambda _: None)
     said = str(caught.value)
-    assert "could not start the run (exit 0), and says nothing" in said
+    assert "did not begin our command (exit 0), and says nothing" in said
     assert "~/.bashrc" in said

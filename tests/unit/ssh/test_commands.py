@@ -126,3 +126,15 @@ def test_command_that_ended__leaves_what_it_put_into_the_background():
         time.sleep(0.5)
         assert is_there(left)
         os.kill(left, 9)
+
+
+def test_command__is_begun_by_a_shell_that_reads_no_bashrc(tmp_path, monkeypatch):
+    """bash does where SSH_CLIENT is set, once for sshd and once more for each bash in it."""
+    (tmp_path / ".bashrc").write_text("echo noise; exit 0\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SSH_CLIENT", "198.18.7.1 40000 22")
+    monkeypatch.setenv("SHLVL", "0")
+    with guarded("echo ran") as process:
+        send(process)
+        assert process.wait(10) == 0
+        assert process.stdout.read() == "ran\n"

@@ -6,6 +6,7 @@ Law 6 of docs/design.rst holds by construction, and this is the fence around it.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -136,3 +137,19 @@ def test_line__has_no_gateway_that_fabric_would_open(
     line = Connection(HOP, nobody)
     assert line.gateway is None
     assert line.ssh_config == {"hostname": "127.0.0.1"}
+
+
+def test_shell_of_a_login__is_spoken_to_by_what_knows_whether_it_began() -> None:
+    """The agent's first event and a script's mark say so; an exit code does not."""
+    said = [
+        str(path.relative_to(ROOT))
+        for path in sorted((ROOT / "nodriza").rglob("*.py"))
+        if re.search(r"\b(in_sh|exec_command)\(", path.read_text())
+    ]
+    assert said == [
+        "nodriza/ssh/agent_archive.py",
+        "nodriza/ssh/channel.py",
+        "nodriza/ssh/login_shell.py",
+        "nodriza/ssh/script.py",
+        "nodriza/ssh/terminal.py",
+    ]

@@ -12,6 +12,7 @@ from rich.console import Console
 from nodriza.agent import answers
 from nodriza.errors import ConnectionFailed
 from nodriza.host.host import Host
+from nodriza.host.patience import patiently
 from nodriza.report.result import NodeResult
 from nodriza.resources import Health
 from nodriza.watch import status
@@ -186,15 +187,13 @@ def test_node_that_does_not_answer__hides_no_other(three_node):
     assert said["server-2"]["clock_lag"] == 7.0
 
 
-def test_question_that_hangs__costs_its_patience_once_and_hides_no_other(monkeypatch):
-    monkeypatch.setattr(answers, "PATIENCE", 0.2)
-
+def test_question_that_hangs__costs_its_patience_once_and_hides_no_other():
     def broken():
         raise OSError(107, "Transport endpoint is not connected")
 
     began = time.monotonic()
     hang = {str(number): lambda: time.sleep(5) for number in range(4)}
-    found = answers._patiently({**hang, "well": lambda: 7, "broken": broken})
+    found = patiently({**hang, "well": lambda: 7, "broken": broken}, 0.2)
     assert time.monotonic() - began < 2
     assert found["well"] == 7
     assert found["broken"] == {"error": "Transport endpoint is not connected"}
