@@ -37,7 +37,10 @@ setup(
         "nodriza.templates": ["**/*"],
         "nodriza.watch": ["*.j2"],
     },
-    entry_points={"console_scripts": ["nodriza = nodriza.cli:main"]},
+    entry_points={
+        # Fabric brings a fab as well; this one is installed after it, as its dependent.
+        "console_scripts": ["nodriza = nodriza.cli:main", "fab = nodriza.fab:main"]
+    },
     install_requires=[
         "cryptography>=42",
         "dnspython>=2.4",

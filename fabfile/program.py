@@ -1,12 +1,11 @@
 """The program behind ``fab`` and ``nodriza``: Fabric's, which promises nothing it does not do.
 
-``fab`` is Fabric's own script. It is at work already when it reads a fabfile, so from that
-moment its program is of the class below; ``nodriza`` begins with it.
+``fab`` is at work already when it reads a fabfile (``nodriza/fab.py``, or Fabric's own script), so
+from that moment its program is of the class below; ``nodriza`` begins with it.
 """
 
 from __future__ import annotations
 
-import contextlib
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -18,6 +17,7 @@ from invoke.exceptions import ParseError
 from invoke.parser import ParserContext
 
 from nodriza.errors import NodrizaError
+from nodriza.fab import Fab, in_words, refuse_remainder
 
 from . import flags, pipes
 from .beside import words_here
@@ -26,10 +26,10 @@ from .refusal import near, refusal, short
 from .session import inventories, look_from
 from .settings import Config
 from .task import Command, flag_of, is_inventory
-from .words import explained, help_only, refuse_doubles, refuse_inventories, refuse_remainder
+from .words import explained, help_only, refuse_doubles, refuse_inventories
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 FORMATS = ("flat", "nested", "json")
 
@@ -47,7 +47,7 @@ class Executor(FabricExecutor):  # type: ignore[misc]  # Fabric has no types
         return made
 
 
-class Program(fabric.main.Fab):  # type: ignore[misc]
+class Program(Fab):
     """Reads the whole line, refuses what can't be meant, and only then begins."""
 
     tasks: list[ParserContext]
@@ -55,34 +55,12 @@ class Program(fabric.main.Fab):  # type: ignore[misc]
     line: Sequence[str] = ()
     """The commands as a person would type them again."""
 
-    @property
-    def _remainder_only(self) -> bool:
-        """Fabric's way to run a command on hosts that it trusts unseen: never here."""
-        return False
-
     def print_version(self) -> None:
         """Ours, and those of what it stands on."""
         print(f"nodriza {version('nodriza')}")
         super().print_version()
 
-    def parse_core(self, argv: list[str] | None) -> None:
-        """The flags before the first command."""
-        with _numbers():
-            super().parse_core(argv)
-
-    def load_collection(self) -> None:
-        """The fabfile of this folder, or of one above."""
-        try:
-            super().load_collection()
-        except Exit as error:
-            if not str(error.message).startswith("Can't find any collection"):
-                raise
-            name = self.args.collection.value or self.config.tasks.collection_name
-            raise refusal(
-                f"there is no {short(str(name))}.py in {Path.cwd()}, nor in a folder above it",
-                "cd to the folder of your cluster; nodriza init begins a new one",
-            ) from None
-
+    @in_words("this line")
     def parse_tasks(self) -> None:
         """All words, with every form of a target spelt out."""
         look_from(self.args["search-root"].value or self.config.tasks.search_root)
@@ -99,11 +77,11 @@ class Program(fabric.main.Fab):  # type: ignore[misc]
             self.line = [segment.again for segment in sentence.segments]
             self.args.hosts._value = sentence.hosts if sentence.own_tasks() else None
         try:
-            with _numbers():
-                super().parse_tasks()
+            super().parse_tasks()
         except ParseError as error:
             raise explained(error, self, typed) from None
 
+    @in_words("this line")
     def parse_cleanup(self) -> None:
         """Help, lists and completion; each names something that is there."""
         of, folder, form = (self.args[name].value for name in ("help", "list", "list-format"))
@@ -118,6 +96,7 @@ class Program(fabric.main.Fab):  # type: ignore[misc]
             raise refusal(f"--list-format {short(form)}", f"choose from {', '.join(FORMATS)}")
         super().parse_cleanup()
 
+    @in_words("this line")
     def update_config(self) -> None:
         """Fabric asks for passwords here, so what is refused is refused before."""
         refuse_inventories(self.line, set(self._inventory_words()))
@@ -182,18 +161,6 @@ class Program(fabric.main.Fab):  # type: ignore[misc]
             for name, task in tasks.items()
             if isinstance(task, Command) and not task.chooses
         }
-
-
-@contextlib.contextmanager
-def _numbers() -> Iterator[None]:
-    """The only values of flags that are not text are numbers, which Invoke reads."""
-    try:
-        yield
-    except ValueError as error:
-        if "invalid literal for int" not in str(error):
-            raise
-        word = str(error).partition(": ")[2]
-        raise refusal(f"{word} is not a whole number", "fab --help COMMAND") from None
 
 
 def take_over() -> Program:

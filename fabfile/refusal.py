@@ -7,19 +7,12 @@ from collections.abc import Iterable
 
 from invoke import Exit
 
-LONGEST = 60
-"""Characters of somebody's word that a message repeats."""
+from nodriza.fab import short as short
 
 
 def refusal(what: str, next_: str) -> Exit:
     """Exit code 2: what was typed can't be meant."""
     return Exit(f"{what}\n  kept: nothing was done\n  next: {next_}", code=2)
-
-
-def short(word: str) -> str:
-    """A word of somebody's in a message: bounded, and without what moves a terminal's cursor."""
-    shown = "".join(char if char.isprintable() else "?" for char in word[:LONGEST])
-    return shown + ("…" if len(word) > LONGEST else "")
 
 
 def near(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import re
-import shlex
 from collections.abc import Collection as Names
 from typing import TYPE_CHECKING
 
@@ -32,15 +31,6 @@ def help_only(typed: list[str], program: Program) -> None:
             program.args["help"].value = command
             typed.clear()
             return
-
-
-def refuse_remainder(remainder: str) -> None:
-    """What stands behind ``--`` is for Fabric's own hosts, which it trusts unseen."""
-    if remainder:
-        raise refusal(
-            f"nothing can stand behind --: {short(shlex.quote(remainder))}",
-            "fab run 'uptime' --target NODE",
-        )
 
 
 def refuse_doubles(typed: Iterable[str], wordless: Names[str], commands: Collection) -> None:

@@ -1,7 +1,6 @@
 """``nodriza``: what can be typed where there is no fabfile yet, and all that ``fab`` can.
 
-``fab`` is Fabric's own script, which says in a folder without a fabfile only that it finds no
-collection. ``nodriza COMMAND`` is the same program, and says where to go.
+``nodriza COMMAND`` is the same program as ``fab COMMAND`` (``nodriza/fab.py``).
 """
 
 from __future__ import annotations

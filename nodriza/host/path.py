@@ -17,10 +17,30 @@ from contextlib import contextmanager
 from typing import Iterator, List
 
 MOST_LINKS = 40  # as the kernel's own limit, path_resolution(7)
-NETWORK = frozenset(
-    {"nfs", "nfs4", "fuse.glusterfs", "ceph", "fuse.ceph", "cifs", "smb3", "afs", "fuse.sshfs"}
-)
-"""Types of file systems that other machines write to, as mountinfo calls them."""
+LOCAL = frozenset(
+    {
+        # on disks that one machine has
+        "bcachefs", "btrfs", "cramfs", "erofs", "exfat", "ext2", "ext3", "ext4", "f2fs",
+        "hfsplus", "iso9660", "jffs2", "jfs", "minix", "msdos", "nilfs2", "ntfs3", "reiserfs",
+        "romfs", "squashfs", "ubifs", "udf", "vfat", "xfs", "zfs",
+        # in memory, and layers over these
+        "aufs", "devtmpfs", "hugetlbfs", "overlay", "ramfs", "rootfs", "tmpfs",
+        # the kernel's own
+        "autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts",
+        "efivarfs", "fusectl", "mqueue", "nsfs", "proc", "pstore", "rpc_pipefs", "securityfs",
+        "selinuxfs", "sysfs", "tracefs",
+    }
+)  # fmt: skip
+"""Types of file systems that this machine's kernel alone writes to, as mountinfo calls them.
+
+All others count as written by somebody else: network file systems (nfs, cifs, ceph, lustre,
+9p, virtiofs …), those of disks that machines share (gfs2, ocfs2), and whatever a program serves
+through FUSE. A list of those would never be whole: any program can be a FUSE type.
+See filesystems(5), the kernel's Documentation/filesystems, and mount.fuse3(8).
+"""
+ROOT = "/"
+"""What is mounted here has all programs of the host, whatever its type (a virtual machine's 9p
+or virtiofs, a diskless machine's nfs): who writes to it is root already."""
 MOUNTS = "/proc/self/mountinfo"
 FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -58,8 +78,13 @@ def is_on_network(fd: int) -> bool:
         for line in file:
             fields = line.split()
             if fields[0] == number:
-                return fields[fields.index("-") + 1] in NETWORK
+                return fields[4] != ROOT and is_shared(fields[fields.index("-") + 1])
     return True
+
+
+def is_shared(kind: str) -> bool:
+    """Whether others than this machine's kernel write to file systems of a type."""
+    return kind not in LOCAL
 
 
 def _open(root: str, parts: List[str]) -> int:

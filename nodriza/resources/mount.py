@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Dict, List, Optional, Sequence, Tupl
 from nodriza.host.dead_mounts import comes_back, dead_among, detach, refuse_unless_mountable
 from nodriza.host.errors import HostError
 from nodriza.host.mounts import FSTAB, MountEntry, find_entry, mounts_of, write_entry
-from nodriza.host.path import NETWORK
+from nodriza.host.path import is_shared
 from nodriza.resources.base import CHANGED, Resource, State, Value
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ class Mount(Resource):
 
 
 def _is_on_network(here: Sequence[MountEntry]) -> bool:
-    return bool(here) and here[-1].fstype in NETWORK
+    return bool(here) and is_shared(here[-1].fstype)
 
 
 def mounted_at(host: Host, path: str) -> bool:

@@ -25,7 +25,7 @@ FLOORS = (
     ("watch",),
     ("smoke", "backup"),
     ("change", "operate"),
-    ("role", "cli", "demo", "drill"),
+    ("role", "cli", "demo", "drill", "fab"),
     ("__main__",),
 )
 TRAVELS = ("host", "resources", "agent")

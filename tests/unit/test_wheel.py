@@ -51,9 +51,6 @@ def site_packages(wheel, tmp_path_factory):
     brought = sorted(path.name for path in site_packages.iterdir())
     (folder / "brought").write_text(" ".join(brought))
     (site_packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    fab = "from fabric.main import program; program.run()"
-    (folder / "bin/fab").write_text(f"#!{folder}/bin/python\n{fab}\n")
-    (folder / "bin/fab").chmod(0o755)
     return site_packages
 
 

@@ -55,8 +55,15 @@ FAULTS = (
     Fault(
         "a share is no network file system",
         "nodriza/host/path.py:is_on_network",
-        'return fields[fields.index("-") + 1] in NETWORK',
+        'return fields[4] != ROOT and is_shared(fields[fields.index("-") + 1])',
         "return False",
+        ("host/test_path.py",),
+    ),
+    Fault(
+        "a file system of a type that nobody has listed is the host's own",
+        "nodriza/host/path.py:is_shared",
+        "return kind not in LOCAL",
+        'return kind in {"nfs", "nfs4", "fuse.glusterfs", "cifs"}',
         ("host/test_path.py",),
     ),
     Fault(

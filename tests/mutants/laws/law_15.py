@@ -161,7 +161,7 @@ if False:
     ),
     Fault(
         "nodriza says nothing of where to go in a folder without a fabfile",
-        "fabfile/program.py:Program.load_collection",
+        "nodriza/fab.py:Fab.load_collection",
         """if not str(error.message).startswith("Can't find any collection"):""",
         "if True:",
         ("fabfile/test_commands.py",),
@@ -362,5 +362,19 @@ threading.Thread(target=self._feed, args=(script.channel,), daemon=True).start()
         "/bin/bash --norc -p -c",
         "/bin/bash -p -c",
         ("ssh/test_commands.py",),
+    ),
+    Fault(
+        "what Fabric's reader raises is a traceback",
+        "nodriza/fab.py:in_words",
+        "and none is meant for people\n        raise _unread(what, error) from None",
+        "and none is meant for people\n        raise",
+        ("fabfile/test_commands.py",),
+    ),
+    Fault(
+        "a command for hosts that are trusted unseen is run",
+        "nodriza/fab.py:Fab.parse_core",
+        "if not (self.args.complete.value or self.core.unparsed):",
+        "if False:",
+        ("fabfile/test_commands.py",),
     ),
 )

@@ -80,23 +80,82 @@ def test_list__loads_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("words", [[], ["--list"], ["provision"], ["plan:server-2", "--json"]])
-def test_folder_without_a_fabfile__is_told_by_fab_in_the_words_of_fabric(tmp_path, words):
-    """fab is Fabric's own script, and nothing of ours has been read yet."""
-    done = fab(*words, folder=tmp_path)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "Can't find any collection named 'fabfile'!\n"
+OURS = "from nodriza.fab import main; main()"
+
+
+def without_fabfile(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """``fab`` as the package brings it, where nothing of ours is read from a fabfile."""
+    return subprocess.run(
+        [sys.executable, "-c", OURS, *words],
+        cwd=folder,
+        env={**os.environ, "HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize("words", [["--list"], ["provision"], ["plan:server-2", "--json"]])
-def test_folder_without_a_fabfile__is_told_by_nodriza_with_what_to_type(tmp_path, words):
-    done = fab(*words, folder=tmp_path, program="nodriza")
+@pytest.mark.parametrize("program", ["fab", "nodriza"])
+def test_folder_without_a_fabfile__is_told_with_what_to_type(tmp_path, words, program):
+    done = (
+        without_fabfile(*words, folder=tmp_path)
+        if program == "fab"
+        else fab(*words, folder=tmp_path, program=program)
+    )
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         f"there is no fabfile.py in {tmp_path}, nor in a folder above it\n"
         "  kept: nothing was done\n"
         "  next: cd to the folder of your cluster; nodriza init begins a new one\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--", "uptime"], "nothing can stand behind --: uptime"),
+        (["-H", "server-1", "--", "uptime"], "nothing can stand behind --: uptime"),
+        (["-T", "x", "plan"], "'x' is not a whole number"),
+        (["-t", "5e3", "plan"], "'5e3' is not a whole number"),
+        (["--list-depth", "x"], "'x' is not a whole number"),
+        (["-r", "fabfile.py", "plan"], "--search-root fabfile.py: there is no such folder"),
+        (["-r", "x" * 5000, "plan"], "there is no such folder"),
+        (["-f", "x" * 5000, "plan"], "File name too long"),
+        (["-c", "a.b", "plan"], "there is no a.b.py in"),
+        (["-c", "\udcff", "plan"], "there is no ?.py in"),
+        (["-H"], "--hosts needs a value behind it"),
+        (["-S"], "--ssh-config needs a value behind it"),
+        (["--complete", "--", 'fab "'], "No closing quotation"),
+        (["\udcff"], "no command and no inventory ?"),
+        (["--help=\udcff"], "no command ?"),
+    ],
+)
+def test_line_that_fabrics_own_reader_would_end_with_a_traceback__is_refused(project, words, said):
+    done = without_fabfile(*words, folder=project)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert said in done.stderr
+    assert "  kept: nothing was done\n  next: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("text", ["a: [", "- a", "run: 3"])
+def test_settings_of_a_person__that_can_not_be_read_are_told(project, text):
+    (project / ".fabric.yaml").write_text(text)
+    done = without_fabfile("plan:server-2", folder=project)
+    assert done.returncode == 2
+    assert ".fabric.yaml" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_bytes_that_are_no_text__reach_the_host_as_they_were_typed():
+    from nodriza.ssh.login_shell import in_sh
+
+    line = in_sh("printf '%s' \udcff\udcfe | od -An -tx1")
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["ff", "fe"]
 
 
 def test_nodriza_alone__says_how_to_begin(tmp_path):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-import subprocess
 
 import pytest
 
 from nodriza.host.errors import HostError
 from nodriza.host.host import Host
-from nodriza.host.path import Trap, reached
+from nodriza.host.path import Trap, is_on_network, is_shared, reached
 from nodriza.resources import Directory, Upload
 
 root_only = os.geteuid() == 0
@@ -121,13 +120,8 @@ def test_link_that_comes_while_we_look__is_not_followed(tree, monkeypatch):
 @pytest.fixture
 def shared(tree, monkeypatch):
     """The same, on a file system that other machines write to."""
-    found = subprocess.run(
-        ["findmnt", "--noheadings", "--output", "FSTYPE", "--target", tree],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    monkeypatch.setattr("nodriza.host.path.NETWORK", frozenset({found.stdout.strip()}))
+    monkeypatch.setattr("nodriza.host.path.LOCAL", frozenset())
+    monkeypatch.setattr("nodriza.host.path.ROOT", "/nowhere")
     return tree
 
 
@@ -198,3 +192,43 @@ def test_root__runs_nothing_that_lies_on_a_share(shared, where):
 def test_somebody_else__may_run_what_lies_on_a_share(shared):
     """The application's own user has no rights there that matter."""
     assert Host().run(["true"], user="nobody", cwd="/usr").exit == 0
+
+
+@pytest.mark.parametrize(
+    "kind", [
+        "nfs", "nfs4", "cifs", "smb3", "ceph", "fuse.ceph", "fuse.glusterfs", "fuse.sshfs",
+        "fuse.s3fs", "fuse.rclone", "fuse", "lustre", "beegfs", "gpfs", "afs", "9p",
+        "virtiofs", "vboxsf", "fuse.vmhgfs-fuse", "ocfs2", "gfs2", "orangefs", "coda",
+        "davfs", "fuse.of-tomorrow", "of-tomorrow",
+    ],
+)  # fmt: skip
+def test_file_system_that_somebody_else_may_write_to__is_shared(kind):
+    assert is_shared(kind)
+
+
+@pytest.mark.parametrize(
+    "kind", [
+        "ext4", "xfs", "btrfs", "zfs", "f2fs", "tmpfs", "overlay", "vfat", "proc", "devtmpfs",
+    ],
+)  # fmt: skip
+def test_file_system_of_this_kernel__is_the_host_s_own(kind):
+    assert not is_shared(kind)
+
+
+@pytest.mark.parametrize(
+    ("at", "kind", "shared"),
+    [("/", "virtiofs", False), ("/", "nfs4", False), ("/srv", "virtiofs", True),
+     ("/srv", "fuse.of-tomorrow", True), ("/srv", "ext4", False)],
+)  # fmt: skip
+def test_root_file_system__is_the_host_s_own_whatever_it_lies_on(
+    tree, monkeypatch, at, kind, shared
+):
+    """A virtual machine's may be virtiofs, and every program of it is there."""
+    fd = os.open(tree, os.O_RDONLY)
+    with open(f"/proc/self/fdinfo/{fd}") as file:
+        number = next(line.split()[1] for line in file if line.startswith("mnt_id:"))
+    mounts = tree / "mountinfo"
+    mounts.write_text(f"{number} 1 0:42 / {at} rw,relatime shared:1 - {kind} source rw\n")
+    monkeypatch.setattr("nodriza.host.path.MOUNTS", str(mounts))
+    assert is_on_network(fd) is shared
+    os.close(fd)
