@@ -10,7 +10,7 @@ import json
 import os
 import shlex
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ from nodriza.lab.programs import PATH
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
 
-READS = ("cat", "copy", "snapshots")
+READS = ("copy", "snapshots", "stats")
 """What is asked of the repository that the cluster writes to. ``copy`` writes to ours."""
 WHOLE = "whole"
 SFTP_SERVER = "/usr/lib/openssh/sftp-server"
@@ -39,7 +39,7 @@ class Copied:
     """Node to the name of its backup."""
     rows: int = 0
     size: int = 0
-    """Bytes of what was streamed, as it is when rebuilt."""
+    """Bytes of all of it, as it is when restored."""
     system: str = ""
     """The Debian release of the nodes then."""
     served: dict[str, Any] = field(default_factory=dict)
@@ -56,8 +56,11 @@ class Copy:
         self.repository = folder / "copies"
         self.password = folder / "password"
 
-    def take(self) -> Copied:
-        """The newest whole backup of each node; ``LabError`` where there is none."""
+    def take(self, enough: Callable[[int], None]) -> Copied:
+        """The newest whole backup of each node; ``LabError`` where there is none.
+
+        ``enough`` is asked before anything is copied, with the bytes of all of it.
+        """
         _private(self.password, self.values["backup_password"])
         self.repository.mkdir(mode=0o700)
         self._here("init")
@@ -65,6 +68,9 @@ class Copy:
         for source in self._sources():
             newest = _newest(json.loads(self._there(source, "snapshots", "--json")), self.cluster)
             for host, (run, ids) in newest.items():
+                said = self._there(source, "stats", "--mode", "restore-size", "--json", *ids)
+                copied.size += int(json.loads(said)["total_size"])
+                enough(copied.size)
                 self._there(source, "copy", *ids)
                 copied.runs[host] = run
         if not copied.runs:
@@ -161,7 +167,6 @@ class Copy:
             copied.served = record.get("served") or copied.served
             for name, part in record["parts"].items():
                 if "bytes" in part:
-                    copied.size += int(part["bytes"])
                     text = self._here("dump", each["id"], f"{notes}/{name}/counts")
                     copied.rows += _rows(text)
 

@@ -75,8 +75,8 @@ class DrillRun:
         """All of it, remembered; the lab is gone at the end, unless it is to be kept."""
         memory = self.refuse()
         began, error = time.time(), ""
-        with self._alone():
-            down(self.cluster, self.say)
+        with alone(self.cluster):
+            _down(self.cluster, self.say)
             try:
                 self._all(memory)
             except NodrizaError as wrong:
@@ -85,7 +85,7 @@ class DrillRun:
             finally:
                 seconds = time.time() - began
                 if not keep:
-                    down(self.cluster, self.say)
+                    _down(self.cluster, self.say)
         drill = Drill(
             at=began,
             seconds=seconds,
@@ -96,19 +96,14 @@ class DrillRun:
         remember(self.cluster.path, drill)
         return drill
 
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        busy = f"another drill of {self.cluster.name} is at work"
-        with state.locked(state.RUN / f"drill-{self.name}.lock", busy=busy, seconds=1):
-            yield
-
     def _all(self, memory: int) -> None:
         ROOT.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder.mkdir(mode=0o700)
         with self._stage("copy"):
             with self._reaching():
-                self.copied = Copy(self.cluster, self.values, self.folder).take()
-            needs.refuse_no_room(self.folder, self.nodes, self.copied.size)
+                self.copied = Copy(self.cluster, self.values, self.folder).take(
+                    lambda size: needs.refuse_no_room(self.folder, self.nodes, size)
+                )
         took = ", ".join(f"{host} {run}" for host, run in self.copied.runs.items())
         self.say(f"backup of {took}: {self.copied.rows} rows")
         path = copies.write(
@@ -210,8 +205,22 @@ class DrillRun:
         yield drill.words
 
 
+@contextlib.contextmanager
+def alone(cluster: Cluster) -> Iterator[None]:
+    """One drill of a cluster at a time; the lock ends with the process."""
+    busy = f"another drill of {cluster.name} is at work"
+    with state.locked(state.RUN / f"drill-{cluster.name}.lock", busy=busy, seconds=1):
+        yield
+
+
 def down(cluster: Cluster, say: Say) -> None:
-    """Take away what a drill has left: machines, rows and secrets."""
+    """Take away what a drill has left that was to stay, or was killed."""
+    with alone(cluster):
+        _down(cluster, say)
+
+
+def _down(cluster: Cluster, say: Say) -> None:
+    """Machines, rows and secrets."""
     folder = ROOT / cluster.name
     path = folder / "inventories" / f"{copies.name_of(cluster)}.yml"
     if path.exists():

@@ -174,6 +174,7 @@ case "$*" in
 *snapshots*) test "${{RESTIC_REPOSITORY##*/}}" = copies && cat {tmp_path}/ours && exit
     cat {tmp_path}/snapshots ;;
 *record.json) cat {tmp_path}/record ;;
+*stats*) echo '{{"total_size": 12}}' ;;
 *counts) printf 'rows of shop.a\\t20\\nrows of shop.b\\t1\\nchecksum of x\\t7\\n' ;;
 esac
 """
@@ -186,9 +187,10 @@ esac
 def test_repository_of_the_cluster__is_read_without_a_lock_and_never_written_to(
     shop, tmp_path, restic
 ):
-    folder = tmp_path / "drill"
+    folder, asked = tmp_path / "drill", []
     folder.mkdir()
-    copied = Copy(shop, VALUES, folder).take()
+    copied = Copy(shop, VALUES, folder).take(asked.append)
+    assert asked == [copied.size] == [12]
     assert copied.runs == {"server-1": "20261130T010000Z"}
     assert (copied.rows, copied.system, copied.served) == (21, "bookworm", {"commit": "c0ffee"})
     ours, theirs = str(folder / "copies"), shop.backup.to
@@ -197,7 +199,7 @@ def test_repository_of_the_cluster__is_read_without_a_lock_and_never_written_to(
         to, source, words = line.split("|", 2)
         if theirs in (to, source):
             assert "--no-lock" in words.split(), words
-        if "snapshots" not in words and "dump" not in words:
+        if not {"snapshots", "dump", "stats"} & set(words.split()):
             written_to.add(to)
     assert written_to == {ours}
     assert any(words.endswith("copy id1 id2") for words in restic.read_text().splitlines())
@@ -221,7 +223,7 @@ def typed(shop, tmp_path, monkeypatch):
     monkeypatch.setattr(engine.state, "RUN", tmp_path / "run")
     monkeypatch.setattr(engine.lab, "down", lambda *_, **__: found.append("lab.down"))
     monkeypatch.setattr(
-        engine.Copy, "take", lambda self: Copied({"server-1": "20261130T010000Z"}, 21)
+        engine.Copy, "take", lambda self, enough: Copied({"server-1": "20261130T010000Z"}, 21)
     )
     drill = engine.DrillRun(shop, vault, lambda line: None)
     monkeypatch.setattr(drill, "_typed", lambda *words: found.append(" ".join(words)))
