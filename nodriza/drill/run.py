@@ -99,11 +99,10 @@ class DrillRun:
     def _all(self, memory: int) -> None:
         ROOT.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder.mkdir(mode=0o700)
-        with self._stage("copy"):
-            with self._reaching():
-                self.copied = Copy(self.cluster, self.values, self.folder).take(
-                    lambda size: needs.refuse_no_room(self.folder, self.nodes, size)
-                )
+        with self._stage("copy"), self._reaching():
+            self.copied = Copy(self.cluster, self.values, self.folder).take(
+                lambda size: needs.refuse_no_room(self.folder, self.nodes, size)
+            )
         took = ", ".join(f"{host} {run}" for host, run in self.copied.runs.items())
         self.say(f"backup of {took}: {self.copied.rows} rows")
         path = copies.write(
