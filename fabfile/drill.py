@@ -10,6 +10,7 @@ from .session import command, current_cluster, fab, vault
 
 
 @command(
+    local=True,
     help={
         "check": "make nothing, say whether this computer has what it needs",
         "keep": "leave the machines, to look around",

@@ -173,7 +173,8 @@ def _memory(wanted: Sequence[int], most: int) -> list[int]:
 
 def _shut(cluster: Cluster, data: dict[str, Any]) -> None:
     """Without what leads to other hosts, or needs this computer's disks."""
-    data.pop("ssh", None)
+    for key in ("ssh", "protected"):  # nobody is there to be asked
+        data.pop(key, None)
     for kind in (data.get("kinds") or {}).values():
         kind.pop("ssh", None)
     app = data["app"]

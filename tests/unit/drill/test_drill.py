@@ -47,6 +47,7 @@ def inventory(tmp_path, **said):
     data["app"]["hooks"] = {"after": ["secret:hook"]}
     data["app"]["environment"] = {"STATSD": "udp://10.20.2.21:8125", "OTHER": "110.20.2.21"}
     data["tls"] = {"mode": "acme", "email": "eva@example.org"}
+    data["protected"] = True
     data["ssh"] = {"user": "deploy", "gateway": "eva@198.51.100.7"}
     data["backup"] = {"to": "sftp:keeper@10.20.9.9:/srv/repository", "host_key": KEY}
     data |= said
@@ -88,6 +89,7 @@ def test_copy_of_a_cluster__has_no_address_no_hook_and_no_way_of_the_real_one(sh
     assert (copy.name, copy.domain) == ("shop-drill", shop.domain)
     assert copy.tls.mode == "files"
     assert not copy.app.hooks.after
+    assert not copy.protected
 
 
 def test_machines__never_reach_a_host_of_the_cluster_nor_of_its_backups(shop, tmp_path):
