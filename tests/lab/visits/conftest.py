@@ -70,6 +70,13 @@ def by_asgi(project: Project) -> None:
 
 
 @pytest.fixture(scope="package")
+def server(project: Project) -> str:
+    """A word of ``SERVERS``."""
+    asgi = "asgi" in project.data["app"]
+    return "asgi" if asgi else str(project.data["services"]["application"])
+
+
+@pytest.fixture(scope="package")
 def unit(project: Project) -> str:
     """Of the application server."""
     return str(project.data["services"]["application"])

@@ -210,6 +210,27 @@ FAULTS = (
         ("roles/test_uwsgi.py",),
     ),
     Fault(
+        "an old worker of Gunicorn is told to go before a new one serves",
+        "templates/gunicorn/renew.py.j2",
+        'wait(lambda: len(ready()) > WORKERS, "no new worker serves")',
+        "pass",
+        ("roles/test_gunicorn.py",),
+    ),
+    Fault(
+        "a touch of the reload file counts as followed before any worker is new",
+        "templates/gunicorn/renew.py.j2",
+        "    reload()\n    # Only now: who is killed before begins again.\n    if now:",
+        "    if now:",
+        ("roles/test_gunicorn.py",),
+    ),
+    Fault(
+        "an answer is lost with a request that the ASGI application has not read",
+        "templates/app/asgi.py.j2",
+        "while is_last and more:",
+        "while False:",
+        ("roles/test_gunicorn.py",),
+    ),
+    Fault(
         "the old worker is told to end before the new one takes tasks",
         "templates/celery/celery.py.j2",
         "elif self.next.takes_tasks:",

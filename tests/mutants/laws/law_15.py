@@ -279,6 +279,13 @@ if False:
         ("change/test_drivers.py",),
     ),
     Fault(
+        "a deploy begins without what serves an ASGI application",
+        "nodriza/change/drivers.py:unserved",
+        "return () if {*wanted} & {*there} else wanted",
+        "return ()",
+        ("change/test_drivers.py",),
+    ),
+    Fault(
         "a driver that is only pinned counts as one that is installed",
         "nodriza/change/drivers.py:named",
         '"-r|--requirement"',
