@@ -144,11 +144,7 @@ def receive_head(sock: socket.socket) -> None:
     assert sock.recv(10).startswith(b"HTTP/1.1 2")
 
 
-def test_stream__comes_part_by_part_when_the_application_says_so(
-    client: Client, server: str
-) -> None:
-    if server == "asgi":
-        pytest.skip("Django reads an iterator that is not asynchronous to its end first")
+def test_stream__comes_part_by_part_when_the_application_says_so(client: Client) -> None:
     sock = client.open()
     began = time.monotonic()
     sock.sendall(request("/visits/stream?parts=4&pause=1&unbuffered"))
