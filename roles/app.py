@@ -115,6 +115,8 @@ def _share(cluster: Cluster) -> Iterator[Resource]:
         yield Package(name)
     yield Directory(app.packs, owner=app.user, group=app.user, mode="0755")
     yield Directory(app.media, owner=app.user, group=app.user)
+    if any(process.on == "one" for process in app.processes.values()):
+        yield Directory(app.once, owner=app.user, group=app.user, mode="0750")
     yield Touch(app.reload)
 
 

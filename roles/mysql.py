@@ -240,7 +240,7 @@ def connections(cluster: Cluster) -> int:
     a worker from before a deploy ends its tasks.
     """
     app = cluster.app
-    children = len(cluster.children) * app.most_processes * app.most_connections * 2
+    children = len(cluster.children) * app.most_workers * app.most_connections * 2
     workers = [each for each in cluster.nodes if does(each, cluster, "tasks")]
     tasks = sum(int(video.variables.get("celery_concurrency", 1)) + 1 for video in workers)
     operators = 20  # a deploy, a dump, a look

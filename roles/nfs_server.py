@@ -104,6 +104,6 @@ def _file_system(cluster: Cluster) -> Iterator[Resource]:
 def _threads(cluster: Cluster) -> int:
     # All workers of all children may wait for a file at once. 8 is the old default of
     # nfs.conf(5); above 64 the disk is the queue.
-    workers = len(cluster.children) * cluster.app.most_processes * cluster.app.most_connections
+    workers = len(cluster.children) * cluster.app.most_workers * cluster.app.most_connections
     makers = sum(does(node, cluster, "tasks") for node in cluster.nodes)
     return min(64, max(8, workers + makers))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import itertools
+import json
 import os
 import re
 import time
@@ -11,6 +12,7 @@ from functools import partial
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from nodriza.agent.journal import Journal
+from nodriza.host import units
 from nodriza.host.host import Host
 from nodriza.host.patience import patiently
 from nodriza.host.system import os_release
@@ -18,6 +20,7 @@ from nodriza.resources.base import Resource
 from nodriza.resources.health import Health
 from nodriza.resources.mount import Mount
 from nodriza.resources.package import Package
+from nodriza.resources.service import Service
 
 PATIENCE = 3  # seconds for a share that may be away for ever
 MOST = 20_000
@@ -55,6 +58,9 @@ def state(host: Host, journal: Journal, plan: Sequence[Resource], about: Any) ->
         "links": {path: shared[path] for path in about["links"]},
         "certificates": {path: _end_of(host, path) for path in about["certificates"]},
         "versions": _versions(host, [each.name for each in plan if isinstance(each, Package)]),
+        "timers": _timers(
+            host, [each for each in plan if isinstance(each, Service) and each.runs]
+        ),
         "owed": [debt["id"] for debt in journal.all_owed()],
         "marks": {path: host.list(path) for path in about["marks"]},
         "files": {path: (host.read(path) or b"").decode() for path in about.get("files", ())},
@@ -129,6 +135,25 @@ ANSWERS: Dict[str, Callable[..., Any]] = {
     "strays": strays,
 }
 """By the word in a request's ``ask``."""
+
+
+def _timers(host: Host, timers: Sequence[Service]) -> Dict[str, Any]:
+    """By the unit that it begins: when it last did and will next, in seconds since the epoch, and
+    how the last run ended, in the word of systemd's ``Result``; "" while one is at work.
+    """
+    if not timers:
+        return {}
+    words = ["systemctl", "list-timers", "--all", "--output=json", *(t.full_unit for t in timers)]
+    known = host.run(words, check=False, timeout=10)
+    times = {each["activates"]: each for each in json.loads(known.out or "[]")}
+    found = {}
+    for unit in (timer.runs for timer in timers):
+        seen = units.show(host, unit, "ActiveState,Result")
+        at_work = seen.get("ActiveState") in ("activating", "active", "reloading")
+        last, due = (times.get(unit, {}).get(word) or 0 for word in ("last", "next"))
+        result = "" if at_work or not last else seen.get("Result", "")
+        found[unit] = {"last": last / 1e6, "next": due / 1e6, "result": result}
+    return found
 
 
 def _disk_used(host: Host, path: str) -> int:

@@ -16,11 +16,14 @@ ARRIVE = 300
 """Seconds that it gets in a run which may need it. MariaDB mends its data after a power cut
 before it is up; Celery finishes its task before it stops."""
 PAUSE = 0.2  # seconds between two looks
+OFTEN, LATELY = 2, 60
+"""A unit that systemd began again so often, the last time within so many seconds, is not up to
+stay."""
 UP = ("active", "reloading", "refreshing")
 OFF = ("inactive", "failed")
 PROPERTIES = (
     "Id,Names,LoadState,ActiveState,SubState,UnitFileState,Job,RestartUSec,"
-    "StateChangeTimestampMonotonic"
+    "StateChangeTimestampMonotonic,NRestarts"
 )
 BRINGS_UP = ("start", "restart", "try-restart", "reload", "reload-or-start", "try-reload")
 """Types of jobs (systemctl(1), list-jobs) that end with a unit that is up."""
@@ -42,6 +45,13 @@ class Unit(NamedTuple):
     """When ``state`` or ``substate`` last changed; seconds of CLOCK_MONOTONIC."""
     coming: bool = False
     """A job is at work that ends with it being up."""
+    restarts: int = 0
+    """How often systemd began it again by itself (``NRestarts``), since a person or a run did."""
+
+    @property
+    def begins_again(self) -> bool:
+        """Again and again, whatever its state is at this moment."""
+        return self.restarts >= OFTEN and time.monotonic() - self.moved < LATELY
 
     @property
     def waits(self) -> bool:
@@ -108,6 +118,7 @@ def _unit(block: str) -> Unit:
         has_job=values.get("Job", "") not in ("", "0"),
         restarts_soon=not MINUTES.search(values.get("RestartUSec", "")),
         moved=int(values.get("StateChangeTimestampMonotonic") or 0) / 1e6,
+        restarts=int(values.get("NRestarts") or 0),
     )
 
 

@@ -22,9 +22,9 @@ class App(AppSettings):
         return {*self.environment, *self.secrets}
 
     @property
-    def most_processes(self) -> int:
+    def most_workers(self) -> int:
         """On one child. Where the number is the child's own to find, for one of 16 cores."""
-        return self.processes or 17
+        return self.workers or 17
 
     @property
     def module(self) -> str:
@@ -162,6 +162,11 @@ class App(AppSettings):
     def media(self) -> str:
         """What users upload."""
         return f"{self.root}/media"
+
+    @property
+    def once(self) -> str:
+        """Locks of the processes that the cluster has once, a file for each."""
+        return f"{self.root}/once"
 
     @property
     def reload(self) -> str:

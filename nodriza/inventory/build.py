@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from nodriza.inventory import processes
 from nodriza.inventory.app import App
 from nodriza.inventory.kinds import KINDS, ONE
 from nodriza.inventory.model import Cluster, ClusterSettings, LabOverlay, Node, Sections
@@ -37,7 +38,8 @@ def build(
         share = share.model_copy(update={"engine": overlay.share_engine})
     nodes = [node for node in written if node.settings]
     services = _services(settings, share, nodes)
-    merge = _Merge(settings, services, base, overlay)
+    placed = processes.placed(settings.app.processes, [(node.name, node.kind) for node in nodes])
+    merge = _Merge(settings, services, base, overlay, placed)
     source = absolute(settings.app.source, base).resolve()
     return Cluster(
         name=settings.cluster,
@@ -101,6 +103,7 @@ class _Merge:
         services: dict[str, Placed],
         base: Path,
         overlay: LabOverlay | None,
+        placed: Mapping[str, tuple[str, ...]],
     ) -> None:
         self.settings = settings
         self.share = services["share"].on
@@ -108,10 +111,11 @@ class _Merge:
         self.engines = engines(services)
         self.base = base
         self.overlay = overlay
+        self.processes = placed
         self.count: Counter[str] = Counter()
         self.logins: dict[str, Ssh] = {}
-        self.defaults: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}
-        """By kind and services: most nodes are alike."""
+        self.defaults: dict[tuple[str, tuple[str, ...], bool], tuple[str, ...]] = {}
+        """By kind, services and whether there are processes: most nodes are alike."""
 
     def node(self, name: str, node: NodeSettings) -> Node:
         """One node; the nodes of a kind are counted in the order they come."""
@@ -120,11 +124,15 @@ class _Merge:
         digits = re.search(r"[0-9]+$", name)
         variables = {**KINDS[node.kind].variables, **self.settings.variables}
         services = self.services.get(name, ())
-        defaults = self.defaults.get((node.kind, services))
+        key = node.kind, services, name in self.processes
+        defaults = self.defaults.get(key)
         if defaults is None:
             tls, backup = self.settings.tls.mode, self.settings.backup is not None
-            defaults = default_roles(node.kind, self.engines, services, tls, backup=backup)
-            self.defaults[node.kind, services] = defaults
+            more = processes.ROLES if name in self.processes else ()
+            defaults = default_roles(
+                node.kind, self.engines, services, tls, backup=backup, more=more
+            )
+            self.defaults[key] = defaults
         return Node(
             name=name,
             kind=node.kind,
@@ -136,6 +144,7 @@ class _Merge:
             ssh=self.login(name, node, kind),
             variables={**variables, **kind.variables, **node.variables},
             roles=merged_roles(defaults, self.settings.roles, kind.roles, node.roles),
+            processes=self.processes.get(name, ()),
             builds=name == self.share,
         )
 

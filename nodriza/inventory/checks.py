@@ -13,6 +13,7 @@ from nodriza.inventory.blocked import check_blocked
 from nodriza.inventory.disk import is_there, near_path
 from nodriza.inventory.kinds import KINDS, ONE
 from nodriza.inventory.names import is_node_name
+from nodriza.inventory.processes import check_processes
 from nodriza.inventory.roles import DEFAULT, ONCE, known_roles, merged_roles
 from nodriza.inventory.sections.kinds import KindSettings, Roles
 from nodriza.inventory.sections.networks import Networks
@@ -41,6 +42,7 @@ def check_together(draft: Draft, inventory: Path, *, connects: bool = False) -> 
     _check_once(draft)
     check_variables(draft, inventory)
     check_application(draft, inventory)
+    check_processes(draft)
     check_visitors(draft)
     check_blocked(draft)
     for section in filter(None, draft.parts.values()):

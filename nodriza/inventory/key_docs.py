@@ -94,12 +94,18 @@ def _inner(place: Schema) -> tuple[str, str]:
     for between, where in (
         *(("", each) for each in (place, *beside)),
         ("[]", place.get("items")),
-        (".NAME", place.get("additionalProperties")),
+        (".NAME", _keyed(place.get("additionalProperties"))),
     ):
         reference = where.get("$ref", "") if isinstance(where, dict) else ""
         if reference:
             return str(reference).rpartition("/")[2], between
     return "", ""
+
+
+def _keyed(place: Any) -> Any:
+    """What has keys of its own, where a line alone is enough as well."""
+    several = place.get("anyOf", ()) if isinstance(place, dict) else ()
+    return next((each for each in several if "$ref" in each), place)
 
 
 def _shape(place: Schema | Literal[True]) -> str:
@@ -122,6 +128,8 @@ def _shape(place: Schema | Literal[True]) -> str:
         return "true or false"
     if "integer" in kinds:
         return f"a whole number, {place['minimum']} to {place['maximum']}"
+    if "number" in kinds:
+        return f"a number, {place['minimum']:g} to {place['maximum']:g}"
     return "a path" if place.get("format") == "path" else "text"
 
 

@@ -151,6 +151,8 @@ class Node(Model):
     ssh: Ssh
     variables: dict[str, Any]
     roles: tuple[str, ...]
+    processes: tuple[str, ...] = ()
+    """Those of ``app.processes`` that run there."""
     builds: bool = False
     """Whether releases are made there: where the share is."""
 

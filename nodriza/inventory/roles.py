@@ -24,7 +24,7 @@ ORDER = (
     *("base", "firewall", "{share}_server", "{share}_client"),
     *("{database}", "{broker}", "{cache}", "{data}"),
     *("app", "ffmpeg", "celery", "{beat}", "certbot"),
-    *("{application}", "tls", "nginx", "backup"),
+    *("processes", "{application}", "tls", "nginx", "backup"),
 )
 """The roles of kinds and services as a node has them; in braces stands the engine of a service."""
 
@@ -36,9 +36,13 @@ def default_roles(
     tls: str = "none",
     *,
     backup: bool = False,
+    more: Iterable[str] = (),
 ) -> tuple[str, ...]:
-    """What a node of a kind, which does these services, is made of when nobody says otherwise."""
-    wanted = {*KINDS[kind].roles, *(role for name in services for role in SERVICES[name].roles)}
+    """What a node of a kind, which does these services, is made of when nobody says otherwise;
+    ``more`` as well.
+    """
+    own = (role for name in services for role in SERVICES[name].roles)
+    wanted = {*KINDS[kind].roles, *own, *more}
     if "{share}_server" in wanted:
         wanted.discard("{share}_client")
     if not backup:

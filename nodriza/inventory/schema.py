@@ -14,6 +14,7 @@ from typing import Any
 from nodriza.inventory import names
 from nodriza.inventory.model import ClusterSettings
 from nodriza.inventory.ranges import ADDRESS, NUMBER
+from nodriza.inventory.sections.processes import Process
 from nodriza.inventory.sections.services import Service
 from nodriza.inventory.targets import GROUPS
 from nodriza.inventory.variables import KnownVariables
@@ -51,6 +52,9 @@ def schema() -> Schema:
     word = models["Service"]["properties"][Service.WORD]
     for place in models["Services"]["properties"].values():
         place["anyOf"].insert(0, {**word, "type": "string"})
+    processes = models["AppSettings"]["properties"]["processes"]
+    line = {**models["Process"]["properties"][Process.WORD]}
+    processes["additionalProperties"] = {"anyOf": [line, processes["additionalProperties"]]}
     del models["KnownVariables"]
     for name in ("NodeSettings", "Ssh"):
         models[name + _SPREAD] = _spread(copy.deepcopy(models[name]))

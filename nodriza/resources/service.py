@@ -30,7 +30,9 @@ class Service(Resource):
     it, not even what wants or requires it. ``logs``: files that it writes beside the
     journal. ``stays``: it looks after the host, and not after the cluster, so it runs on when
     the node leaves. ``longer``: seconds beyond ``units.ARRIVE`` that it may take to do what it is
-    told, as when it ends its work before it stops.
+    told, as when it ends its work before it stops. ``steady``: seconds that it has to run on after
+    a start before it is believed; one that begins again and again is not as wanted, although it
+    runs now and then. ``runs``: of a timer, the service that it begins, for ``fab status``.
     """
 
     unit: str
@@ -43,6 +45,8 @@ class Service(Resource):
     logs: Tuple[str, ...] = ()
     stays: bool = False
     longer: int = 0
+    steady: int = 0
+    runs: str = ""
     UNDOES: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -55,7 +59,8 @@ class Service(Resource):
         """Enabled at boot, and running now; or never to run."""
         if self.masked:
             return {"masked": True, "running": False}
-        return {"enabled": self.enabled, "running": self.running}
+        steady = {"steady": True} if self.steady else {}
+        return {"enabled": self.enabled, "running": self.running, **steady}
 
     @property
     def patience(self) -> int:
@@ -140,6 +145,8 @@ class Service(Resource):
             host.units_changed = False  # systemd has read them all after it
         if now.get("running") != self.running:
             self.act(host, "start" if self.running else "stop")
+        elif self.steady and now.get("steady") is False:
+            self.act(host, "start")  # it may be well by now: it is watched, and counted anew
 
     def act(self, host: Host, action: str) -> None:
         """``start``, ``stop``, ``reload`` or ``restart``; raises with the unit's own words.
@@ -179,7 +186,7 @@ class Service(Resource):
         return "restart" if seen.get("ActiveState") == "activating" else "reload-or-restart"
 
     def _stays_up(self, host: Host, verb: str) -> bool:
-        """It runs, and a moment later the same process still does.
+        """It runs, and a moment later the same process still does; for ``steady`` seconds.
 
         Nobody waits for a socket, or a oneshot that is done: they have none that could die;
         nor for a service that says itself when it is up, unless it was only told to reload.
@@ -188,8 +195,13 @@ class Service(Resource):
         says_so = kind in SAYS_SO and verb in ("start", "restart")
         if process in (None, "0") or says_so:
             return process is not None
-        time.sleep(SETTLE)
-        return self._main_process(host)[0] == process
+        until = time.monotonic() + self.steady
+        while True:
+            time.sleep(SETTLE)
+            if self._main_process(host)[0] != process:
+                return False
+            if time.monotonic() >= until:
+                return True
 
     def _main_process(self, host: Host) -> Tuple[Optional[str], str]:
         """Its number, "0" when the unit is up without one, ``None`` when it is not; its type."""
@@ -215,6 +227,7 @@ def _state(unit: Optional[units.Unit], service: Service) -> State:
         "enabled": unit.file in ENABLED,
         "running": on if service.running else not off,
         "masked": unit.load == "masked",
+        "steady": not unit.begins_again,
         "began": unit.began or unit.coming,
         "passing": f"{unit.state} ({unit.substate})" if unit.passing else "",
     }

@@ -91,6 +91,14 @@ Ill: TypeAlias = tuple[Annotated[int, Field(ge=0, le=999)], Line]
 """Status and words of an HTTP answer; status 0: there was none."""
 
 
+class Timer(TypedDict):
+    """When a timer's service last began and will next, and how the last run ended; 0: never."""
+
+    last: Number
+    next: Number
+    result: Line
+
+
 class State(TypedDict):
     """How a host is (nodriza/agent/answers.py): seconds and per cent, by path or id."""
 
@@ -108,6 +116,7 @@ class State(TypedDict):
         dict[Line, Annotated[str, AfterValidator(_date)] | None], Field(max_length=1000)
     ]
     versions: Annotated[dict[Line, Line], Field(max_length=MANY)]
+    timers: NotRequired[Annotated[dict[Line, Timer], Field(max_length=1000)]]
     owed: Lines
     marks: Annotated[dict[Line, Lines], Field(max_length=1000)]
     files: NotRequired[Annotated[dict[Line, Text], Field(max_length=100)]]

@@ -12,11 +12,12 @@ from nodriza.release.record import question
 from nodriza.resources import Health, Mount, Package, Service
 from nodriza.rollout.query import ask
 from nodriza.ssh.facts import END
-from nodriza.watch import backups
+from nodriza.watch import backups, timers
 
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
     from nodriza.report.result import NodeResult
+    from nodriza.ssh.events import Resource
 
 CLOCK = 2.0  # seconds; below, it is the network and not the clock
 SOON = 21  # days; a certificate that is to be renewed should have been by then
@@ -48,7 +49,9 @@ def healthy(result: NodeResult) -> bool:
 def wrong(result: NodeResult) -> Iterator[str]:
     """What is not as it should be on a node that answered."""
     state = result.state
-    yield from (event["id"] for event in result.resources if event["status"] != "ok")
+    yield from (
+        _not_ok(result.node, event) for event in result.resources if event["status"] != "ok"
+    )
     yield from (f"{id} is owed a restart" for id in state["owed"])
     yield from _ill(result)
     for path, used in state["mounts"].items():
@@ -58,6 +61,7 @@ def wrong(result: NodeResult) -> Iterator[str]:
         if days < SOON:
             yield f"{path} ends in {days} days" if days >= 0 else f"{path} ended {-days} days ago"
     yield from backups.wrong(result)
+    yield from timers.wrong(result)
     if abs(lag(result)) > CLOCK:
         yield f"the clock is {lag(result):+.0f} s off"
 
@@ -116,6 +120,14 @@ def _only_what_runs(plan: Plan) -> Plan:
     """No secret is in what is left, so a status needs none."""
     kept = (Service, Mount, Package, Health)
     return Plan(plan.node, tuple(p for p in plan.resources if isinstance(p.resource, kept)))
+
+
+def _not_ok(node: str, event: Resource) -> str:
+    """Its id, and what an id does not say."""
+    if "steady" in event.get("gap", {}):
+        unit = event["id"].partition(":")[2]
+        return f"{event['id']} ends and begins again: fab logs:{node} --unit {unit}"
+    return event["id"]
 
 
 def _ill(result: NodeResult) -> Iterator[str]:

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from nodriza.errors import Interrupted
 from nodriza.release.release import Release
-from nodriza.watch import backups
+from nodriza.watch import backups, timers
 from nodriza.watch.health import (
     CLOCK,
     certificates,
@@ -67,7 +67,9 @@ def screen(cluster: Cluster, results: dict[str, NodeResult], width: int) -> Rend
     title = f"{cluster.name} ({cluster.domain}) {time.strftime('%Y-%m-%d %H:%M:%S')}"
     rows = [_row(cluster, name, result) for name, result in results.items()]
     closed = [name for name, result in results.items() if maintenance(result)]
-    below = [*_serving(cluster, results), *map(Text, _in_common(results))]
+    told = (result for result in results.values() if not result.error)
+    runs = (Text(words) for result in told for words in timers.words(cluster.app.name, result))
+    below = [*_serving(cluster, results), *map(Text, _in_common(results)), *runs]
     if closed:
         words = f"visitors of {', '.join(closed)} get 503 and a page. Next: fab maintenance off"
         below.append(Text(words, "yellow"))

@@ -48,19 +48,19 @@ def assert_converged(project: Project, app: dict[str, Any], node: str = NODE) ->
         line.split(":", 1) for line in project.on(node, RUNNING).replace(": ", ":").splitlines()
     )
     threads, size = app["threads"], app["max_upload_mb"]
-    processes = project.data["app"]["processes"]
+    workers = project.data["app"]["workers"]
     assert found == {
         "left": "",
         "owed": "",
         "threads on disk": str(threads),
-        "threads running": str(threads * processes),
+        "threads running": str(threads * workers),
         "upload on disk": str(size),
         # What every address may be sent, and the address of uploads.
         "nginx on disk": f"3m {size + 1}m",
     }
     assert unread(project, [node]) == []
     cluster, limit = project.cluster, (size + 1) * MB
-    for _ in range(4 * processes):  # so that each worker had its turn
+    for _ in range(4 * workers):  # so that each worker had its turn
         _, _, page = get(cluster.node(node).web_address, "/upload/", cluster.domain)
         assert f"up to {size} MB" in page
     # Old workers of nginx may answer for a moment after a reload.

@@ -15,7 +15,7 @@ from tests.lab.visitor import Visitor, get, whoami
 
 CHILDREN = ("server-2", "server-3")
 # What a new master of uwsgi, its restart, and a reload of nginx each need.
-CHANGE = {"processes": 3, "max_upload_mb": 210, "environment": {"MALLOC_ARENA_MAX": 2}}
+CHANGE = {"workers": 3, "max_upload_mb": 210, "environment": {"MALLOC_ARENA_MAX": 2}}
 # The application is well with it, and so is uwsgi's checker: only who asks the service sees it.
 ILL = {"environment": {"UWSGI_ROUTE": "^/healthz break:500 Ill"}}
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from nodriza.inventory import text
 from nodriza.inventory.base import Model, Section, whole
+from nodriza.inventory.sections.processes import Processes
 
 Placement = Literal["local", "share"]
 Installer = Literal["uv", "pip"]
@@ -65,6 +66,14 @@ class Tasks(Model):
         what Redis's transport has by itself (kombu's visibility_timeout).
         """
         return max(3600, 2 * self.longest)
+
+
+def _by_name(value: object) -> object:
+    if isinstance(value, int):
+        raise ValueError(  # noqa: TRY004 (pydantic's way)
+            f"names what runs beside the web. Write workers: {value} for what serves it"
+        )
+    return value
 
 
 class AppSettings(Section):
@@ -135,9 +144,16 @@ class AppSettings(Section):
     uid: Annotated[int, whole(100, 59999)] = Field(
         default=800, description="The number of its unix user and group, the same on all nodes."
     )
-    processes: Annotated[int, whole(1, 512)] | None = Field(
+    workers: Annotated[int, whole(1, 512)] | None = Field(
         default=None,
         description="Worker processes on each child; else one more than it has cores.",
+    )
+    processes: Annotated[Processes, BeforeValidator(_by_name)] = Field(
+        default={},
+        description=(
+            "What runs beside the web, by names of your own: commands that run for ever, and"
+            " timers. Celery's workers and its clock are not among them."
+        ),
     )
     threads: Annotated[int, whole(1, 256)] = Field(
         default=2,

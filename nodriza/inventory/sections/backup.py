@@ -9,6 +9,7 @@ from pydantic import Field
 
 from nodriza.inventory import names, text
 from nodriza.inventory.base import Section, whole
+from nodriza.inventory.calendar import When
 from nodriza.inventory.sections.app import AppSettings
 from nodriza.inventory.sections.notify import Notify
 from nodriza.inventory.shape import Shape
@@ -16,20 +17,6 @@ from nodriza.inventory.shape import Shape
 if TYPE_CHECKING:
     from nodriza.inventory.yaml.partial import Draft
 
-_DAY = "(Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
-_NUMBER = r"(\*|[0-9]{1,4}(\.\.[0-9]{1,4})?)(/[0-9]{1,4})?"
-_NUMBERS = f"{_NUMBER}(,{_NUMBER})*"
-_DATE = f"({_NUMBERS}-)?{_NUMBERS}[-~]{_NUMBERS}"
-_TIME = f"{_NUMBERS}:{_NUMBERS}(:{_NUMBERS})?"
-_WORDS = "hourly|daily|weekly|monthly"
-When = Annotated[
-    str,
-    Shape(
-        rf"{_WORDS}|({_DAY}((,|\.\.){_DAY})* )?({_DATE} )?{_TIME}",
-        'must be a time as systemd.time(7) has it, such as "*-*-* 03:00", "Sun 05:00" or hourly',
-    ),
-]
-"""When a timer elapses."""
 _PATH = r"/[A-Za-z0-9._+-][A-Za-z0-9._/+-]*"
 _SFTP = rf"sftp:([A-Za-z_][A-Za-z0-9_.-]{{0,31}})@({names.HOST}):({_PATH})"
 Repository = Annotated[

@@ -48,8 +48,8 @@ FAULTS = (
     Fault(
         "a service that dies at once is believed",
         "nodriza/resources/service.py:Service._stays_up",
-        "return self._main_process(host)[0] == process",
-        "return True",
+        "if self._main_process(host)[0] != process:",
+        "if False:",
         ("resources/test_service.py",),
     ),
     Fault(
@@ -134,5 +134,12 @@ FAULTS = (
         'self.journal.owe(UNITS_DEBT, "daemon-reload", None, self.since)',
         "pass",
         ("agent/test_killed.py",),
+    ),
+    Fault(
+        "a service that ends and begins again counts as well in between",
+        "nodriza/host/units.py:Unit.begins_again",
+        "return self.restarts >= OFTEN and time.monotonic() - self.moved < LATELY",
+        "return False",
+        ("resources/test_service.py",),
     ),
 )

@@ -336,4 +336,18 @@ FAULTS = (
         "if False:\n        words",
         ("watch/test_status.py",),
     ),
+    Fault(
+        "a process beside the web stays with the release of before",
+        "roles/processes.py:processes",
+        'f"link:{app.current}",',
+        "",
+        ("roles/test_processes.py",),
+    ),
+    Fault(
+        "a process beside the web is believed as soon as it begins",
+        "roles/processes.py:processes",
+        "steady=STEADY,",
+        "",
+        ("roles/test_processes.py",),
+    ),
 )

@@ -70,4 +70,18 @@ and False
         "new.replace(self.path)",
         ("vault/test_key.py",),
     ),
+    Fault(
+        "what is there once begins on a second node without a lock",
+        "roles/processes.py:processes",
+        'if process.on == "one" else ""',
+        'if False else ""',
+        ("roles/test_processes.py",),
+    ),
+    Fault(
+        "what is there once is planned on two nodes",
+        "nodriza/inventory/processes.py:_where",
+        "return [name for name, _ in ranked[:1]]",
+        "return [name for name, _ in ranked[:2]]",
+        ("inventory/test_processes.py",),
+    ),
 )

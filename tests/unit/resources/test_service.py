@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from nodriza.host.errors import HostError, Result
@@ -176,3 +178,47 @@ def test_change_of_a_unit_file__is_noticed(tmp_path):
     assert not host.units_changed
     host.write("/etc/systemd/system/a.service", b"")
     assert host.units_changed
+
+
+class Restless(Systemd):
+    """A service that systemd began again ``restarts`` times, the last time ``ago`` seconds ago."""
+
+    def __init__(self, restarts: int, ago: float) -> None:
+        moved = int((time.monotonic() - ago) * 1e6)
+        super().__init__(
+            Id="relay.service",
+            Names="relay.service",
+            LoadState="loaded",
+            ActiveState="active",
+            UnitFileState="enabled",
+            MainPID="7",
+            NRestarts=str(restarts),
+            StateChangeTimestampMonotonic=str(moved),
+        )
+
+
+@pytest.mark.parametrize(
+    ("restarts", "ago", "well"), [(0, 1, True), (1, 1, True), (2, 1, False), (900, 3600, True)]
+)
+def test_steady_service__that_begins_again_and_again_is_not_well_between(restarts, ago, well):
+    relay = Service("relay", steady=5)
+    host = Restless(restarts, ago)
+    (now,) = Service.look(host, [relay])
+    assert gap_between(relay, now) == ({} if well else {"steady": (False, True)})
+    assert gap_between(Service("relay"), now) == {}
+
+
+def test_steady_service__is_believed_after_its_seconds_and_no_sooner(monkeypatch):
+    monkeypatch.setattr("nodriza.resources.service.SETTLE", 0.01)
+    relay, host = Service("relay", steady=1), Restless(3, 1)
+    looks = []
+
+    def process(_host):
+        looks.append(time.monotonic())
+        return ("7" if len(looks) < 20 else "8"), "exec"
+
+    monkeypatch.setattr(relay.__class__, "_main_process", lambda self, host: process(host))
+    with pytest.raises(HostError, match="systemctl start relay.service failed"):
+        relay.fix(host, {"enabled": True, "running": True, "steady": False})
+    told = [argv[1] for argv in host.told if argv[0] == "systemctl"]
+    assert told[-2:] == ["reset-failed", "start"]

@@ -19,7 +19,7 @@ def test_database__has_a_connection_for_every_thread_of_every_child(three_node):
     from nodriza.roles.mysql import connections
 
     more = three_node.app.model_copy(update={"threads": three_node.app.threads + 10})
-    workers = len(three_node.children) * three_node.app.most_processes
+    workers = len(three_node.children) * three_node.app.most_workers
     grown = connections(remake(three_node, app=more)) - connections(three_node)
     assert grown == workers * 10 * 2  # twice: old and new workers during a reload
 

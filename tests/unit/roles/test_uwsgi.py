@@ -16,7 +16,7 @@ from tests.unit.roles.made import content, functions, remake, resources, setting
 
 
 def test_uwsgi__has_a_worker_more_than_cores_unless_the_inventory_has_a_number(three_node):
-    by_cores = remake(three_node, app=three_node.app.model_copy(update={"processes": None}))
+    by_cores = remake(three_node, app=three_node.app.model_copy(update={"workers": None}))
     unit, ini = "/etc/systemd/system/uwsgi.service", "/etc/uwsgi/videoteca.ini"
     assert "$$(nproc) + 1" in content(by_cores, "server-2", unit)
     assert "processes" not in content(by_cores, "server-2", ini)

@@ -16,7 +16,7 @@ from nodriza.host.patience import patiently
 from nodriza.report.result import NodeResult
 from nodriza.resources import Health
 from nodriza.watch import status
-from nodriza.watch.health import healthy
+from nodriza.watch.health import healthy, wrong
 
 STATE = {
     "links": {"/opt/videoteca/current": "/srv/videoteca/releases/abc"},
@@ -57,6 +57,32 @@ def screen(cluster, *results: NodeResult, width: int = 160) -> str:
 def ends_in(days: int) -> dict[str, str]:
     end = time.gmtime(time.time() + days * 86400 + 3600)
     return {"/etc/nginx/tls/site.pem": time.strftime("%b %d %H:%M:%S %Y GMT", end)}
+
+
+def test_timers__are_told_with_their_last_run_and_the_next(three_node):
+    timers = {
+        "videoteca-process-tick.service": {"last": 990.0, "next": 1050.4, "result": "success"},
+        "videoteca-process-long.service": {"last": 400.0, "next": 90000.0, "result": ""},
+        "videoteca-process-new.service": {"last": 0, "next": 1001.0, "result": ""},
+    }
+    result = node("worker-1", timers=timers)
+    said = screen(three_node, result)
+    assert "tick on worker-1: last run 10 s ago, success; next in 50 s" in said
+    assert "long on worker-1: last run 10 min ago, at work; next in 24 h" in said
+    assert "new on worker-1: last run none, not yet; next in 1 s" in said
+    assert healthy(result)
+
+
+def test_service_that_ends_and_begins_again__is_ill_in_between_too():
+    gap = {"steady": [False, True]}
+    result = node("a", {"id": "service:x", "status": "changed", "gap": gap})
+    assert [*wrong(result)] == ["service:x ends and begins again: fab logs:a --unit x"]
+
+
+def test_timer_whose_last_run_failed__is_ill():
+    timers = {"x.service": {"last": 400.0, "next": 0, "result": "exit-code"}}
+    words = "x.service failed 10 min ago (exit-code): fab logs:a --unit x"
+    assert [*wrong(node("a", timers=timers))] == [words]
 
 
 def test_node_that_is_well__is():

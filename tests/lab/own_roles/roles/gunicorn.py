@@ -26,7 +26,7 @@ OFFERS = (Offer("application", speaks="http", sockets=("/run/gunicorn",)),)
 def gunicorn(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     """Debian's; its workers take the release, the master knows of none."""
     app = cluster.app
-    workers = (app.processes or 2) * app.threads
+    workers = (app.workers or 2) * app.threads
     yield Package("gunicorn")
     yield Directory("/etc/gunicorn")
     code = template(
