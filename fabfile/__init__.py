@@ -43,6 +43,7 @@ from . import (  # noqa: E402
     node,
     plan,
     provision,
+    queue,
     restart,
     secrets,
     shell,
@@ -88,5 +89,6 @@ ns.add_collection(Collection.from_module(db, name="db"))
 ns.add_collection(Collection.from_module(dns, name="dns"))
 ns.add_collection(Collection.from_module(lab, name="lab"))
 ns.add_collection(Collection.from_module(node, name="node"))
+ns.add_collection(Collection("queue", queue.lengths, queue.purge))
 ns.add_collection(Collection.from_module(secrets, name="secrets"))
 ns.add_collection(Collection.from_module(hostkeys, name="hostkeys"))

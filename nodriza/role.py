@@ -24,6 +24,7 @@ from nodriza.plan.offers import (
     told,
     users,
 )
+from nodriza.plan.queue import Queue
 from nodriza.plan.render import Template, template
 from nodriza.plan.same import environment
 from nodriza.resources import (
@@ -80,6 +81,7 @@ __all__ = [
     "Offer",
     "Package",
     "Peers",
+    "Queue",
     "Resource",
     "Secret",
     "Service",

@@ -19,7 +19,14 @@ from nodriza.role import (
 PATIENCE = 120
 """Seconds for a new worker to take tasks; what reloads them waits at most 300."""
 
-OFFERS = (Offer("tasks", name="Celery"),)
+
+def _takes(node: Node, cluster: Cluster) -> tuple[str, ...]:
+    """The queues of its tasks; Celery calls its own "celery" (task_default_queue)."""
+    queues = tuple(node.variables.get("celery_queues", ())) or ("celery",)
+    return queues if cluster.app.celery else ()
+
+
+OFFERS = (Offer("tasks", name="Celery", takes=_takes),)
 
 
 def NEEDS(node: Node, cluster: Cluster) -> tuple[str, ...]:

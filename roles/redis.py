@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from nodriza.role import (
     Node,
     Offer,
     Package,
+    Queue,
     Resource,
     Service,
     Template,
@@ -87,10 +89,97 @@ def OFFERS(node: Node, cluster: Cluster) -> tuple[Offer, ...]:
             variables=_told(each),
             data=("/var/lib/redis",),
             sockets=("/run/redis",),
+            queue=_queue if job == "broker" else None,
         )
         for job, each in INSTANCES.items()
         if job in jobs(node, cluster)
     )
+
+
+# https://docs.celeryq.dev/projects/kombu/en/stable/reference/kombu.transport.redis.html: a queue
+# is a list, the oldest task last; for each priority but the first there is another list, with \6,
+# \22 and a number behind the name. Sets of bindings say which queues there are. What is given out
+# is in "unacked", and since when in "unacked_index". RQ keeps numbers of jobs in lists, the oldest
+# first, and each job's time in a hash (https://python-rq.org/docs/). Lists for a worker itself
+# (pidbox, celeryev) are no queues. Keys are listed by SCAN, which keeps nobody waiting.
+OF_LISTS = """
+local out = {}
+for _, key in ipairs(ARGV) do
+  local is_list = redis.call('TYPE', key).ok == 'list'
+  local name, at = key:match('^(.-)\\6\\22') or key, ''
+  local job = is_list and key:match('^rq:queue:') and redis.call('LINDEX', key, 0)
+  if job then at = redis.call('HGET', 'rq:job:' .. job, 'enqueued_at') or ''
+  elseif is_list then
+    local last = redis.call('LINDEX', key, -1)
+    local good, task = pcall(cjson.decode, last or '')
+    if good and type(task) == 'table' and type(task.properties) == 'table' then
+      at = tostring(task.properties.timestamp or '')
+    end
+  end
+  if is_list and not (name:match('pidbox$') or name:match('^celeryev')) then
+    out[#out + 1] = 'waits\\t' .. name .. '\\t' .. redis.call('LLEN', key) .. '\\t' .. at
+  end
+end
+return out
+"""
+OF_BINDINGS = """
+local out = {}
+for _, key in ipairs(ARGV) do
+  for _, bound in ipairs(redis.call('SMEMBERS', key)) do
+    local name = bound:match('\\6\\22([^\\6\\22]*)$')
+    if name and name ~= '' and not (name:match('pidbox$') or name:match('^celeryev')) then
+      out[#out + 1] = 'waits\\t' .. name .. '\\t0\\t'
+    end
+  end
+end
+return out
+"""
+OF_WORK = """
+local first = redis.call('ZRANGE', 'unacked_index', 0, 0, 'WITHSCORES')
+return 'works\\t' .. redis.call('HLEN', 'unacked') .. '\\t' .. (first[2] or '')
+"""
+ASK = """
+. {admin} && export REDISCLI_AUTH || exit 1
+ask() {{ redis-cli -p {port} --user admin --no-auth-warning "$@"; }}
+each() {{
+    xargs -r -d '\\n' -n 500 redis-cli -p {port} --user admin --no-auth-warning EVAL "$1" 0
+}}
+"""
+LENGTHS = """
+test "$(ask PING)" = PONG || {{ ask PING; exit 1; }}
+ask --scan | each {lists}
+ask --scan --pattern '_kombu.binding.*' | each {bindings}
+ask EVAL {work} 0
+ask CLIENT LIST | sed -n 's/.* addr=\\([0-9.]*\\):.* user={user} .*/from\\t\\1/p' | sort -u
+"""
+# In one step: what comes meanwhile is in, or out.
+PURGE = """
+local number = 0
+for _, key in ipairs(ARGV) do
+  number = number + redis.call('LLEN', key)
+  redis.call('DEL', key)
+end
+return number
+"""
+PURGED = """
+set -- "$1" $(for each in $(seq 0 9); do printf '%s\\006\\026%s ' "$1" $each; done)
+ask EVAL {purge} 0 "$@"
+"""
+
+
+def queue_at(port: int, user: str, admin: str = "/etc/redis/admin.env") -> Queue:
+    """Of the instance at a port, whose application has this account."""
+    ask = ASK.format(port=port, admin=admin)
+    quoted = {"lists": OF_LISTS, "bindings": OF_BINDINGS, "work": OF_WORK, "purge": PURGE}
+    words = {name: shlex.quote(text) for name, text in quoted.items()}
+    return Queue(
+        lengths=ask + LENGTHS.format(user=user, **words), purge=ask + PURGED.format(**words)
+    )
+
+
+def _queue(_: Node, __: Cluster) -> Queue:
+    broker = INSTANCES["broker"]
+    return queue_at(broker.port, broker.name)
 
 
 def BACKUPS(node: Node, cluster: Cluster) -> tuple[Backup, ...]:

@@ -25,6 +25,7 @@ from nodriza.wording import did_you_mean
 if TYPE_CHECKING:
     from nodriza.inventory import Cluster, Node
     from nodriza.plan.dump import Dumps
+    from nodriza.plan.queue import Queues, Takes
 
 Variables = Callable[["Node", "Cluster"], Mapping[str, str]]
 
@@ -51,6 +52,9 @@ class Offer:
 
     ``dump``: how ``fab db.dump``, ``db.load`` and ``dbshell`` go about it (``nodriza.plan.dump``).
 
+    ``queue``: how ``fab queue`` and ``queue.purge`` go about it; ``takes``: from which queues a
+    node takes tasks (``nodriza.plan.queue``).
+
     ``speaks``: how it is spoken to, where those who do need to know: an application server "uwsgi"
     or "http", as it is without a word. Each is a file in ``templates/nginx``.
     """
@@ -68,6 +72,8 @@ class Offer:
     sockets: tuple[str, ...] = ()
     drivers: tuple[str, ...] = ()
     dump: Dumps | None = None
+    queue: Queues | None = None
+    takes: Takes | None = None
 
 
 class Door(NamedTuple):
