@@ -12,7 +12,7 @@ from nodriza.inventory import processes
 from nodriza.inventory.app import App
 from nodriza.inventory.kinds import KINDS, ONE
 from nodriza.inventory.model import Cluster, ClusterSettings, LabOverlay, Node, Sections
-from nodriza.inventory.roles import default_roles, merged_roles
+from nodriza.inventory.roles import BESIDE, default_roles, merged_roles
 from nodriza.inventory.sections.app import Placement
 from nodriza.inventory.sections.kinds import KindSettings
 from nodriza.inventory.sections.nodes import NodeSettings
@@ -128,7 +128,7 @@ class _Merge:
         defaults = self.defaults.get(key)
         if defaults is None:
             tls, backup = self.settings.tls.mode, self.settings.backup is not None
-            more = processes.ROLES if name in self.processes else ()
+            more = BESIDE if name in self.processes else ()
             defaults = default_roles(
                 node.kind, self.engines, services, tls, backup=backup, more=more
             )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from nodriza.inventory.kinds import KINDS
-from nodriza.inventory.roles import merged_roles
+from nodriza.inventory.roles import BESIDE, merged_roles
 from nodriza.inventory.sections.app import AppSettings
 from nodriza.inventory.sections.processes import EACH, ONE, Process
 from nodriza.wording import did_you_mean
@@ -14,9 +14,8 @@ from nodriza.wording import did_you_mean
 if TYPE_CHECKING:
     from nodriza.inventory.yaml.partial import Draft
 
-ROLES = ("{share}_client", "app", "processes")
-"""What a node is made of that has one, besides what its kind brings."""
-RUN = tuple(kind for kind, about in KINDS.items() if "app" in about.roles)
+_, RUNS, OWN = BESIDE
+RUN = tuple(kind for kind, about in KINDS.items() if RUNS in about.roles)
 """The kinds of nodes that run the application."""
 FIRST = ("worker", "video")
 """Where what runs once is, if there are such nodes: nobody waits for a page there."""
@@ -44,11 +43,9 @@ def without_role(draft: Draft, names: Mapping[str, tuple[str, ...]]) -> None:
             (("kinds", str(node.kind), "roles"), kind.roles if kind else None),
             ((*node.path, "roles"), node.settings.roles if node.settings else None),
         )
-        if "processes" not in merged_roles(("processes",), *(roles for _, roles in levels)):
+        if OWN not in merged_roles((OWN,), *(roles for _, roles in levels)):
             path = next(path for path, roles in reversed(levels) if roles is not None)
-            words = (
-                f'without "processes" {", ".join(names[node.name])} of app/processes does not run'
-            )
+            words = f'without "{OWN}" {", ".join(names[node.name])} of app/processes does not run'
             draft.document.complain(path, node.named(words), topic="processes")
 
 

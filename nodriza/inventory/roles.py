@@ -24,9 +24,13 @@ ORDER = (
     *("base", "firewall", "{share}_server", "{share}_client"),
     *("{database}", "{broker}", "{cache}", "{data}"),
     *("app", "ffmpeg", "celery", "{beat}", "certbot"),
-    *("processes", "{application}", "tls", "nginx", "backup"),
+    *("procfile", "{application}", "tls", "nginx", "backup"),
 )
 """The roles of kinds and services as a node has them; in braces stands the engine of a service."""
+
+
+BESIDE = ("{share}_client", "app", "procfile")
+"""What a node with processes beside the web is made of, besides what its kind brings."""
 
 
 def default_roles(

@@ -338,14 +338,14 @@ FAULTS = (
     ),
     Fault(
         "a process beside the web stays with the release of before",
-        "roles/processes.py:processes",
+        "roles/procfile.py:procfile",
         'f"link:{app.current}",',
         "",
         ("roles/test_processes.py",),
     ),
     Fault(
         "a process beside the web is believed as soon as it begins",
-        "roles/processes.py:processes",
+        "roles/procfile.py:procfile",
         "steady=STEADY,",
         "",
         ("roles/test_processes.py",),

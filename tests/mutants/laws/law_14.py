@@ -72,7 +72,7 @@ and False
     ),
     Fault(
         "what is there once begins on a second node without a lock",
-        "roles/processes.py:processes",
+        "roles/procfile.py:procfile",
         'if process.on == "one" else ""',
         'if False else ""',
         ("roles/test_processes.py",),

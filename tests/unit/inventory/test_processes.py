@@ -34,7 +34,7 @@ def where(cluster, name: str) -> list[str]:
 def test_without_a_line__nobody_has_any(write):
     cluster = load_cluster(write(GOOD))
     assert cluster.app.processes == {}
-    assert not any(node.processes or "processes" in node.roles for node in cluster.nodes)
+    assert not any(node.processes or "procfile" in node.roles for node in cluster.nodes)
 
 
 def test_line_alone__runs_for_ever_and_once(cluster_with):
@@ -64,14 +64,14 @@ def test_one__is_exactly_one_node_and_not_where_visitors_wait(cluster_with, node
 def test_on__is_each_a_kind_or_a_node(cluster_with, on, nodes):
     cluster = cluster_with(f"bot: {{run: manage.py bot, on: {on}}}", MORE + WORKER)
     assert where(cluster, "bot") == nodes
-    assert all(("processes" in node.roles) is (node.name in nodes) for node in cluster.nodes)
+    assert all(("procfile" in node.roles) is (node.name in nodes) for node in cluster.nodes)
 
 
 def test_node_of_services__becomes_one_that_runs_the_application(cluster_with):
     nodes = MORE + "  extra-1: {kind: service, private: 10.0.0.41}\n"
     cluster = cluster_with("bot: {run: manage.py bot, on: extra-1}", nodes)
     assert cluster.node("extra-1").roles == (
-        *("base", "firewall", "nfs_client", "app", "processes"),
+        *("base", "firewall", "nfs_client", "app", "procfile"),
     )
 
 
@@ -136,6 +136,6 @@ def test_number__which_once_meant_the_web_s_workers_is_told_where_it_goes(write)
 
 def test_roles_by_hand__that_leave_it_out_are_refused(cluster_with):
     nodes = MORE + "kinds: {video: {roles: [base, firewall]}}\n"
-    with pytest.raises(InventoryError, match='without "processes" relay of app/processes'):
+    with pytest.raises(InventoryError, match='without "procfile" relay of app/processes'):
         cluster_with("relay: manage.py relay", nodes)
     assert cluster_with("relay: manage.py relay", MORE + "roles: [default]\n")

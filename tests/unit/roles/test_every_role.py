@@ -16,6 +16,7 @@ from nodriza.source.requirements import Requirements
 from tests.unit.backup.conftest import with_backup
 from tests.unit.conftest import ROOT
 from tests.unit.roles.made import remake, resources, role
+from tests.unit.roles.test_processes import with_processes
 from tests.unit.roles.test_tls import with_tls
 
 MODULES = sorted(
@@ -58,6 +59,7 @@ def test_role__imports_only_what_is_promised_to_all_who_write_one(name):
 
 @pytest.mark.parametrize("name", ROLES)
 def test_role__needs_no_host_and_says_the_same_twice(name, cluster):
+    cluster = with_processes(cluster)
     for node in cluster.nodes:
         first = list(role(name)(node, cluster))
         assert first
@@ -71,7 +73,8 @@ def test_templates__are_in_the_folder_of_the_role_that_uses_them_and_none_is_lef
     fetched = with_tls(three_node, "acme", ca=ROOT / "setup.py")
     every = {name: Placed(engine="redis", on="server-1") for name in ("broker", "cache", "data")}
     asked = remake(three_node, services={**three_node.services, **every})
-    for cluster in (three_node, gluster, fetched, asked, with_backup(three_node)):
+    beside = with_processes(three_node)
+    for cluster in (three_node, gluster, fetched, asked, with_backup(three_node), beside):
         for node in cluster.nodes:
             for name in ROLES:
                 used |= sources(name, role(name)(node, cluster))

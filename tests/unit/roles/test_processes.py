@@ -16,6 +16,17 @@ NODE = "video-1"
 UNITS = "/etc/systemd/system"
 
 
+def with_processes(cluster):
+    """A cluster whose every node has one that runs for ever, and a timer."""
+    timer = Process(run="manage.py tick", every="minute")
+    processes = {"relay": Process(run="manage.py relay"), "tick": timer}
+    app = cluster.app.model_copy(update={"processes": processes})
+    nodes = tuple(
+        node.model_copy(update={"processes": ("relay", "tick")}) for node in cluster.nodes
+    )
+    return remake(cluster, app=app, nodes=nodes)
+
+
 @pytest.fixture
 def made(three_node):
     """A cluster whose video node has one process, ``name`` with these keys."""
@@ -24,7 +35,7 @@ def made(three_node):
         process = Process(**{"run": "manage.py relay", **keys})
         app = three_node.app.model_copy(update={"processes": {name: process}})
         nodes = tuple(
-            node.model_copy(update={"roles": (*node.roles, "processes"), "processes": (name,)})
+            node.model_copy(update={"roles": (*node.roles, "procfile"), "processes": (name,)})
             if node.name == NODE
             else node
             for node in three_node.nodes

@@ -1,4 +1,4 @@
-"""processes: what runs beside the web, as ``app.processes`` of the inventory says."""
+"""procfile: what runs beside the web, as ``app.processes`` of the inventory says."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def units(app: str, name: str, count: int) -> list[str]:
     return [first, *(f"{first}-{number}" for number in range(2, count + 1))]
 
 
-def processes(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
+def procfile(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
     """Each with a unit of its own. One that runs for ever begins anew with a new release; a timer
     takes it at its next run.
 
@@ -67,7 +67,7 @@ def processes(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
             "memory_mb": process.memory_mb or node.memory_mb // 2,
             "share": server(cluster, "share"),
         }
-        run = template("processes/run.sh.j2", to=f"/usr/local/sbin/{unit}", mode="0755", **values)
+        run = template("procfile/run.sh.j2", to=f"/usr/local/sbin/{unit}", mode="0755", **values)
         yield run
         values["run"] = run.path
         if process.every:
@@ -75,7 +75,7 @@ def processes(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
             continue
         for one in units(app.name, name, process.count):
             file = template(
-                "processes/process.service.j2", to=f"/etc/systemd/system/{one}.service", **values
+                "procfile/process.service.j2", to=f"/etc/systemd/system/{one}.service", **values
             )
             yield file
             yield Service(
@@ -95,11 +95,9 @@ def processes(node: Node, cluster: Cluster) -> Iterator[Resource | Template]:
 
 def _timer(unit: str, values: dict[str, Any]) -> Iterator[Resource | Template]:
     service = template(
-        "processes/process.service.j2", to=f"/etc/systemd/system/{unit}.service", **values
+        "procfile/process.service.j2", to=f"/etc/systemd/system/{unit}.service", **values
     )
-    timer = template(
-        "processes/process.timer.j2", to=f"/etc/systemd/system/{unit}.timer", **values
-    )
+    timer = template("procfile/process.timer.j2", to=f"/etc/systemd/system/{unit}.timer", **values)
     yield service
     yield timer
     yield Service(f"{unit}.timer", restart_on=(service, timer), runs=f"{unit}.service")
