@@ -34,9 +34,9 @@ def lengths(c: Context) -> None:
 @command(
     subject="name",
     connects=True,
-    help={"name": "the queue", "yes": "don't ask"},
+    help={"name": "the queue", "sure": "throw them away without a question"},
 )
-def purge(c: Context, name: QueueName, yes: bool = False) -> None:
+def purge(c: Context, name: QueueName, sure: bool = False) -> None:
     """Throw away all tasks that wait in a queue; those that are being done end."""
     from nodriza.operate import queue
     from nodriza.wording import count, did_you_mean
@@ -51,11 +51,11 @@ def purge(c: Context, name: QueueName, yes: bool = False) -> None:
         what = f"no queue is called {name}{near}" if name not in known else f"{name} is empty"
         raise Exit(f"{what}\n  kept: nothing was touched\n  next: {fab(c)} queue", code=1)
     tasks = count(there[name], "task")
-    if not yes:
+    if not sure:
         if not sys.stdin.isatty():
             raise Exit(
                 f"{tasks} wait in {name}, and nobody is there to be asked\n"
-                f"  kept: all of them\n  next: {fab(c)} queue.purge {name} --yes",
+                f"  kept: all of them\n  next: {fab(c)} queue.purge {name} --sure",
                 code=2,
             )
         with alive.hushed():
