@@ -13,8 +13,8 @@ VM_PACKAGES := vagrant vagrant-libvirt libvirt-daemon-system libvirt-clients qem
     qemu-utils dnsmasq-base grub-pc-bin e2fsprogs
 VM := NODRIZA_BOX=nodriza/bookworm64
 # A database without its service, for the tests of the database nouns, Redis for its role's, and
-# what makes file systems.
-TEST_PACKAGES := mariadb-server-core mariadb-client-core e2fsprogs
+# what makes file systems; and the shells that complete.
+TEST_PACKAGES := mariadb-server-core mariadb-client-core e2fsprogs zsh fish
 
 .PHONY: demo demo-vm test test-long test-vm unit mutants chaos deploys bench docs dist lint format clean
 

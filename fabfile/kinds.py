@@ -12,12 +12,17 @@ import re
 import time
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from nodriza.errors import NodrizaError
 from nodriza.files import refuse_closed, refuse_unwritable
 
 from .refusal import near, refusal, short
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .completion import Here
 
 
 class Kind:
@@ -25,6 +30,13 @@ class Kind:
 
     writes: ClassVar[bool] = False
     """Whether a file or folder of that name is written."""
+
+    placeholder: ClassVar[str] = "TEXT"
+    """What stands for a value in the help."""
+
+    def completions(self, here: Here) -> Iterable[str]:  # noqa: ARG002
+        """What a value may be, for a shell that completes it; no host is asked."""
+        return ()
 
     def refuse(self, flag: str, value: object) -> None:
         """Raises ``Exit`` for what can't be meant."""
@@ -35,8 +47,14 @@ class Kind:
 class OneOf(Kind):
     """One of a few words."""
 
+    placeholder = "WORD"
+
     def __init__(self, *words: str) -> None:
         self.words = words
+
+    def completions(self, here: Here) -> Iterable[str]:  # noqa: ARG002
+        """All of them."""
+        return self.words
 
     def refuse(self, flag: str, value: object) -> None:
         """With the nearest one."""
@@ -50,6 +68,8 @@ class OneOf(Kind):
 
 class Whole(Kind):
     """A whole number within bounds."""
+
+    placeholder = "NUMBER"
 
     def __init__(self, least: int, most: int = 1_000_000) -> None:
         self.least, self.most = least, most
@@ -78,6 +98,12 @@ class Like(Kind):
 class Share(Kind):
     """A number of children, or a percentage of them."""
 
+    placeholder = "NUMBER|PERCENT"
+
+    def completions(self, here: Here) -> Iterable[str]:  # noqa: ARG002
+        """Those that people take."""
+        return ("1", "2", "25%", "50%")
+
     def refuse(self, flag: str, value: object) -> None:
         """As the inventory's ``rollout`` has it."""
         from nodriza.rollout.turns import refuse_bad_serial
@@ -88,6 +114,14 @@ class Share(Kind):
 
 class Keeping(Kind):
     """Services that keep data; with commas between them."""
+
+    placeholder = "SERVICE[,…]"
+
+    def completions(self, here: Here) -> Iterable[str]:  # noqa: ARG002
+        """All of them."""
+        from nodriza.inventory.services import KEEPING
+
+        return KEEPING
 
     def refuse(self, flag: str, value: object) -> None:
         """The first word that is none, with the nearest one."""
@@ -100,6 +134,12 @@ class Keeping(Kind):
 
 class When(Kind):
     """A time that has been, or how long ago it was."""
+
+    placeholder = "TIME"
+
+    def completions(self, here: Here) -> Iterable[str]:  # noqa: ARG002
+        """How long ago."""
+        return ("15m", "1h", "1d")
 
     def refuse(self, flag: str, value: object) -> None:
         """As ``nodriza.watch.logs`` reads it."""
@@ -117,6 +157,8 @@ class When(Kind):
 class At(Kind):
     """A time in UTC to the second, which has been."""
 
+    placeholder = "TIME"
+
     def refuse(self, flag: str, value: object) -> None:
         """What is no time, or has not come."""
         super().refuse(flag, value)
@@ -133,6 +175,8 @@ class At(Kind):
 
 class Addresses(Kind):
     """IP addresses; ``several``: with commas between them."""
+
+    placeholder = "ADDRESS"
 
     def __init__(self, *, several: bool = False) -> None:
         self.several = several
@@ -169,6 +213,7 @@ class NewFile(Kind):
     """A file that is written at the end, so that it is known now whether it can be."""
 
     writes = True
+    placeholder = "FILE"
 
     def __init__(self, suffix: str = "", words: str = "") -> None:
         self.suffix, self.words = suffix, words
@@ -189,6 +234,37 @@ class NewFolder(Kind):
     """A folder that is made if need be, and files in it."""
 
     writes = True
+    placeholder = "FOLDER"
+
+
+class Target(Kind):
+    """Nodes (nodriza/inventory/targets.py)."""
+
+    placeholder = "TARGET"
+
+    def completions(self, here: Here) -> Iterable[str]:
+        """The nodes, and the words for several of them."""
+        return here.targets()
+
+
+class UnitName(Kind):
+    """A service of a node's."""
+
+    placeholder = "UNIT"
+
+    def completions(self, here: Here) -> Iterable[str]:
+        """Those that a plan has."""
+        return here.units()
+
+
+class Secret(Like):
+    """The name of a secret."""
+
+    placeholder = "NAME"
+
+    def completions(self, here: Here) -> Iterable[str]:
+        """Those that there are, and those that the inventory asks for."""
+        return here.secrets()
 
     def refuse(self, flag: str, value: object) -> None:
         """Where it can't be made."""
@@ -198,10 +274,11 @@ class NewFolder(Kind):
 
 Text = Annotated[str, Kind()]
 """Free text, or a name that something else looks up."""
-Nodes = Annotated[str, Kind()]
-"""A target (nodriza/inventory/targets.py)."""
+Nodes = Annotated[str, Target()]
+Unit = Annotated[str, UnitName()]
 SecretName = Annotated[
-    str, Like("[a-z0-9_]+", "a secret's name has small letters, digits and underscores", "api_key")
+    str,
+    Secret("[a-z0-9_]+", "a secret's name has small letters, digits and underscores", "api_key"),
 ]
 FromOne = Annotated[int, Whole(1)]
 FromNought = Annotated[int, Whole(0)]

@@ -6,6 +6,7 @@ from that moment its program is of the class below; ``nodriza`` begins with it.
 
 from __future__ import annotations
 
+import contextlib
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -23,14 +24,16 @@ from . import flags, pipes
 from .beside import words_here
 from .grammar import Sentence
 from .refusal import near, refusal, short
-from .session import inventories, look_from
+from .session import current_path, inventories, look_from
 from .settings import Config
+from .shells import script
 from .task import Command, flag_of, is_inventory
 from .words import explained, help_only, refuse_doubles, refuse_inventories
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+PRINT_SCRIPT = "--print-completion-script"
 FORMATS = ("flat", "nested", "json")
 
 
@@ -59,6 +62,18 @@ class Program(Fab):
         """Ours, and those of what it stands on."""
         print(f"nodriza {version('nodriza')}")
         super().print_version()
+
+    def parse_core(self, argv: list[str] | None) -> None:
+        """The flags before the first command."""
+        self._refuse_shell(argv)
+        super().parse_core(argv)
+
+    def _refuse_shell(self, argv: list[str] | None) -> None:
+        """Invoke prints a script of its own, which knows no targets, as soon as it reads this."""
+        words = [each for word in argv or [] for each in word.split("=", 1)]
+        if PRINT_SCRIPT in words[:-1]:
+            print(script(words[words.index(PRINT_SCRIPT) + 1]), end="")
+            raise Exit
 
     @in_words("this line")
     def parse_tasks(self) -> None:
@@ -94,7 +109,22 @@ class Program(Fab):
             raise refusal(f"no group of commands {short(folder)}", f"choose from {groups}")
         if form not in FORMATS:
             raise refusal(f"--list-format {short(form)}", f"choose from {', '.join(FORMATS)}")
+        if self.args.complete.value:
+            self._complete()
         super().parse_cleanup()
+
+    def _complete(self) -> None:
+        """What the shell's script asks for; nothing of a half-typed line is an error."""
+        from .completion import Here, Line, printed
+
+        argv = list(self.argv)
+        line = Line(self.collection, self.initial_context, argv[argv.index("--") + 1 :])
+        word, path = line.inventory, None
+        with contextlib.suppress(NodrizaError, Exit):
+            path = inventories()[word] if word else current_path(self)
+        for each in printed(line, Here(path)):
+            print(each)
+        raise Exit
 
     @in_words("this line")
     def update_config(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke import Context, Exit
 
-from .kinds import WAIT, FromNought, Nodes, Text
+from .kinds import WAIT, FromNought, Nodes, Unit
 from .session import command, fab, reachable_cluster, sudo_password, vault
 
 
@@ -21,7 +21,7 @@ from .session import command, fab, reachable_cluster, sudo_password, vault
 def restart(
     c: Context,
     target: Nodes = "",
-    unit: Text = "",
+    unit: Unit = "",
     check: bool = False,
     json: bool = False,
     wait: FromNought = 0,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from invoke import Context, Exit
 
-from .kinds import FromOne, Nodes, Since, Text
+from .kinds import FromOne, Nodes, Since, Text, Unit
 from .refusal import refusal
 from .session import command, reachable_cluster, redactor, sudo_password
 
@@ -152,7 +152,7 @@ def _show(going: Everywhere, redact: Callable[[str], str], *, raw: bool, json: b
 def logs(
     c: Context,
     target: Nodes = "",
-    unit: Text = "",
+    unit: Unit = "",
     since: Since = "",
     lines: FromOne = 200,
     follow: bool = False,
