@@ -136,7 +136,7 @@ class Line:
             lacks = task.subject if task and task.subject not in given else ""
             if task and lacks:
                 yield from self._about(task, "", here)
-            if not lacks or not any(_name(arg) == lacks and arg.positional for arg in args):
+            if not lacks or not any(name_of(arg) == lacks and arg.positional for arg in args):
                 yield from self._commands()
 
     def _task(self, word: str) -> Any:
@@ -155,12 +155,12 @@ class Line:
             elif word.startswith("-"):
                 flag, equals, _ = word.partition("=")
                 own = _argument(args, flag)
-                given.add(_name(own) if own else (task.subject if task else ""))
+                given.add(name_of(own) if own else (task.subject if task else ""))
                 value = self._takes_value(args, flag) and not equals
             elif name in self.names:
                 found = self._task(name)
                 task, given = (found if isinstance(found, Command) else None), set()
-                args = _arguments(found)
+                args = arguments(found)
                 if colon and task:
                     given.add(task.subject)
             elif task:
@@ -184,13 +184,13 @@ class Line:
         here: Here,
     ) -> Iterator[Found]:
         own = _argument(args, flag)
-        if task and own and _name(own) == task.subject:
+        if task and own and name_of(own) == task.subject:
             yield from self._about(task, before, here)
         elif own is None and flag in (SUBJECT, *HOSTS):
             yield from self._listed(before, here.targets())
         elif flag in ("-h", "--help"):
             yield from self._commands()
-        elif task and own and (kind := task.kinds.get(_name(own))):
+        elif task and own and (kind := task.kinds.get(name_of(own))):
             yield from ((before + word, "") for word in kind.completions(here))
 
     def _about(self, task: Command, before: str, here: Here) -> Iterator[Found]:
@@ -214,9 +214,9 @@ class Line:
                     yield name, self.core.flags[name].help or ""
             return
         for arg in args:
-            if _name(arg) not in given:
-                yield flag_of(_name(arg)), arg.help or ""
-        if task and task.subject and not {task.subject, "target"} & {*given, *map(_name, args)}:
+            if name_of(arg) not in given:
+                yield flag_of(name_of(arg)), arg.help or ""
+        if task and task.subject and not {task.subject, "target"} & {*given, *map(name_of, args)}:
             yield SUBJECT, "what it is about"
         yield "--help", "what the command does"
 
@@ -228,8 +228,10 @@ class Line:
             yield word, (inspect.getdoc(task) or "").partition("\n")[0]
 
 
-def _arguments(task: Any) -> list[Argument]:
-    kept = dict(task.help)  # Invoke takes out of it what it has read
+def arguments(task: Any) -> list[Argument]:
+    """The parameters of a command."""
+    kept = task.help
+    task.help = dict(task.about if isinstance(task, Command) else kept)  # Invoke empties it
     found: list[Argument] = task.get_arguments(ignore_unknown_help=True)
     task.help = kept
     return found
@@ -242,7 +244,7 @@ def _argument(args: Iterable[Argument], flag: str) -> Argument | None:
     return None
 
 
-def _name(arg: Argument) -> str:
+def name_of(arg: Argument) -> str:
     """Of its parameter."""
     return str(arg.attr_name or max(arg.names, key=len))
 

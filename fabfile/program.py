@@ -126,6 +126,16 @@ class Program(Fab):
             print(each)
         raise Exit
 
+    def print_task_help(self, name: str) -> None:
+        """Ours like a manual page; those of the user's own as Invoke has them."""
+        task = self.collection[name]
+        if not isinstance(task, Command):
+            super().print_task_help(name)
+            return
+        from .help import text
+
+        print(text(name, task))
+
     @in_words("this line")
     def update_config(self) -> None:
         """Fabric asks for passwords here, so what is refused is refused before."""

@@ -31,6 +31,8 @@ class Command(Task):  # type: ignore[misc]  # Fabric has no types
         **options: Any,
     ) -> None:
         super().__init__(body, **options)
+        self.about = dict(self.help)
+        """What each parameter is for; Invoke takes out of ``help`` what it has read."""
         self.subject = subject
         """The parameter that says what it is about, as in ``drain:server-2`` (grammar.py)."""
         self.reads = reads

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from invoke import Collection
-from invoke.parser import ParserContext
 
 from fabfile import ns
+from fabfile.completion import arguments
+from fabfile.examples import EXAMPLES
+from fabfile.help import option
 
 
 def page() -> str:
@@ -41,12 +43,11 @@ def _block(name: str, task: Any) -> str:
     title = f"fab {name}"
     about = plain(inspect.getdoc(task) or "")
     lines = [f".. _{label(name)}:", "", title, "-" * len(title), "", about]
-    kept = dict(task.help)  # which Invoke takes out of it
-    context = ParserContext(name, args=task.get_arguments(ignore_unknown_help=True))
-    task.help = kept
     lines += ["", f".. program:: {title}", ""]
-    for flags, said in context.help_tuples():
-        lines += [f".. option:: {flags}", "", f"   {plain(said or '')}", ""]
+    for arg in arguments(task):
+        lines += [f".. option:: {option(task, arg)}", "", f"   {plain(arg.help or '')}", ""]
+    if examples := EXAMPLES.get(name):
+        lines += ["::", "", *(f"   {line}" for line in examples), ""]
     return "\n".join(lines)
 
 

@@ -35,11 +35,12 @@ def words(text):
 
 @pytest.mark.parametrize("name", ["provision", "deploy", "secrets.rotate", "inventory.keys"])
 def test_page_of_commands__has_the_words_of_help(name):
-    """As Invoke prints them: the docstring, then two columns."""
+    """The docstring, then two columns."""
     said = subprocess.run(
         [FAB, "--help", name], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
-    docstring, _, options = said.partition("Docstring:")[2].partition("Options:")
+    docstring, _, rest = said.partition("[OPTIONS]")[2].partition("Options:")
+    options, _, examples = rest.partition("Examples:")
     page = commands.page()
     start = page.index(f"\nfab {name}\n")
     block = page[start : page.find(".. _fab-", start)]
@@ -48,6 +49,7 @@ def test_page_of_commands__has_the_words_of_help(name):
     assert len(columns) == block.count(".. option::")
     for flags, about in columns:
         assert words(f".. option:: {flags} {about}") in words(block)
+    assert all(line in block for line in examples.strip().splitlines())
 
 
 def test_page_of_commands__has_all_of_them_and_no_inventory():

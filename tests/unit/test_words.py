@@ -80,7 +80,7 @@ def test_slip__is_told_with_what_to_type(line, said):
 def test_help__is_not_taken_for_a_slip(line):
     done = fab(*shlex.split(line))
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(("Usage: fab [--core-opts]", "Available"))
+    assert done.stdout.startswith(("Usage: fab ", "Available"))
 
 
 @pytest.mark.parametrize(

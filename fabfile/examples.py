@@ -1,0 +1,51 @@
+"""Lines that people type, for the help of each command: on the terminal and on the site."""
+
+from __future__ import annotations
+
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "backup.verify": ("fab backup.verify",),
+    "console": ("fab console server-2",),
+    "db.dump": ("fab db.dump > before.sql",),
+    "db.load": ("fab db.load < before.sql", "fab db.load --replace < before.sql.gz"),
+    "deploy": (
+        "fab deploy",
+        "fab deploy --check",
+        "fab deploy --ref v1.4",
+        "fab deploy --rollback",
+    ),
+    "dns.zone": ("fab dns.zone --format octodns > zone.yml",),
+    "doctor": ("fab doctor", "fab doctor --ref main"),
+    "drain": ("fab drain:server-2",),
+    "drift": ("fab drift", "fab drift:server-n --junit drift.xml"),
+    "env": ("fab env", "fab env:video-1"),
+    "history": ("fab history", "fab history:server-2"),
+    "hostkeys.accept": (
+        "fab hostkeys.accept server-2",
+        "fab hostkeys.accept server-1,server-n",
+    ),
+    "lab.ssh": ("fab lab.ssh server-2",),
+    "lab.up": ("fab lab.up provision deploy",),
+    "logs": ("fab logs --since 15m", "fab logs:server-n --unit nginx --follow"),
+    "manage": ('fab manage "createsuperuser"', 'fab manage:video-1 "showmigrations --plan"'),
+    "node.add": ("fab node.add server-4",),
+    "node.remove": ("fab node.remove server-4",),
+    "plan": ("fab plan", "fab plan:server-2 --json"),
+    "provision": (
+        "fab provision --check --diff",
+        "fab provision",
+        "fab provision:server-2,video-1",
+        "fab production provision:server-n --serial 1",
+    ),
+    "render": ("fab render --output rendered",),
+    "restart": ("fab restart", "fab restart:server-2 --unit nginx"),
+    "restore": ("fab restore", 'fab restore --at "2026-11-21 08:15:00" --only database'),
+    "rollback": ("fab rollback --run 20261121T081500Z-a1b2",),
+    "run": ('fab run "uptime"', "fab run:server-1 --raw 'tar c /srv/shop/media' > media.tar"),
+    "secrets.rotate": ("fab secrets.rotate redis",),
+    "secrets.set": ("fab secrets.set sentry_dsn", "fab secrets.set sentry_dsn < dsn.txt"),
+    "secrets.show": ("fab secrets.show", "fab secrets.show redis"),
+    "smoke": ("fab smoke", "fab smoke --junit smoke.xml"),
+    "status": ("fab status", "fab status:server-n --watch"),
+    "topology": ("fab topology --output cluster.svg",),
+    "undrain": ("fab undrain:server-2",),
+}
