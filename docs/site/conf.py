@@ -16,3 +16,5 @@ smartquotes = False  # --flag is typed with two hyphens
 root_doc = "index"
 # A page is read where it lies, too: it has the code in it, and says in which language.
 highlight_language = "none"
+# A template of nginx's has Jinja in it, and is shown in nginx's colours all the same.
+suppress_warnings = ["misc.highlighting_failure"]
