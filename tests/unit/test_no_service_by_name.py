@@ -27,6 +27,7 @@ REASONS = {
     "nodriza/lab/network.py": "the network of a lab, on the operator's computer",
     "nodriza/lab/programs.py": "what a lab needs of the operator's computer",
     "nodriza/inventory/text.py": "an example, for people",
+    "fabfile/examples.py": "examples, for people",
     "fabfile/shell.py": "an example, for people",
     "nodriza/project/rules.py": "what Django calls its databases",
     "nodriza/smoke/site.py": "what the smoke test needs of the operator's computer",
