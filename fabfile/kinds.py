@@ -236,6 +236,11 @@ class NewFolder(Kind):
     writes = True
     placeholder = "FOLDER"
 
+    def refuse(self, flag: str, value: object) -> None:
+        """Where it can't be made."""
+        super().refuse(flag, value)
+        refuse_closed(Path(str(value)))
+
 
 class Target(Kind):
     """Nodes (nodriza/inventory/targets.py)."""
@@ -265,11 +270,6 @@ class Secret(Like):
     def completions(self, here: Here) -> Iterable[str]:
         """Those that there are, and those that the inventory asks for."""
         return here.secrets()
-
-    def refuse(self, flag: str, value: object) -> None:
-        """Where it can't be made."""
-        super().refuse(flag, value)
-        refuse_closed(Path(str(value)))
 
 
 Text = Annotated[str, Kind()]

@@ -71,7 +71,10 @@ WRONG = {
         ("/etc/passwd/x.svg", "there is no such folder"),
     ],
     "NewFolder": [("/etc/passwd", "is no folder"), ("/etc/passwd/x", "is no folder")],
+    "Secret": [("?", "")],
     "Kind": [],
+    "Target": [],
+    "UnitName": [],
 }
 """A kind of value, what it can never be, and what is said of that."""
 
