@@ -165,7 +165,7 @@ def test_agent__is_the_same_bytes_each_time_and_small():
     for remembered in (pack.agent, pack.name, pack._source):
         remembered.cache_clear()
     assert (pack.agent(), pack.name()) == (first, name)
-    assert len(first) < 100_000, "it travels to each host once a version"
+    assert len(first) < 106_000, "it travels to each host once a version"
 
 
 def test_module_that_is_loaded_later__is_loaded_once():
