@@ -22,7 +22,8 @@ class About:
     what it has when nobody says otherwise. ``serves``: it has visitors. ``one``: a cluster has
     exactly one node of all such kinds, and what no line of ``services`` places is done there.
     ``below``: in a picture it stands below the others, with all that it does for them. ``grows``:
-    ``fab node.add`` and ``fab node.remove`` know it.
+    ``fab node.add`` and ``fab node.remove`` know it. ``once``: its place in the order of who does
+    what an application does once; the lowest is first.
     """
 
     does: str
@@ -33,6 +34,7 @@ class About:
     one: bool = False
     below: bool = False
     grows: bool = True
+    once: int = 2
     variables: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -68,12 +70,14 @@ KINDS: dict[str, About] = {
         ("base", "firewall", "{share}_client", "app", "ffmpeg", "celery"),
         words=("videos",),
         every="all video nodes",
+        once=1,  # nobody waits for a page there
     ),
     "worker": About(
         "does Celery's tasks, without ffmpeg.",
         ("base", "firewall", "{share}_client", "app", "celery"),
         words=("workers",),
         every="all workers",
+        once=0,  # nor is its processor busy with videos
         variables={"celery_concurrency": 4},
     ),
     "service": About(

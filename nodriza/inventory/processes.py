@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 _, RUNS, OWN = BESIDE
 RUN = tuple(kind for kind, about in KINDS.items() if RUNS in about.roles)
 """The kinds of nodes that run the application."""
-FIRST = ("worker", "video")
-"""Where what runs once is, if there are such nodes: nobody waits for a page there."""
 
 
 def placed(
@@ -52,18 +50,13 @@ def without_role(draft: Draft, names: Mapping[str, tuple[str, ...]]) -> None:
 def _where(on: str, nodes: Sequence[tuple[str, str]]) -> list[str]:
     running = [(name, kind) for name, kind in nodes if kind in RUN]
     if on == ONE:
-        ranked = sorted(running, key=lambda each: not_first(each[1]))
+        ranked = sorted(running, key=lambda each: KINDS[each[1]].once)
         return [name for name, _ in ranked[:1]]
     if on == EACH:
         return [name for name, _ in running]
     if on in KINDS:
         return [name for name, kind in nodes if kind == on]
     return [name for name, _ in nodes if name == on]
-
-
-def not_first(kind: str) -> int:
-    """The place of a kind in the order for what runs once."""
-    return FIRST.index(kind) if kind in FIRST else len(FIRST)
 
 
 def check_processes(draft: Draft) -> None:
@@ -86,7 +79,7 @@ def check_processes(draft: Draft) -> None:
                 f"no node is of the kind {on}" if on in KINDS else "no node runs the application"
             )
             complain((*place, "on") if isinstance(said, dict) and "on" in said else place, what)
-        elif dict(nodes).get(on) == "central":
+        elif (about := KINDS.get(dict(nodes).get(on, ""))) and about.one and not about.serves:
             complain(
                 (*place, "on"),
                 f"{on} makes releases and does not serve them, so it could not go back from one:"

@@ -16,6 +16,7 @@ from nodriza.inventory.shape import Shape
 
 ONE, EACH = "one", "each"
 _LINE = r"[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]{0,1999}"
+_CELERY_WORKER = re.compile(r"\sworker\b")
 _FOR_SHELL = re.compile(r"[|&;<>()`$*?]|^~|^[A-Za-z_]\w*=")
 _QUOTED = re.compile(r"'[^']*'|\\.|\"(?:[^\"\\$`]|\\.)*\"")
 """In which a shell would see nothing of its own."""
@@ -132,7 +133,7 @@ class Process(Model):
             )
         words = shlex.split(self.run)
         if any(word.rpartition("/")[2] == "celery" for word in words[:3]):
-            if "worker" in words:
+            if _CELERY_WORKER.search(self.run):
                 return "run", (
                     "is a worker of Celery: a node of the kind worker does that (concurrency,"
                     " queues), and ends its tasks before it follows a release"

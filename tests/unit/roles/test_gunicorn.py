@@ -68,7 +68,7 @@ def test_processes_and_threads__are_those_of_the_inventory(three_node):
         content(with_gunicorn(three_node), "server-2", "/etc/gunicorn/videoteca.conf.py")
     )
     assert {"workers = 2", "threads = 2", "worker_connections = 2"} <= {*conf}
-    own = remake(three_node, app=three_node.app.model_copy(update={"processes": None}))
+    own = remake(three_node, app=three_node.app.model_copy(update={"workers": None}))
     conf = settings(content(with_gunicorn(own), "server-2", "/etc/gunicorn/videoteca.conf.py"))
     assert "workers = len(os.sched_getaffinity(0)) + 1" in conf
     renew = content(with_gunicorn(own), "server-2", RENEW)
