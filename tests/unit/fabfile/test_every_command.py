@@ -28,6 +28,7 @@ COMMANDS = all_commands()
 NEEDS_NO_INVENTORY = {"inventory.keys", "inventory.schema"}
 LOCAL = {
     "demo",
+    "drill",
     "lab.box",
     "lab.down",
     "lab.ssh",
