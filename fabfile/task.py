@@ -54,6 +54,17 @@ class Command(Task):  # type: ignore[misc]  # Fabric has no types
         self.chooses = chooses
         """It is the word of an inventory."""
 
+    def arg_opts(self, name: str, default: Any, taken_names: set[str]) -> dict[str, Any]:
+        """A flag of one letter is the first letter of its word, or there is none.
+
+        Invoke takes the next letter that is free: ``-e`` was --serial of one command and
+        --release of another, where Fabric's own -e is --echo.
+        """
+        options: dict[str, Any] = super().arg_opts(name, default, taken_names)
+        first, *others = options["names"]
+        options["names"] = [first, *(each for each in others if each == first[0])]
+        return options
+
     @property
     def may_change(self) -> bool:
         """Whether it could change the cluster, its inventory or its secrets. Nobody has to say so:

@@ -98,6 +98,10 @@ def in_words(what: str) -> Iterator[None]:
             raise _unread(what, error) from None
         word = str(error).partition(": ")[2]
         raise _refusal(f"{word} is not a whole number", "fab --help COMMAND") from None
+    except OSError as error:
+        if error.filename is None:  # of our own output: a pipe that closed, a full disk
+            raise
+        raise _unread(what, error) from None
     except Exception as error:  # noqa: BLE001  they are many, and none is meant for people
         raise _unread(what, error) from None
 

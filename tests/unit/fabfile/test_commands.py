@@ -127,7 +127,6 @@ def test_folder_without_a_fabfile__is_told_with_what_to_type(tmp_path, words, pr
         (["-c", "\udcff", "plan"], "there is no ?.py in"),
         (["-H"], "--hosts needs a value behind it"),
         (["-S"], "--ssh-config needs a value behind it"),
-        (["--complete", "--", 'fab "'], "No closing quotation"),
         (["\udcff"], "no command and no inventory ?"),
         (["--help=\udcff"], "no command ?"),
     ],

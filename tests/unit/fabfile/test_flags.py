@@ -66,7 +66,7 @@ def test_dry__is_check_where_a_command_has_one(monkeypatch):
 
     seen = []
 
-    @session.command
+    @session.command(local=True)
     def change(c: Context, check: bool = False) -> None:
         seen.append(check)
 
