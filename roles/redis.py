@@ -117,7 +117,8 @@ for _, key in ipairs(ARGV) do
     end
   end
   if is_list and not (name:match('pidbox$') or name:match('^celeryev')) then
-    out[#out + 1] = 'waits\\t' .. name .. '\\t' .. redis.call('LLEN', key) .. '\\t' .. at
+    if at == '' then at = '-' end
+    out[#out + 1] = 'waits ' .. redis.call('LLEN', key) .. ' ' .. at .. ' ' .. name
   end
 end
 return out
@@ -128,7 +129,7 @@ for _, key in ipairs(ARGV) do
   for _, bound in ipairs(redis.call('SMEMBERS', key)) do
     local name = bound:match('\\6\\22([^\\6\\22]*)$')
     if name and name ~= '' and not (name:match('pidbox$') or name:match('^celeryev')) then
-      out[#out + 1] = 'waits\\t' .. name .. '\\t0\\t'
+      out[#out + 1] = 'waits 0 - ' .. name
     end
   end
 end
@@ -136,7 +137,7 @@ return out
 """
 OF_WORK = """
 local first = redis.call('ZRANGE', 'unacked_index', 0, 0, 'WITHSCORES')
-return 'works\\t' .. redis.call('HLEN', 'unacked') .. '\\t' .. (first[2] or '')
+return 'works ' .. redis.call('HLEN', 'unacked') .. ' ' .. (first[2] or '-')
 """
 ASK = """
 . {admin} && export REDISCLI_AUTH || exit 1
@@ -150,7 +151,7 @@ test "$(ask PING)" = PONG || {{ ask PING; exit 1; }}
 ask --scan | each {lists}
 ask --scan --pattern '_kombu.binding.*' | each {bindings}
 ask EVAL {work} 0
-ask CLIENT LIST | sed -n 's/.* addr=\\([0-9.]*\\):.* user={user} .*/from\\t\\1/p' | sort -u
+ask CLIENT LIST | sed -n 's/.* addr=\\([0-9.]*\\):.* user={user} .*/from \\1/p' | sort -u
 """
 # In one step: what comes meanwhile is in, or out.
 PURGE = """

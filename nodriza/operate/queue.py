@@ -79,8 +79,8 @@ def read(lines: Sequence[str]) -> Look:
     found = Look()
     there: dict[str, Waiting] = {}
     for line in lines:
-        match [foreign.line(part) for part in line.split("\t")]:
-            case ["waits", name, number, since] if number.isdecimal() and name:
+        match foreign.line(line).split(" ", 3):
+            case ["waits", number, since, name] if number.isdecimal() and name:
                 each = there.setdefault(name, Waiting(name))
                 each.number += int(number)
                 times = [time for time in (each.since, moment(since)) if time]

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 class Queue:
     """Lines for sh(1) that root runs on the node with the broker; each is the engine's own.
 
-    ``lengths`` prints lines whose fields have a tab between them:
+    ``lengths`` prints these lines, with a blank between two words:
 
-    * ``waits NAME NUMBER SINCE`` for each queue: how many tasks wait, and when the oldest was
-      sent, in seconds since the epoch or as ISO 8601 has it; nothing where nobody knows.
+    * ``waits NUMBER SINCE NAME`` for each queue: how many tasks wait, and when the oldest was
+      sent, in seconds since the epoch or as ISO 8601 has it; ``-`` where nobody knows.
     * ``works NUMBER SINCE``: tasks that were given out and are not done yet, of all queues.
     * ``from ADDRESS``: who is connected.
 
