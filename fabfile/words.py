@@ -83,7 +83,7 @@ def explained(error: ParseError, program: Program, typed: list[str]) -> Exit:
             )
         own = error.context.flags if error.context else ()
         return no_such_flag(of, word, (*own, *program.initial_context.flags))
-    if found := re.match(r"Flag <Argument: (\S+)", str(error)):
+    if found := re.match(r"Flag <Argument: ([\w-]+)", str(error)):
         return refusal(f"{flag_of(found[1])} needs a value behind it", help_)
     if found := re.search(r"required positional arguments: (.*)", str(error)):
         return refusal(f"{of} needs to be told: {found[1]}".replace("'", ""), help_)

@@ -61,6 +61,7 @@ LONG = {
     "test_gateways.py",
     "test_own_repository.py",
     "test_own_roles.py",
+    "test_processes.py",
     "test_reading.py",
     "test_rotation.py",
     "test_services.py",

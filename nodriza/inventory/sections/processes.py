@@ -135,8 +135,9 @@ class Process(Model):
         if any(word.rpartition("/")[2] == "celery" for word in words[:3]):
             if _CELERY_WORKER.search(self.run):
                 return "run", (
-                    "is a worker of Celery: a node of the kind worker does that (concurrency,"
-                    " queues), and ends its tasks before it follows a release"
+                    "is a worker of Celery: a node of the kind worker does that (its variables are"
+                    " celery_concurrency and celery_queues), and ends its tasks before it follows"
+                    " a release"
                 )
             if "beat" in words:
                 return "run", "is Celery's clock: write services: {beat: {}}, which is there once"
