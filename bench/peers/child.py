@@ -133,13 +133,23 @@ systemd.service(service="uwsgi.socket", enabled=True, running=True)
 systemd.service(service="uwsgi.socket", restarted=True, _if=socket.did_change)
 
 nginx = put("/etc/nginx/nginx.conf")
+files.directory(path="/etc/nginx/videoteca.pages", user="root", group="root", mode="755")
+files.directory(path="/etc/nginx/videoteca.own", user="root", group="root", mode="755")
+files.directory(path="/var/lib/nodriza-maintenance", user="root", group="root", mode="755")
+page = put("/etc/nginx/videoteca.pages/.maintenance.html")
+own_http = put("/etc/nginx/videoteca.own/http.extra.j2", mode="600")
+own_site = put("/etc/nginx/videoteca.own/site.extra.j2", mode="600")
+put("/var/lib/nodriza-maintenance/known")
 headers = put("/etc/nginx/videoteca.headers")
 application = put("/etc/nginx/videoteca.application")
 site = put("/etc/nginx/conf.d/videoteca.conf")
 systemd.service(service="nginx", enabled=True, running=True)
-server.shell(commands=["nginx -t"], _if=any_changed(nginx, headers, application, site, zone))
+server.shell(
+    commands=["nginx -t"],
+    _if=any_changed(nginx, page, own_http, own_site, headers, application, site, zone),
+)
 systemd.service(
     service="nginx",
     reloaded=True,
-    _if=any_changed(nginx, headers, application, site, zone),
+    _if=any_changed(nginx, page, own_http, own_site, headers, application, site, zone),
 )

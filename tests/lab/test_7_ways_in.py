@@ -166,8 +166,10 @@ def test_bashrc__is_neither_the_output_of_a_command_nor_its_end(
             (f"run:{NODE}", "--raw", "cat /etc/hostname"),
             (f"run:{NODE}", "cat /etc/hostname"),
             (f"manage:{NODE}", "shell -c 'print(6 * 7)'"),
-            *([] if "cat" in login else [(f"provision:{NODE}", "--check")]),
+            (f"provision:{NODE}", "--check"),
         ]
+        if "cat" in login:  # a minute each, for its silence looks like a slow login
+            commands = commands[:1]
         results = [deployed.fab(person, *words, inside=True) for words in commands]
     finally:
         deployed.fab(f"provision:{NODE}").well()
