@@ -77,7 +77,7 @@ class Celery:
     def running(self):
         argv = [sys.executable, self.program, str(self.longest)]
         with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as main:
-            wait_for("socket", 10, (self.run / "ask").exists)
+            wait_for("socket", 30, (self.run / "ask").exists)
             try:
                 yield main
             finally:
@@ -95,7 +95,7 @@ class Celery:
         return path.read_text().split("\n")[:-1] if path.exists() else []
 
     def wait(self, name: str, *words: str) -> None:
-        wait_for(f"{words} of {name}", 10, lambda: self.log(name)[-len(words) :] == [*words])
+        wait_for(f"{words} of {name}", 30, lambda: self.log(name)[-len(words) :] == [*words])
 
 
 @pytest.fixture
@@ -179,7 +179,7 @@ def test_worker_that_ends_by_itself__is_a_failure_that_systemd_sees(celery):
     celery.switch("old")
     with celery.running() as main:
         celery.wait("old", "begins ")
-        wait_for("worker", 10, lambda: list(celery.run.glob("ready-*")))
+        wait_for("worker", 30, lambda: list(celery.run.glob("ready-*")))
         kill_worker(celery, "old")
         assert main.wait(10) == 1
 
