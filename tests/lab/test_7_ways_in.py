@@ -177,7 +177,8 @@ def test_bashrc__is_neither_the_output_of_a_command_nor_its_end(
         assert [each.exit for each in results] == [0] * 4, [each.said for each in results]
         assert results[0].stdout == f"{NODE}\n"
         assert "Welcome" not in results[1].said
-        assert results[2].stdout == "42\n"
+        assert results[2].stdout.endswith("42\n")  # Django may speak of imports before it
+        assert "Welcome" not in results[2].stdout
     else:
         assert [each.exit for each in results] == [1] * len(results)
         assert all("did not begin our command" in each.said for each in results)
