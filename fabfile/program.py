@@ -7,7 +7,6 @@ from that moment its program is of the class below; ``nodriza`` begins with it.
 from __future__ import annotations
 
 import contextlib
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -57,11 +56,6 @@ class Program(Fab):
     collection: Collection
     line: Sequence[str] = ()
     """The commands as a person would type them again."""
-
-    def print_version(self) -> None:
-        """Ours, and those of what it stands on."""
-        print(f"nodriza {version('nodriza')}")
-        super().print_version()
 
     def parse_core(self, argv: list[str] | None) -> None:
         """The flags before the first command."""

@@ -11,6 +11,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
@@ -32,6 +33,11 @@ class Fab(fabric.main.Fab):  # type: ignore[misc]  # Fabric has no types
     def _remainder_only(self) -> bool:
         """Fabric's way to run a command on hosts that it trusts unseen: never here."""
         return False
+
+    def print_version(self) -> None:
+        """Ours, and those of what it stands on."""
+        print(f"nodriza {version('nodriza')}")  # noqa: T201
+        super().print_version()
 
     def create_config(self) -> None:
         """The settings of the system and of this person."""

@@ -272,3 +272,9 @@ def test_compiled_code__is_kept_for_the_next_command_unless_python_was_told_not_
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     fab("--list", PYTHONPYCACHEPREFIX=str(tmp_path), **told)
     assert any(tmp_path.rglob("fabfile/grammar.*.pyc")) is kept
+
+
+@pytest.mark.parametrize("program", ["fab", "nodriza"])
+def test_version__names_nodriza_and_what_it_stands_on(program):
+    lines = fab("--version", program=program).stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["nodriza", "Fabric", "Paramiko", "Invoke"]
